@@ -1,0 +1,68 @@
+"""The same questions put to cleanlab 2.9.0, under the names that conflearn gives them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+os.environ.setdefault("TQDM_DISABLE", "1")  # its progress bars would run through the table
+
+import numpy as np
+from cleanlab import count, rank
+from cleanlab import filter as filters
+from numpy.typing import NDArray
+from read import Matrix
+
+warnings.filterwarnings("ignore", module="cleanlab")  # one for every class with few examples
+
+Ints = NDArray[np.int64]
+
+CELLS_WORTH_A_POOL = 20_000_000  # below this its worker processes take longer than the work
+
+
+def find_label_issues(
+    labels: Ints, pred_probs: Matrix, *, filter_by: str = "prune_by_noise_rate"
+) -> Any:
+    """A mask of the rows with wrong labels."""
+    return _find(labels, pred_probs, filter_by=filter_by)
+
+
+def rank_label_issues(
+    labels: Ints, pred_probs: Matrix, *, filter_by: str = "prune_by_noise_rate"
+) -> Any:
+    """The rows with wrong labels, the least self-confident first."""
+    return _find(
+        labels, pred_probs, filter_by=filter_by, return_indices_ranked_by="self_confidence"
+    )
+
+
+def label_quality_scores(
+    labels: Ints, pred_probs: Matrix, *, method: str = "self_confidence"
+) -> Any:
+    """How good every label looks, from 0 to 1."""
+    return rank.get_label_quality_scores(labels, pred_probs, method=method)
+
+
+def confident_thresholds(labels: Ints, pred_probs: Matrix) -> Any:
+    """The mean probability of each class among the rows given it."""
+    return count.get_confident_thresholds(labels, pred_probs)
+
+
+def confident_joint(labels: Ints, pred_probs: Matrix) -> Any:
+    """Calibrated counts of (given, true) classes."""
+    return count.compute_confident_joint(labels, pred_probs)
+
+
+def num_label_issues(labels: Ints, pred_probs: Matrix) -> Any:
+    """How many labels the confident joint says are wrong."""
+    return count.num_label_issues(labels, pred_probs, estimation_method="off_diagonal")
+
+
+def _find(labels: Ints, pred_probs: Matrix, **options: Any) -> Any:
+    n_jobs = None if pred_probs.size >= CELLS_WORTH_A_POOL else 1
+    try:
+        return filters.find_label_issues(labels, pred_probs, n_jobs=n_jobs, **options)
+    finally:
+        # It keeps a copy of the whole matrix in a global, which the next call would pay for.
+        filters.pred_probs_by_class = {}

@@ -1,0 +1,40 @@
+"""From whatever the caller has to the few kinds of array that the core reads.
+
+This is the only place in the package that converts or copies what the caller passed. Below it
+there are, and nothing else has to be thought of:
+
+==================  =========================================================================
+``pred_probs``      2-D view, float16, float32, float64, or uint16 holding bfloat16 bits;
+                    native byte order, any strides, alignment and writability
+``labels``          1-D, any native integer dtype
+``mask``            1-D bool
+per-class numbers   contiguous float64, or int64 where they are counts
+==================  =========================================================================
+
+Shapes, dtypes and missing entries are settled here. The *values* of the matrix and the range of
+the labels are not looked at: the core does that while it reads them, so that checking costs no
+pass of its own.
+
+No other library is imported. An object of a class can exist only if its library is loaded, so
+looking into ``sys.modules`` is enough to recognise it.
+
+One module for each noun: ``matrix``, ``labels``, ``mask``, ``per_class``, ``options``; ``column``
+reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives notice.
+"""
+
+from conflearn._coerce.labels import as_labels
+from conflearn._coerce.mask import as_mask
+from conflearn._coerce.matrix import as_pred_probs
+from conflearn._coerce.options import as_n_threads, one_of
+from conflearn._coerce.per_class import as_joint, as_num_to_remove, as_thresholds
+
+__all__ = [
+    "as_joint",
+    "as_labels",
+    "as_mask",
+    "as_n_threads",
+    "as_num_to_remove",
+    "as_pred_probs",
+    "as_thresholds",
+    "one_of",
+]

@@ -1,0 +1,32 @@
+"""``mask``: one bool for each example."""
+
+import numpy as np
+
+from conflearn._coerce.column import Coded, read_column
+from conflearn._coerce.objects import Array
+from conflearn.errors import InputError, InputTypeError, ShapeError
+
+__all__ = ["as_mask"]
+
+
+def as_mask(mask: object, n_examples: int, *, name: str = "mask") -> Array:
+    """Return a bool array with an entry for each example."""
+    values = read_column(mask, name, InputError)
+    if isinstance(values, Coded):
+        raise InputTypeError(f"{name} holds strings or categories; it must hold bools")
+    if values.ndim != 1 or len(values) != n_examples:
+        raise ShapeError(
+            f"{name} must have one entry for each of the {n_examples} examples; "
+            f"its shape is {values.shape}"
+        )
+    if values.dtype == object and set(map(type, values.tolist())) <= {bool, np.bool_}:
+        values = values.astype(bool)
+    if values.dtype.kind in "iu":
+        raise InputTypeError(
+            f"{name} has the dtype {values.dtype}, but must hold bools. If it lists the indices "
+            f"of examples: mask = np.zeros({n_examples}, bool); mask[{name}] = True. "
+            f"If it holds 0 and 1: pass {name}.astype(bool)"
+        )
+    if values.dtype != bool:
+        raise InputTypeError(f"{name} has the dtype {values.dtype}, but must hold bools")
+    return values

@@ -1,0 +1,134 @@
+"""``pred_probs``: any matrix of probabilities, as a view that the core can read."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
+
+import numpy as np
+
+from conflearn._coerce import tables
+from conflearn._coerce.copies import announce_copy
+from conflearn._coerce.objects import (
+    BFLOAT16_BITS,
+    Array,
+    floats_of_objects,
+    is_a,
+    read_array,
+    read_sequence,
+)
+from conflearn.errors import InputTypeError, ProbabilityError, ShapeError
+
+__all__ = ["as_pred_probs"]
+
+#: Who reads what: the library, its classes, and the function that knows them.
+_READERS: tuple[tuple[str, tuple[str, ...], Callable[[Any, str], Array]], ...] = (
+    ("pandas", ("DataFrame",), tables.read_pandas),
+    ("polars", ("DataFrame",), tables.read_polars),
+    ("polars", ("Series",), tables.read_polars_lists),
+    ("pyarrow", ("Table", "RecordBatch"), tables.read_arrow),
+    ("pyarrow", ("Array", "ChunkedArray"), tables.read_arrow_lists),
+)
+
+#: numpy's letters for float16, float32 and float64, each of which the core reads in its own width.
+_READABLE = "efd"
+
+_REFUSED_KINDS = {
+    "c": "complex numbers",
+    "S": "bytes",
+    "U": "strings",
+    "T": "strings",
+    "M": "dates",
+    "m": "time spans",
+}
+
+
+def as_pred_probs(pred_probs: object, *, name: str = "pred_probs") -> Array:
+    """Return a 2-D view of float16, float32, float64, or of uint16 that holds bfloat16 bits.
+
+    The view has native byte order, and the strides, alignment and writability of the caller's
+    memory. Where only a copy will do, a `ConflearnCopyWarning` says so. NaN and values outside
+    [0, 1] are left for the core to find.
+    """
+    # A plain array in a readable dtype comes out as it is, within a microsecond.
+    array = cast("Array", pred_probs) if type(pred_probs) is np.ndarray else _read(pred_probs, name)
+    match array.shape:
+        case (rows, columns) if rows > 0 and columns > 1:
+            pass
+        case (rows,) if rows > 0 and isinstance(array[0], list | tuple | np.ndarray):
+            return as_pred_probs(array.tolist(), name=name)  # a column that holds a list a row
+        case shape:
+            _refuse_shape(shape, name)
+    if array.dtype.char in _READABLE and array.dtype.isnative:
+        return array
+    return _in_readable_dtype(array, name)
+
+
+def _read(value: Any, name: str) -> Array:
+    """Read the object as an array of any shape and dtype, by the shortest way there is."""
+    if isinstance(value, list | tuple):
+        return _from_rows(value, name)
+    for library, classes, read in _READERS:
+        if is_a(value, library, *classes):
+            return read(value, name)
+    array, copied = read_array(value, name, ProbabilityError)
+    if copied and array.dtype.kind != "O":
+        why = f"a {type(value).__name__} cannot lend its cells"
+        announce_copy(name, array.nbytes, why, f"pass np.asarray({name}), made once")
+    return array
+
+
+def _from_rows(rows: list[Any] | tuple[Any, ...], name: str) -> Array:
+    array = read_sequence(rows, name)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "O":
+        remedy = f"pass np.array({name}), made once"
+        announce_copy(name, array.nbytes, "its rows are separate objects", remedy)
+    return array
+
+
+def _refuse_shape(shape: tuple[int, ...], name: str) -> NoReturn:
+    rule = f"{name} must have two dimensions, a row for each example and a column for each class"
+    binary = "for the score p of a problem with two classes pass np.column_stack([1 - p, p])"
+    match shape:
+        case _ if 0 in shape:
+            message = f"{name} is empty: its shape is {shape}, and it needs at least one row"
+        case (_,):
+            message = f"{rule}; it has one dimension, with the shape {shape}: {binary}"
+        case (_, _):
+            message = f"{name} must have at least two columns; its shape is {shape}: {binary}"
+        case _:
+            message = f"{rule}; it has {len(shape)} dimensions, with the shape {shape}"
+    raise ShapeError(message)
+
+
+def _in_readable_dtype(array: Array, name: str) -> Array:
+    """Reinterpret or convert the cells; no probability changes by more than a rounding."""
+    dtype = array.dtype
+    if dtype == BFLOAT16_BITS or dtype.name == "bfloat16":
+        return array.view(np.uint16)
+    target: np.dtype[Any] = np.dtype(np.float64)
+    why = f"its dtype is {dtype}"
+    if dtype.char in _READABLE:
+        target = dtype.newbyteorder("=")
+        why = f"its byte order ({dtype.str}) is not the one of this machine"
+    elif dtype.type.__module__ == "ml_dtypes":
+        target = np.dtype(np.float32)  # holds every narrower type exactly
+    elif dtype.kind not in "biuO" and dtype.char != "g":
+        _refuse_dtype(dtype, name)
+    remedy = f"pass {name}.astype('{target.str}'), made once"
+    announce_copy(name, array.size * target.itemsize, why, remedy)
+    if dtype.kind == "O":
+        return floats_of_objects(array, name, ProbabilityError)
+    return array.astype(target)
+
+
+def _refuse_dtype(dtype: np.dtype[Any], name: str) -> NoReturn:
+    holds = _REFUSED_KINDS.get(dtype.kind, "no plain numbers")
+    advice = ""
+    if dtype.str == "|V2":
+        # numpy.save does not write the name of bfloat16, and numpy.load returns nameless cells.
+        advice = f"; if these are bfloat16, pass {name}.view(ml_dtypes.bfloat16)"
+    raise InputTypeError(
+        f"{name} has the dtype {dtype}, which holds {holds}; it must hold real numbers, "
+        f"best of all float32{advice}"
+    )

@@ -1,0 +1,57 @@
+"""Every exception and warning that conflearn raises, on one page.
+
+::
+
+    ValueError                   TypeError             ImportError
+    └── InputError               └── InputTypeError    └── MissingDependencyError
+        ├── ShapeError
+        ├── LabelError           UserWarning
+        ├── ProbabilityError     └── ConflearnCopyWarning
+        └── OptionError
+
+Code that already catches ``ValueError`` or ``TypeError`` goes on working. Each message names the
+argument, the rule it breaks, the first row, column and value that break it, and what to do.
+"""
+
+__all__ = [
+    "ConflearnCopyWarning",
+    "InputError",
+    "InputTypeError",
+    "LabelError",
+    "MissingDependencyError",
+    "OptionError",
+    "ProbabilityError",
+    "ShapeError",
+]
+
+
+class InputError(ValueError):
+    """A value handed to conflearn breaks a rule; the classes below say which kind of rule."""
+
+
+class ShapeError(InputError):
+    """Wrong number of dimensions, lengths that differ, no rows, fewer than two classes."""
+
+
+class LabelError(InputError):
+    """A label that is missing, not a whole number, outside 0..K-1, or an unknown class name."""
+
+
+class ProbabilityError(InputError):
+    """A probability that is missing, NaN, infinite, or outside [0, 1]."""
+
+
+class OptionError(InputError):
+    """An option that does not exist, or that does not go with the others."""
+
+
+class InputTypeError(TypeError):
+    """An object, or a dtype, that conflearn does not read."""
+
+
+class ConflearnCopyWarning(UserWarning):
+    """The matrix had to be copied before it could be read; the message says how to avoid it."""
+
+
+class MissingDependencyError(ImportError):
+    """An optional package that the call needs is not installed."""

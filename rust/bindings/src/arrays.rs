@@ -1,0 +1,146 @@
+//! numpy arrays as the core's inputs: the only match on dtypes, and the only raw pointers.
+
+use conflearn_core::joint::ConfidentJoint;
+use conflearn_core::{Format, Labels, Matrix, PredProbs};
+use numpy::{
+    PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArray, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::error::raise;
+
+/// Which bytes of an array stand where.
+#[derive(Clone, Copy)]
+struct Place<const D: usize> {
+    first: *const u8,
+    shape: [usize; D],
+    strides: [isize; D],
+}
+
+// SAFETY: it is only read through; the array that it belongs to is kept alive by the call.
+unsafe impl<const D: usize> Send for Place<D> {}
+// SAFETY: as above.
+unsafe impl<const D: usize> Sync for Place<D> {}
+
+fn place<const D: usize>(array: &Bound<'_, PyUntypedArray>) -> PyResult<Place<D>> {
+    let wrong = || PyTypeError::new_err(format!("expected an array of {D} dimensions"));
+    Ok(Place {
+        // SAFETY: the pointer is that of a live array object.
+        first: unsafe { (*array.as_array_ptr()).fields.data }.cast::<u8>(),
+        shape: array.shape().try_into().map_err(|_| wrong())?,
+        strides: array.strides().try_into().map_err(|_| wrong())?,
+    })
+}
+
+/// `pred_probs`, borrowed from a numpy array of any strides: float16, float32, float64, or uint16
+/// for the bits of bfloat16.
+pub(crate) fn pred_probs<'a>(array: &'a Bound<'_, PyUntypedArray>) -> PyResult<PredProbs<'a>> {
+    let Place { first, shape: [n, k], strides: [down, right] } = place::<2>(array)?;
+    // The lifetime 'a ties the view to the borrowed array object.
+    fn matrix<'a, F: Format>(
+        first: *const u8,
+        shape: (usize, usize),
+        strides: (isize, isize),
+    ) -> Matrix<'a, F> {
+        // SAFETY: numpy guarantees that every cell within the shape is readable at these strides
+        // while the array lives. That nobody writes meanwhile is asked of the caller, as numpy
+        // itself does: a torn cell is a wrong number, which the sweep checks like any other.
+        unsafe { Matrix::new(first, shape, strides) }
+    }
+    let (shape, strides) = ((n, k), (down, right));
+    let dtype = array.dtype();
+    match (dtype.kind(), dtype.itemsize()) {
+        (b'f', 2) => Ok(PredProbs::Float16(matrix(first, shape, strides))),
+        (b'f', 4) => Ok(PredProbs::Float32(matrix(first, shape, strides))),
+        (b'f', 8) => Ok(PredProbs::Float64(matrix(first, shape, strides))),
+        (b'u', 2) => Ok(PredProbs::BFloat16(matrix(first, shape, strides))),
+        _ => {
+            Err(PyTypeError::new_err(format!("pred_probs of dtype {dtype} must be coerced first")))
+        }
+    }
+}
+
+/// `labels`, not yet checked: a 1-D array of any integer dtype and stride.
+#[derive(Clone, Copy)]
+pub(crate) struct RawLabels {
+    place: Place<1>,
+    kind: u8,
+    itemsize: usize,
+}
+
+impl RawLabels {
+    pub(crate) fn new(array: &Bound<'_, PyUntypedArray>) -> PyResult<Self> {
+        let dtype = array.dtype();
+        let (kind, itemsize) = (dtype.kind(), dtype.itemsize());
+        if !matches!((kind, itemsize), (b'i' | b'u', 1 | 2 | 4 | 8)) {
+            return Err(PyTypeError::new_err(format!(
+                "labels of dtype {dtype} must be coerced first"
+            )));
+        }
+        Ok(Self { place: place(array)?, kind, itemsize })
+    }
+
+    /// Read and checked, as classes of the core.
+    pub(crate) fn check(self, n_classes: usize) -> conflearn_core::Result<Labels> {
+        match (self.kind, self.itemsize) {
+            (b'i', 1) => Labels::new(self.values::<i8>(), n_classes),
+            (b'i', 2) => Labels::new(self.values::<i16>(), n_classes),
+            (b'i', 4) => Labels::new(self.values::<i32>(), n_classes),
+            (b'i', _) => Labels::new(self.values::<i64>(), n_classes),
+            (_, 1) => Labels::new(self.values::<u8>(), n_classes),
+            (_, 2) => Labels::new(self.values::<u16>(), n_classes),
+            (_, 4) => Labels::new(self.values::<u32>(), n_classes),
+            (_, _) => Labels::new(self.values::<u64>(), n_classes),
+        }
+    }
+
+    fn values<T: Copy>(self) -> impl ExactSizeIterator<Item = T> {
+        let Place { first, shape: [n], strides: [stride] } = self.place;
+        (0..n).map(move |row| {
+            // SAFETY: the row is within the shape, and T is the array's dtype (see `check`).
+            unsafe { first.offset(row as isize * stride).cast::<T>().read_unaligned() }
+        })
+    }
+}
+
+/// A confident joint from a dense float64 array in C order.
+pub(crate) fn confident_joint(dense: &PyReadonlyArray2<'_, f64>) -> PyResult<ConfidentJoint> {
+    ConfidentJoint::from_dense(dense.as_slice()?, dense.shape()[1]).map_err(raise)
+}
+
+/// One count per class, as the core wants them.
+pub(crate) fn counts(counts: &PyReadonlyArray1<'_, i64>) -> PyResult<Vec<usize>> {
+    Ok(counts.as_slice()?.iter().map(|&count| count.max(0) as usize).collect())
+}
+
+/// A dense int64 array of a joint.
+pub(crate) fn dense_counts<'py>(
+    py: Python<'py>,
+    joint: &ConfidentJoint,
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let entries =
+        joint.entries().map(|(given, true_class, count)| (given, true_class, count as i64));
+    dense(py, joint.n_classes(), entries)
+}
+
+/// A (K, K) array of some entries, zero elsewhere.
+pub(crate) fn dense<'py, T: numpy::Element + Copy>(
+    py: Python<'py>,
+    n_classes: usize,
+    entries: impl Iterator<Item = (usize, usize, T)>,
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let array = PyArray2::zeros(py, [n_classes, n_classes], false);
+    let mut cells = array.readwrite();
+    let cells = cells.as_slice_mut()?;
+    for (row, column, value) in entries {
+        cells[row * n_classes + column] = value;
+    }
+    Ok(array)
+}
+
+/// Row numbers as numpy's index type.
+pub(crate) fn rows<'py>(py: Python<'py>, rows: &[usize]) -> Bound<'py, PyArray1<i64>> {
+    PyArray1::from_iter(py, rows.iter().map(|&row| row as i64))
+}

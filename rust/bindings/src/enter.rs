@@ -1,0 +1,56 @@
+//! The one door out of the GIL.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use conflearn_core::blocks::{ALONE_BYTES, Workers};
+use conflearn_core::simd::Level;
+use conflearn_core::threads::{self, on_pool, on_this_thread};
+use conflearn_core::{Labels, PredProbs, Result};
+use numpy::PyUntypedArray;
+use pyo3::prelude::*;
+
+use crate::arrays::{self, RawLabels};
+use crate::error::{internal, raise};
+
+/// Runs `work` on checked inputs, on the pool, with the GIL released. Small inputs stay on this
+/// thread. Ctrl-C stops the work.
+pub(crate) fn enter<R: Send>(
+    py: Python<'_>,
+    labels: &Bound<'_, PyUntypedArray>,
+    pred_probs: &Bound<'_, PyUntypedArray>,
+    n_threads: Option<usize>,
+    work: impl FnOnce(&Labels, &PredProbs<'_>, &Workers<'_>) -> Result<R> + Send,
+) -> PyResult<R> {
+    let raw_labels = RawLabels::new(labels)?;
+    let pred_probs = arrays::pred_probs(pred_probs)?;
+    let mut raised = None;
+    let mut stop = || {
+        raised = Python::attach(|py| py.check_signals()).err();
+        raised.is_some()
+    };
+    let work = || {
+        let labels = raw_labels.check(pred_probs.shape().1)?;
+        if pred_probs.n_bytes() <= ALONE_BYTES {
+            return on_this_thread(|workers| work(&labels, &pred_probs, workers));
+        }
+        let n_threads = n_threads.unwrap_or_else(threads::default_n_threads);
+        on_pool(n_threads, &mut stop, |workers| work(&labels, &pred_probs, workers))
+    };
+    match catch_unwind(AssertUnwindSafe(|| py.detach(work))) {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(raised.unwrap_or_else(|| raise(error))),
+        Err(panic) => Err(internal(&*panic)),
+    }
+}
+
+/// The number of threads that a call uses when it is not told.
+#[pyfunction]
+pub(crate) fn default_n_threads() -> usize {
+    threads::default_n_threads()
+}
+
+/// The CPU level that kernels run at: "baseline", "avx2" or "avx512".
+#[pyfunction]
+pub(crate) fn simd_level() -> &'static str {
+    Level::chosen().name()
+}

@@ -1,0 +1,42 @@
+//! The core's errors as Python exceptions: one match.
+
+use conflearn_core::Error;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
+use pyo3::{PyErr, import_exception};
+
+import_exception!(conflearn.errors, InputError);
+import_exception!(conflearn.errors, LabelError);
+import_exception!(conflearn.errors, OptionError);
+import_exception!(conflearn.errors, ProbabilityError);
+import_exception!(conflearn.errors, ShapeError);
+
+/// The exception for an error of the core.
+pub(crate) fn raise(error: Error) -> PyErr {
+    let message = error.to_string();
+    match error {
+        Error::LengthsDiffer { .. }
+        | Error::Empty
+        | Error::TooFewClasses { .. }
+        | Error::TooManyClasses { .. }
+        | Error::OnePerClass { .. }
+        | Error::JointShape { .. } => ShapeError::new_err(message),
+        Error::LabelOutOfRange { .. } => LabelError::new_err(message),
+        Error::NotFinite { .. } | Error::OutOfRange { .. } => ProbabilityError::new_err(message),
+        Error::JointValue { .. } | Error::RowOutOfRange { .. } => InputError::new_err(message),
+        Error::FracNoise { .. } | Error::TooManyToRemove { .. } | Error::SingularNoiseMatrix => {
+            OptionError::new_err(message)
+        }
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        _ => PyRuntimeError::new_err(message),
+    }
+}
+
+/// The exception for a panic: a fault of ours, never of the input.
+pub(crate) fn internal(panic: &(dyn std::any::Any + Send)) -> PyErr {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    PyRuntimeError::new_err(format!("internal error in conflearn, please report it: {said}"))
+}

@@ -1,0 +1,123 @@
+//! See `conflearn_core::issues`.
+
+use conflearn_core::Several;
+use conflearn_core::issues::{self, Removals, Search};
+use conflearn_core::joint::Layout;
+use conflearn_core::prune::{Filter, PruneCounts};
+use conflearn_core::quality::{Adjust, Method};
+use numpy::{
+    IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::prelude::*;
+
+use crate::arrays;
+use crate::enter::enter;
+use crate::names::Named;
+
+/// What to look for, as one argument.
+#[derive(FromPyObject)]
+pub(crate) struct Options<'py> {
+    filter_by: Named<Filter>,
+    frac_noise: f64,
+    num_to_remove_per_class: Option<PyReadonlyArray1<'py, i64>>,
+    min_examples_per_class: usize,
+    confident_joint: Option<PyReadonlyArray2<'py, f64>>,
+    prune_counts: Option<PyReadonlyArray2<'py, i64>>,
+    several: Named<Several>,
+}
+
+impl Options<'_> {
+    pub(crate) fn search(&self) -> PyResult<Search> {
+        let removals = if let Some(counts) = &self.prune_counts {
+            Removals::Counts(PruneCounts::from_dense(counts.as_slice()?, counts.shape()[0]))
+        } else {
+            Removals::Joint {
+                confident_joint: self
+                    .confident_joint
+                    .as_ref()
+                    .map(arrays::confident_joint)
+                    .transpose()?,
+                frac_noise: self.frac_noise,
+                per_class: self.num_to_remove_per_class.as_ref().map(arrays::counts).transpose()?,
+            }
+        };
+        Ok(Search {
+            filter: self.filter_by.0,
+            removals,
+            min_examples_per_class: self.min_examples_per_class,
+            several: self.several.0,
+        })
+    }
+}
+
+/// A mask of the examples with label issues.
+#[pyfunction]
+pub(crate) fn find_label_issues<'py>(
+    py: Python<'py>,
+    labels: &Bound<'py, PyUntypedArray>,
+    pred_probs: &Bound<'py, PyUntypedArray>,
+    options: Options<'py>,
+    n_threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<bool>>> {
+    let search = options.search()?;
+    let mask = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        issues::find_label_issues(labels, pred_probs, &search, workers)
+    })?;
+    Ok(mask.into_pyarray(py))
+}
+
+/// The same examples, the worst label first.
+#[pyfunction]
+pub(crate) fn rank_label_issues<'py>(
+    py: Python<'py>,
+    labels: &Bound<'py, PyUntypedArray>,
+    pred_probs: &Bound<'py, PyUntypedArray>,
+    options: Options<'py>,
+    rank_by: Named<Method>,
+    n_threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let search = options.search()?;
+    let rows = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        issues::rank_label_issues(labels, pred_probs, &search, rank_by.0, workers)
+    })?;
+    Ok(arrays::rows(py, &rows))
+}
+
+/// The examples of a mask, the worst label first.
+#[pyfunction]
+pub(crate) fn order_label_issues<'py>(
+    py: Python<'py>,
+    mask: PyReadonlyArray1<'py, bool>,
+    labels: &Bound<'py, PyUntypedArray>,
+    pred_probs: &Bound<'py, PyUntypedArray>,
+    rank_by: Named<Method>,
+    adjust: Named<Adjust>,
+    n_threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let mask = mask.as_array().to_vec();
+    let rows = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        issues::order_label_issues(&mask, labels, pred_probs, rank_by.0, adjust.0, workers)
+    })?;
+    Ok(arrays::rows(py, &rows))
+}
+
+/// How many label issues there are: counted off the diagonal, or claimed by the calibrated joint.
+#[pyfunction]
+pub(crate) fn num_label_issues<'py>(
+    py: Python<'py>,
+    labels: &Bound<'py, PyUntypedArray>,
+    pred_probs: &Bound<'py, PyUntypedArray>,
+    calibrated: bool,
+    several: Named<Several>,
+    n_threads: Option<usize>,
+) -> PyResult<usize> {
+    enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        if !calibrated {
+            return issues::num_label_issues(labels, pred_probs, several.0, workers);
+        }
+        let (joint, _) = issues::count_confident(labels, pred_probs, None, several.0, workers)?;
+        let joint = joint.calibrated(labels.counts(), Layout::ByTrue);
+        Ok(joint.num_off_diagonal(labels.n_examples()))
+    })
+}

@@ -1,0 +1,95 @@
+//! See `conflearn_core::joint`.
+
+use conflearn_core::Several;
+use conflearn_core::issues;
+use conflearn_core::joint::{self, Layout};
+use conflearn_core::prune::{PruneCounts, Spread};
+use numpy::{
+    PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::prelude::*;
+
+use crate::arrays;
+use crate::enter::enter;
+use crate::names::Named;
+
+/// The confident joint, and the examples off its diagonal.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // as many as the question has parts
+pub(crate) fn count_confident<'py>(
+    py: Python<'py>,
+    labels: &Bound<'py, PyUntypedArray>,
+    pred_probs: &Bound<'py, PyUntypedArray>,
+    thresholds: Option<PyReadonlyArray1<'py, f64>>,
+    calibrate: bool,
+    several: Named<Several>,
+    n_threads: Option<usize>,
+) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<i64>>)> {
+    let thresholds = thresholds.map(|thresholds| thresholds.to_vec()).transpose()?;
+    let (joint, rows) = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        let (joint, rows) =
+            issues::count_confident(labels, pred_probs, thresholds.as_deref(), several.0, workers)?;
+        let counts = labels.counts();
+        Ok((if calibrate { joint.calibrated(counts, Layout::ByTrue) } else { joint }, rows))
+    })?;
+    Ok((arrays::dense_counts(py, &joint)?, arrays::rows(py, &rows)))
+}
+
+/// The examples off the diagonal of the confident joint, which stays sparse.
+#[pyfunction]
+pub(crate) fn off_diagonal_examples<'py>(
+    py: Python<'py>,
+    labels: &Bound<'py, PyUntypedArray>,
+    pred_probs: &Bound<'py, PyUntypedArray>,
+    thresholds: Option<PyReadonlyArray1<'py, f64>>,
+    several: Named<Several>,
+    n_threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let thresholds = thresholds.map(|thresholds| thresholds.to_vec()).transpose()?;
+    let (_, rows) = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        issues::count_confident(labels, pred_probs, thresholds.as_deref(), several.0, workers)
+    })?;
+    Ok(arrays::rows(py, &rows))
+}
+
+/// A confident joint calibrated to the number of examples given each class.
+#[pyfunction]
+pub(crate) fn calibrate_confident_joint<'py>(
+    py: Python<'py>,
+    confident_joint: PyReadonlyArray2<'py, f64>,
+    counts: PyReadonlyArray1<'py, i64>,
+    layout: Named<Layout>,
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let counts = arrays::counts(&counts)?;
+    let joint = arrays::confident_joint(&confident_joint)?;
+    joint.check_shape(counts.len()).map_err(crate::error::raise)?;
+    arrays::dense_counts(py, &joint.calibrated(&counts, layout.0))
+}
+
+/// How many examples to remove: rows true, columns given.
+#[pyfunction]
+pub(crate) fn prune_counts<'py>(
+    py: Python<'py>,
+    confident_joint: PyReadonlyArray2<'py, f64>,
+    min_examples_per_class: usize,
+    frac_noise: f64,
+    spread: Named<Spread>,
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let joint = arrays::confident_joint(&confident_joint)?;
+    let counts = PruneCounts::new(&joint, min_examples_per_class, frac_noise, spread.0);
+    let n_classes = joint.n_classes();
+    PyArray1::from_vec(py, counts.to_dense()).reshape([n_classes, n_classes])
+}
+
+/// Each row rounded to integers that keep its rounded total.
+#[pyfunction]
+pub(crate) fn round_preserving_row_totals<'py>(
+    py: Python<'py>,
+    matrix: PyReadonlyArray2<'py, f64>,
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let mut cells = matrix.as_slice()?.to_vec();
+    let (n_rows, n_columns) = (matrix.shape()[0], matrix.shape()[1]);
+    joint::round_preserving_row_totals(&mut cells, n_columns);
+    PyArray1::from_iter(py, cells.into_iter().map(|cell| cell as i64)).reshape([n_rows, n_columns])
+}

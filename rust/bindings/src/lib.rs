@@ -1,0 +1,39 @@
+//! `conflearn._core`: each function takes arrays, enters the core once, and gives arrays back.
+//!
+//! No loop over data and no arithmetic lives here. Arguments are checked for type by the Python
+//! package and for value by the core.
+
+mod analysis;
+mod arrays;
+mod enter;
+mod error;
+mod issues;
+mod joint;
+mod names;
+mod noise;
+mod quality;
+mod thresholds;
+
+use pyo3::prelude::*;
+
+/// The Rust core of conflearn. Its functions expect what `conflearn._coerce` prepares.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::{
+        analysis::{Analysis, analyze},
+        enter::{default_n_threads, simd_level},
+        issues::{find_label_issues, num_label_issues, order_label_issues, rank_label_issues},
+        joint::{
+            calibrate_confident_joint, count_confident, off_diagonal_examples, prune_counts,
+            round_preserving_row_totals,
+        },
+        noise::estimate_noise_model,
+        quality::label_quality_scores,
+        thresholds::confident_thresholds,
+    };
+}
+
+/// The version of the package, which is that of the workspace.
+#[allow(dead_code)]
+const VERSION: &str = env!("CARGO_PKG_VERSION");

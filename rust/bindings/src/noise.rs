@@ -1,0 +1,28 @@
+//! See `conflearn_core::noise`.
+
+use conflearn_core::noise::{NoiseModel, PriorMethod};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+
+use crate::arrays;
+use crate::error::raise;
+use crate::names::Named;
+
+/// Prior, noise matrix [given, true] and inverse noise matrix [true, given].
+#[pyfunction]
+pub(crate) fn estimate_noise_model<'py>(
+    py: Python<'py>,
+    confident_joint: PyReadonlyArray2<'py, f64>,
+    counts: PyReadonlyArray1<'py, i64>,
+    prior_method: Named<PriorMethod>,
+    converge: bool,
+) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
+    let counts = arrays::counts(&counts)?;
+    let joint = arrays::confident_joint(&confident_joint)?;
+    let model = NoiseModel::estimate(&joint, &counts, prior_method.0, converge).map_err(raise)?;
+    Ok((
+        PyArray1::from_slice(py, model.prior()),
+        arrays::dense(py, counts.len(), model.noise_entries())?,
+        arrays::dense(py, counts.len(), model.inverse_entries())?,
+    ))
+}

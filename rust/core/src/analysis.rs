@@ -1,0 +1,77 @@
+//! Everything there is to know, from one sweep.
+
+use crate::blocks::Workers;
+use crate::error::Result;
+use crate::input::{Labels, PredProbs, with_matrix};
+use crate::issues::{Findings, Search, num_off_diagonal};
+use crate::joint::ConfidentJoint;
+use crate::look::Keep;
+use crate::quality::{Method, normalized_margin, self_confidence};
+use crate::row::RowFacts;
+
+/// What [`analyze`] finds.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The flagged examples.
+    pub mask: Vec<bool>,
+    /// The same, the worst label first.
+    pub ranked: Vec<usize>,
+    /// One self confidence a row.
+    pub self_confidence: Vec<f64>,
+    /// One normalized margin a row.
+    pub normalized_margin: Vec<f64>,
+    /// One confidence-weighted entropy a row.
+    pub confidence_weighted_entropy: Vec<f64>,
+    /// The given class where not flagged, else the most probable other class.
+    pub suggested_labels: Vec<i64>,
+    /// One a class.
+    pub thresholds: Vec<f64>,
+    /// Calibrated; or the one that was given.
+    pub confident_joint: ConfidentJoint,
+    /// Off-diagonal examples that the agreement rule leaves.
+    pub num_issues: usize,
+}
+
+/// Finds, ranks, scores and counts in one sweep.
+///
+/// # Errors
+/// Those of [`crate::issues::find_label_issues`].
+pub fn analyze(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    search: &Search,
+    rank_by: Method,
+    workers: &Workers<'_>,
+) -> Result<Analysis> {
+    pred_probs.check_shape(labels)?;
+    let keep = Keep {
+        guesses: true,
+        shortlists: search.filter.wants_shortlists(),
+        entropies: true,
+        several: search.several,
+    };
+    with_matrix!(pred_probs, matrix => {
+        let findings = Findings::new(labels, matrix, search, keep, workers)?;
+        let ranked = findings.ranked(labels, matrix, rank_by, workers)?;
+        let Findings { mask, seen, pruned_by } = findings;
+        let confident_joint = match pruned_by {
+            Some(joint) => joint,
+            None => seen.calibrated_joint(labels, &labels.rows_by_class(), workers)?,
+        };
+        let facts = &seen.facts;
+        let suggested = |(row, facts): (usize, &RowFacts)| {
+            if mask[row] { i64::from(facts.best_other_class) } else { labels.given(row) as i64 }
+        };
+        Ok(Analysis {
+            ranked,
+            self_confidence: facts.iter().map(self_confidence).collect(),
+            normalized_margin: facts.iter().map(normalized_margin).collect(),
+            confidence_weighted_entropy: seen.entropies,
+            suggested_labels: facts.iter().enumerate().map(suggested).collect(),
+            thresholds: seen.thresholds,
+            confident_joint,
+            num_issues: num_off_diagonal(facts, labels),
+            mask,
+        })
+    })
+}

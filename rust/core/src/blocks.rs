@@ -1,0 +1,181 @@
+//! How work is cut into blocks and spread over threads.
+//!
+//! Everything parallel in this crate goes through [`Workers`]. What a block gives depends on the
+//! block alone, and results come back in the order of the blocks, so threads cannot show in an
+//! answer; every block first looks whether the caller wants to stop.
+
+use std::cmp::Ordering as Order;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::simd::Level;
+
+/// Bytes of the matrix in one block: long enough that starting one costs nothing, short enough
+/// that stopping takes no time and that the threads finish together.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Below this many bytes one thread is done sooner than a second one wakes up.
+pub const ALONE_BYTES: usize = 1 << 18;
+
+/// The threads of one call.
+#[derive(Debug, Clone, Copy)]
+pub struct Workers<'a> {
+    cancelled: &'a AtomicBool,
+    parallel: bool,
+    block_bytes: usize,
+    level: Level,
+}
+
+impl<'a> Workers<'a> {
+    /// Work is spread over the pool that the caller runs on.
+    pub(crate) fn on_pool(cancelled: &'a AtomicBool) -> Self {
+        Self { cancelled, parallel: true, block_bytes: BLOCK_BYTES, level: Level::chosen() }
+    }
+
+    /// Work is done where it is asked for.
+    pub(crate) fn alone(cancelled: &'a AtomicBool) -> Self {
+        Self { parallel: false, ..Self::on_pool(cancelled) }
+    }
+
+    /// The same threads with other block sizes: no size may change an answer.
+    #[must_use]
+    pub fn with_block_bytes(self, block_bytes: usize) -> Self {
+        Self { block_bytes, ..self }
+    }
+
+    /// The same threads at another CPU level: no level may change an answer.
+    #[must_use]
+    pub fn with_level(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// The CPU level that kernels run at.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// [`Error::Interrupted`] once the caller wants to stop.
+    ///
+    /// # Errors
+    /// Only that one.
+    pub fn check(&self) -> Result<()> {
+        if self.cancelled.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// How many rows of that many bytes make a block.
+    fn block_rows(&self, row_bytes: usize) -> usize {
+        (self.block_bytes / row_bytes.max(1)).max(1)
+    }
+
+    /// One value for each of `n` pieces of work, in order; each thread works with a `scratch`.
+    pub(crate) fn map<S, T: Send>(
+        &self,
+        n: usize,
+        scratch: impl Fn() -> S + Sync + Send,
+        work: impl Fn(&mut S, usize) -> Result<T> + Sync + Send,
+    ) -> Result<Vec<T>> {
+        let checked = |scratch: &mut S, piece| {
+            self.check()?;
+            work(scratch, piece)
+        };
+        if self.parallel {
+            (0..n).into_par_iter().map_init(scratch, checked).collect()
+        } else {
+            let mut scratch = scratch();
+            (0..n).map(|piece| checked(&mut scratch, piece)).collect()
+        }
+    }
+
+    /// Cuts `0..n_rows` into blocks and folds each into one of a few accumulators, which are then
+    /// merged in some order: for sums that have none.
+    pub(crate) fn fold<A: Send>(
+        &self,
+        n_rows: usize,
+        row_bytes: usize,
+        empty: impl Fn() -> A + Sync + Send,
+        add: impl Fn(&mut A, Range<usize>) -> Result<()> + Sync + Send,
+        merge: impl Fn(A, A) -> A + Sync + Send,
+    ) -> Result<A> {
+        let block_rows = self.block_rows(row_bytes);
+        let n_blocks = n_rows.div_ceil(block_rows);
+        let block = |mut sum: A, number: usize| {
+            self.check()?;
+            let start = number * block_rows;
+            add(&mut sum, start..n_rows.min(start + block_rows))?;
+            Ok(sum)
+        };
+        if self.parallel {
+            (0..n_blocks)
+                .into_par_iter()
+                // A K-sized accumulator is made per run of blocks: keep those runs long.
+                .with_min_len(n_blocks.div_ceil(4 * rayon::current_num_threads()).max(1))
+                .try_fold(&empty, block)
+                .try_reduce(&empty, |left, right| Ok(merge(left, right)))
+        } else {
+            (0..n_blocks).try_fold(empty(), block)
+        }
+    }
+
+    /// Fills an array of `n_rows` values block by block. `fill` writes every value of its block
+    /// and returns what else the block found; those come back in order.
+    pub(crate) fn fill<T: Send, S, R: Send>(
+        &self,
+        n_rows: usize,
+        row_bytes: usize,
+        scratch: impl Fn() -> S + Sync + Send,
+        fill: impl Fn(&mut S, Range<usize>, &mut Filling<'_, T>) -> Result<R> + Sync + Send,
+    ) -> Result<(Vec<T>, Vec<R>)> {
+        let block_rows = self.block_rows(row_bytes);
+        let mut values = Vec::with_capacity(n_rows);
+        let one = |scratch: &mut S, (number, slots): (usize, &mut [MaybeUninit<T>])| {
+            self.check()?;
+            let start = number * block_rows;
+            let rows = start..start + slots.len();
+            let mut filling = Filling { slots, filled: 0 };
+            let found = fill(scratch, rows, &mut filling)?;
+            assert_eq!(filling.filled, filling.slots.len(), "a block must fill all its values");
+            Ok(found)
+        };
+        let slots = &mut values.spare_capacity_mut()[..n_rows];
+        let found = if self.parallel {
+            let blocks = slots.par_chunks_mut(block_rows).enumerate();
+            blocks.map_init(scratch, one).collect::<Result<_>>()?
+        } else {
+            let mut scratch = scratch();
+            let blocks = slots.chunks_mut(block_rows).enumerate();
+            blocks.map(|block| one(&mut scratch, block)).collect::<Result<_>>()?
+        };
+        // SAFETY: every block has filled all its slots, else we would not be here.
+        unsafe { values.set_len(n_rows) };
+        Ok((values, found))
+    }
+
+    /// Sorts by a total order, in which no two values are equal.
+    pub(crate) fn sort<T: Send>(&self, values: &mut [T], order: impl Fn(&T, &T) -> Order + Sync) {
+        if self.parallel {
+            values.par_sort_unstable_by(order);
+        } else {
+            values.sort_unstable_by(order);
+        }
+    }
+}
+
+/// The part of an array that one block fills, value after value.
+pub(crate) struct Filling<'a, T> {
+    slots: &'a mut [MaybeUninit<T>],
+    filled: usize,
+}
+
+impl<T> Filling<'_, T> {
+    /// The next value.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, value: T) {
+        self.slots[self.filled].write(value);
+        self.filled += 1;
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything that can be wrong, one variant per cause.
+//!
+//! A message names the argument, the rule, the first offending row, column and value, and what to
+//! do. The bindings turn each variant into a Python exception in one `match`.
+
+/// Why a call could not give an answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `labels` and `pred_probs` do not describe the same examples.
+    #[error(
+        "labels and pred_probs must have the same length, but labels has {labels} entries and \
+         pred_probs has {rows} rows"
+    )]
+    LengthsDiffer {
+        /// Entries in `labels`.
+        labels: usize,
+        /// Rows in `pred_probs`.
+        rows: usize,
+    },
+    /// No examples at all.
+    #[error("pred_probs has no rows: at least one example is needed")]
+    Empty,
+    /// A single column: there is no other class that a label could be mistaken for.
+    #[error(
+        "pred_probs must have at least two columns (one per class), but has {n_classes}; for a \
+         binary problem given as P(class 1), pass np.column_stack([1 - p, p])"
+    )]
+    TooFewClasses {
+        /// Columns in `pred_probs`.
+        n_classes: usize,
+    },
+    /// More classes than class numbers can hold.
+    #[error("pred_probs has {n_classes} columns, more than the 4,294,967,294 classes supported")]
+    TooManyClasses {
+        /// Columns in `pred_probs`.
+        n_classes: usize,
+    },
+    /// A label that names no column.
+    #[error(
+        "labels must be integers from 0 to {} (pred_probs has {n_classes} columns), but \
+         labels[{row}] is {label}; if your labels are names or do not start at 0, pass \
+         classes=[...] naming the columns in order",
+        n_classes - 1
+    )]
+    LabelOutOfRange {
+        /// First offending row.
+        row: usize,
+        /// The value found there.
+        label: i128,
+        /// Number of classes.
+        n_classes: usize,
+    },
+    /// NaN or infinity among the probabilities.
+    #[error(
+        "pred_probs must be finite, but pred_probs[{row}, {column}] is {value}; drop or repair \
+         such rows first"
+    )]
+    NotFinite {
+        /// First offending row.
+        row: usize,
+        /// First offending column of that row.
+        column: usize,
+        /// The value found there.
+        value: f64,
+    },
+    /// A number that is no probability.
+    #[error(
+        "pred_probs must lie between 0 and 1 (within {tolerance:e}), but pred_probs[{row}, \
+         {column}] is {value}; apply a softmax to logits first",
+        tolerance = crate::format::RANGE_TOLERANCE
+    )]
+    OutOfRange {
+        /// First offending row.
+        row: usize,
+        /// First offending column of that row.
+        column: usize,
+        /// The value found there.
+        value: f64,
+    },
+    /// A vector with one entry per class is needed.
+    #[error("{name} must have one entry per class ({n_classes}), but has {found}")]
+    OnePerClass {
+        /// The argument.
+        name: &'static str,
+        /// Number of classes.
+        n_classes: usize,
+        /// Entries found.
+        found: usize,
+    },
+    /// `confident_joint` of another number of classes.
+    #[error(
+        "confident_joint must have shape ({n_classes}, {n_classes}), one row per given and one \
+         column per true class, but has shape ({found}, {found})"
+    )]
+    JointShape {
+        /// Number of classes.
+        n_classes: usize,
+        /// Rows (and columns) found.
+        found: usize,
+    },
+    /// Negative or non-finite entry of `confident_joint`.
+    #[error(
+        "confident_joint must hold finite counts of at least 0, but confident_joint[{given}, \
+         {true_class}] is {value}"
+    )]
+    JointValue {
+        /// First offending row.
+        given: usize,
+        /// First offending column of that row.
+        true_class: usize,
+        /// The value found there.
+        value: f64,
+    },
+    /// `frac_noise` outside [0, 1].
+    #[error("frac_noise must lie between 0 and 1, but is {value}")]
+    FracNoise {
+        /// The value found.
+        value: f64,
+    },
+    /// More examples to remove from a class than it has.
+    #[error(
+        "num_to_remove_per_class[{class}] is {asked}, but only {available} examples are given \
+         class {class}"
+    )]
+    TooManyToRemove {
+        /// The class.
+        class: usize,
+        /// What was asked for.
+        asked: usize,
+        /// Examples given that class.
+        available: usize,
+    },
+    /// A row number past the end.
+    #[error("row {row} does not exist: there are {n_examples} examples")]
+    RowOutOfRange {
+        /// The row.
+        row: usize,
+        /// Number of examples.
+        n_examples: usize,
+    },
+    /// The noise matrix has no inverse, so `prior_method="eqn"` has no answer.
+    #[error(
+        "prior_method=\"eqn\" needs an invertible noise matrix, but this one is singular; use \
+         prior_method=\"cnt\" (the default), \"marginal\" or \"marginal_ps\""
+    )]
+    SingularNoiseMatrix,
+    /// The system gives no threads.
+    #[error("could not start {n_threads} threads: {reason}; ask for fewer with n_threads")]
+    NoThreads {
+        /// How many were asked for.
+        n_threads: usize,
+        /// What the system said.
+        reason: String,
+    },
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,257 @@
+//! Label issues: which examples, how many, and in which order.
+//!
+//! One sweep answers everything; see [`crate::prune`] for the filters and [`crate::rank`] for the
+//! order.
+
+use crate::blocks::Workers;
+use crate::error::{Error, Result};
+use crate::format::Format;
+use crate::input::{Labels, Matrix, PredProbs, with_matrix};
+use crate::joint::ConfidentJoint;
+use crate::look::{Keep, Seen};
+use crate::prune::{Filter, PruneCounts, Pruning, Spread, lowest, mask_where};
+use crate::quality::{
+    Adjust, Method, label_quality_scores, normalized_margin, scores_of_rows, self_confidence,
+};
+use crate::rank::{ordered, rows_of_mask};
+use crate::row::{RowFacts, Several};
+
+/// How many examples the prune filters remove from each class.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Removals {
+    /// As many as the confident joint says: counted and calibrated here, unless one is given.
+    Joint {
+        /// A joint to use as it is.
+        confident_joint: Option<ConfidentJoint>,
+        /// The share of them to remove, from 0 to 1.
+        frac_noise: f64,
+        /// How many to remove of each given class instead.
+        per_class: Option<Vec<usize>>,
+    },
+    /// As many as these prune counts say.
+    Counts(PruneCounts),
+}
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    /// Which examples to flag.
+    pub filter: Filter,
+    /// For the filters that prune: how many.
+    pub removals: Removals,
+    /// Classes with no more examples than this lose none.
+    pub min_examples_per_class: usize,
+    /// Which class is the guess when several are confident.
+    pub several: Several,
+}
+
+impl Search {
+    /// What a look must keep for this search.
+    fn keep(&self) -> Keep {
+        Keep {
+            guesses: self.filter.counts(),
+            shortlists: self.filter.wants_shortlists(),
+            entropies: false,
+            several: self.several,
+        }
+    }
+
+    fn check(&self, labels: &Labels) -> Result<()> {
+        let Removals::Joint { confident_joint, frac_noise, .. } = &self.removals else {
+            return Ok(());
+        };
+        if !(0.0..=1.0).contains(frac_noise) {
+            return Err(Error::FracNoise { value: *frac_noise });
+        }
+        confident_joint.as_ref().map_or(Ok(()), |joint| joint.check_shape(labels.n_classes()))
+    }
+}
+
+/// A mask of the examples whose label is wrong, as far as a filter can tell.
+///
+/// # Errors
+/// If shapes or options do not fit, or a cell is no probability.
+pub fn find_label_issues(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    search: &Search,
+    workers: &Workers<'_>,
+) -> Result<Vec<bool>> {
+    pred_probs.check_shape(labels)?;
+    with_matrix!(pred_probs, matrix => {
+        Ok(Findings::new(labels, matrix, search, search.keep(), workers)?.mask)
+    })
+}
+
+/// The same examples, the worst label first.
+///
+/// # Errors
+/// Those of [`find_label_issues`].
+pub fn rank_label_issues(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    search: &Search,
+    rank_by: Method,
+    workers: &Workers<'_>,
+) -> Result<Vec<usize>> {
+    pred_probs.check_shape(labels)?;
+    with_matrix!(pred_probs, matrix => {
+        Findings::new(labels, matrix, search, search.keep(), workers)?
+            .ranked(labels, matrix, rank_by, workers)
+    })
+}
+
+/// The examples of a mask, the worst label first. Only their rows are read.
+///
+/// # Errors
+/// If shapes do not fit, or a cell that is read is no probability.
+pub fn order_label_issues(
+    mask: &[bool],
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    rank_by: Method,
+    adjust: Adjust,
+    workers: &Workers<'_>,
+) -> Result<Vec<usize>> {
+    let rows = rows_of_mask(mask);
+    let scores = label_quality_scores(labels, pred_probs, Some(&rows), rank_by, adjust, workers)?;
+    Ok(ordered(scores.into_iter().zip(rows).collect(), workers))
+}
+
+/// How many label issues there are: the off-diagonal examples that the agreement rule leaves.
+///
+/// # Errors
+/// If shapes do not fit, or a cell is no probability.
+pub fn num_label_issues(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    several: Several,
+    workers: &Workers<'_>,
+) -> Result<usize> {
+    pred_probs.check_shape(labels)?;
+    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
+    with_matrix!(pred_probs, matrix => {
+        Ok(num_off_diagonal(&Seen::look(labels, matrix, None, keep, workers)?.facts, labels))
+    })
+}
+
+/// The confident joint, not calibrated, and its off-diagonal examples, ascending.
+///
+/// # Errors
+/// If shapes do not fit, or a cell is no probability.
+pub fn count_confident(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    thresholds: Option<&[f64]>,
+    several: Several,
+    workers: &Workers<'_>,
+) -> Result<(ConfidentJoint, Vec<usize>)> {
+    pred_probs.check_shape(labels)?;
+    let (n_classes, found) =
+        (labels.n_classes(), thresholds.map_or(labels.n_classes(), <[_]>::len));
+    if found != n_classes {
+        return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
+    }
+    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
+    with_matrix!(pred_probs, matrix => {
+        let seen = Seen::look(labels, matrix, thresholds, keep, workers)?;
+        let joint = seen.joint(labels, &labels.rows_by_class(), workers)?;
+        Ok((joint, rows_of_mask(&mask_where(&seen.facts, labels, RowFacts::is_off_diagonal))))
+    })
+}
+
+/// What one look at the matrix and a filter have found.
+pub(crate) struct Findings<F: Format> {
+    pub(crate) mask: Vec<bool>,
+    pub(crate) seen: Seen<F>,
+    /// The joint that told how many to prune, where one did.
+    pub(crate) pruned_by: Option<ConfidentJoint>,
+}
+
+impl<F: Format> Findings<F> {
+    pub(crate) fn new(
+        labels: &Labels,
+        matrix: &Matrix<'_, F>,
+        search: &Search,
+        keep: Keep,
+        workers: &Workers<'_>,
+    ) -> Result<Self> {
+        search.check(labels)?;
+        let seen = Seen::look(labels, matrix, None, keep, workers)?;
+        let facts = &seen.facts;
+        let mut pruned_by = None;
+        let mask = match search.filter {
+            Filter::ConfidentLearning => mask_where(facts, labels, is_issue),
+            Filter::PredictedNeqGiven => mask_where(facts, labels, |facts, given| {
+                facts.predicts_another(given) && !facts.agrees(given)
+            }),
+            Filter::LowNormalizedMargin => {
+                lowest(facts, num_off_diagonal(facts, labels), normalized_margin)
+            }
+            Filter::LowSelfConfidence => {
+                lowest(facts, num_off_diagonal(facts, labels), self_confidence)
+            }
+            Filter::PruneByNoiseRate | Filter::PruneByClass | Filter::Both => {
+                let rows_by_class = labels.rows_by_class();
+                let least = search.min_examples_per_class;
+                let counts = match &search.removals {
+                    Removals::Counts(counts) => counts.clone(),
+                    Removals::Joint { confident_joint, frac_noise, per_class } => {
+                        let joint = match confident_joint {
+                            Some(joint) => joint.clone(),
+                            None => seen.calibrated_joint(labels, &rows_by_class, workers)?,
+                        };
+                        let counts =
+                            PruneCounts::new(&joint, least, *frac_noise, Spread::OffDiagonal);
+                        pruned_by = Some(joint);
+                        match per_class {
+                            Some(asked) => counts.with_removals(asked, labels.counts())?,
+                            None => counts,
+                        }
+                    }
+                };
+                let pruning =
+                    Pruning { labels, matrix, seen: &seen, rows_by_class: &rows_by_class };
+                pruning.mask(search.filter, &counts, least, workers)?
+            }
+        };
+        Ok(Self { mask, seen, pruned_by })
+    }
+
+    pub(crate) fn ranked(
+        &self,
+        labels: &Labels,
+        matrix: &Matrix<'_, F>,
+        rank_by: Method,
+        workers: &Workers<'_>,
+    ) -> Result<Vec<usize>> {
+        let rows = rows_of_mask(&self.mask);
+        let of_facts = |score: fn(&RowFacts) -> f64| {
+            rows.iter().map(|&row| (score(&self.seen.facts[row]), row)).collect()
+        };
+        let keyed = match rank_by {
+            Method::SelfConfidence => of_facts(self_confidence),
+            Method::NormalizedMargin => of_facts(normalized_margin),
+            Method::ConfidenceWeightedEntropy if !self.seen.entropies.is_empty() => {
+                rows.iter().map(|&row| (self.seen.entropies[row], row)).collect()
+            }
+            Method::ConfidenceWeightedEntropy => {
+                let flagged = &&rows[..];
+                let scores = scores_of_rows(labels, matrix, flagged, rank_by, Adjust::No, workers)?;
+                scores.into_iter().zip(rows).collect()
+            }
+        };
+        Ok(ordered(keyed, workers))
+    }
+}
+
+/// An off-diagonal example that the agreement rule leaves.
+fn is_issue(facts: &RowFacts, given: usize) -> bool {
+    facts.is_off_diagonal(given) && !facts.agrees(given)
+}
+
+/// How many there are.
+pub(crate) fn num_off_diagonal(facts: &[RowFacts], labels: &Labels) -> usize {
+    let rows = facts.iter().enumerate();
+    rows.filter(|(row, facts)| is_issue(facts, labels.given(*row))).count()
+}

@@ -1,0 +1,53 @@
+//! Confident learning, without Python.
+//!
+//! Given the labels of a data set and a model's out-of-sample predicted probabilities, confident
+//! learning (Northcutt, Jiang, Chuang: "Confident Learning: Estimating Uncertainty in Dataset
+//! Labels", JAIR 70, 2021) estimates the joint distribution of given and true labels, and from it
+//! which labels are wrong.
+//!
+//! # The method on one page
+//!
+//! | paper | here | what |
+//! | --- | --- | --- |
+//! | n, m | `n_examples`, `n_classes` (N, K in text) | examples, classes |
+//! | ỹ | `labels`, "given" | the labels of the data set |
+//! | y* | "true" | the unknown labels |
+//! | p̂(ỹ = j; x) | `pred_probs`, P[i, j] | out-of-sample probabilities |
+//! | t_j (Eq. 2) | [`thresholds`] | mean P[i, j] over examples given j |
+//! | C_{ỹ,y*} (Eq. 1) | [`joint::ConfidentJoint`] | counts of (given, confidently true) |
+//! | Q_{ỹ,y*} (Eq. 3) | [`joint::ConfidentJoint::calibrated`] | C scaled to the label counts |
+//! | Q_{ỹ\|y*}, Q_{y*\|ỹ} | [`noise::NoiseModel`] | noise matrix and its inverse |
+//! | PBC, PBNR, C+NR, C_confusion | [`prune::Filter`] | which examples to prune |
+//!
+//! # How data flows
+//!
+//! [`input`] (shapes, labels) → [`thresholds`] (reads N cells) → the sweep (reads every cell once,
+//! `sweep` and `row`, spread over threads by [`blocks`] and [`threads`], compiled per CPU level by
+//! [`simd`]) → [`joint`], [`noise`] (K x K only) → [`prune`], [`rank`] (from what the sweep kept of
+//! each row) → [`issues`] and [`analysis`], which put them together. [`quality`] scores rows by itself.
+
+pub mod analysis;
+pub mod blocks;
+mod entropy;
+mod error;
+mod format;
+mod input;
+pub mod issues;
+pub mod joint;
+mod look;
+pub mod noise;
+pub mod prune;
+pub mod quality;
+pub mod rank;
+#[cfg(test)]
+mod reference;
+mod row;
+pub mod simd;
+mod sweep;
+pub mod threads;
+pub mod thresholds;
+
+pub use error::{Error, Result};
+pub use format::{BFloat16, Bits, Float16, Float32, Float64, Format, RANGE_TOLERANCE};
+pub use input::{Labels, Matrix, PredProbs, RowsByClass};
+pub use row::{NO_CLASS, RowFacts, SLACK, Several};

@@ -1,0 +1,151 @@
+//! The look at the matrix that every search starts with: thresholds, then one sweep, and what is
+//! kept of it.
+
+use crate::blocks::Workers;
+use crate::error::Result;
+use crate::format::Format;
+use crate::input::{AllRows, Labels, Matrix, RowsByClass};
+use crate::joint::{ConfidentJoint, Layout};
+use crate::prune::{Shortlist, list_floors};
+use crate::quality::WeightedEntropy;
+use crate::row::{Cutoffs, Kind, NotAProbability, RowFacts, Several, row_facts};
+use crate::sweep::{RowKernel, sweep};
+use crate::thresholds::thresholds_before_sweep;
+
+/// What a look is to keep beside the facts of each row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    /// Guess the true classes; without it no class is ever confident.
+    pub(crate) guesses: bool,
+    /// List the cells that may be among the largest margins.
+    pub(crate) shortlists: bool,
+    /// Score rows by their entropy.
+    pub(crate) entropies: bool,
+    /// Which class is the guess when several are confident.
+    pub(crate) several: Several,
+}
+
+/// What is kept of the matrix.
+pub(crate) struct Seen<F: Format> {
+    /// One a class; empty unless something that was to be kept needed them.
+    pub(crate) thresholds: Vec<f64>,
+    /// One a row.
+    pub(crate) facts: Vec<RowFacts>,
+    /// One a row, or none.
+    pub(crate) entropies: Vec<f64>,
+    /// One a block of rows, empty unless kept.
+    pub(crate) shortlists: Vec<Shortlist<F>>,
+    /// From where on cells were listed.
+    pub(crate) floors: Cutoffs<F>,
+}
+
+impl<F: Format> Seen<F> {
+    /// Looks at every cell once, with the given thresholds or those of the data.
+    pub(crate) fn look(
+        labels: &Labels,
+        matrix: &Matrix<'_, F>,
+        thresholds: Option<&[f64]>,
+        keep: Keep,
+        workers: &Workers<'_>,
+    ) -> Result<Self> {
+        let thresholds = match thresholds {
+            Some(thresholds) => thresholds.to_vec(),
+            None if keep.guesses || keep.shortlists => {
+                thresholds_before_sweep(matrix, labels, workers)?
+            }
+            None => Vec::new(),
+        };
+        let cutoffs = if keep.guesses {
+            Cutoffs::of_thresholds(&thresholds)
+        } else {
+            Cutoffs::never(labels.n_classes())
+        };
+        let kernel = Look {
+            cutoffs,
+            largest: F::largest(),
+            several: keep.several,
+            floors: keep.shortlists.then(|| list_floors(&thresholds)),
+            entropy: keep.entropies.then(|| WeightedEntropy::new(labels.n_classes())),
+        };
+        let all = AllRows(labels.n_examples());
+        let (facts, blocks) = sweep(matrix, labels, &all, &kernel, workers)?;
+        let n_entropies = if keep.entropies { facts.len() } else { 0 };
+        let mut entropies = Vec::with_capacity(n_entropies);
+        let mut shortlists = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            entropies.extend(block.entropies);
+            shortlists.push(block.shortlist);
+        }
+        let floors = kernel.floors.unwrap_or_else(|| Cutoffs::never(labels.n_classes()));
+        Ok(Self { thresholds, facts, entropies, shortlists, floors })
+    }
+
+    /// The confident joint of the guesses, not calibrated.
+    pub(crate) fn joint(
+        &self,
+        labels: &Labels,
+        rows_by_class: &RowsByClass,
+        workers: &Workers<'_>,
+    ) -> Result<ConfidentJoint> {
+        ConfidentJoint::count(&self.facts, labels, rows_by_class, workers)
+    }
+
+    /// The same, calibrated.
+    pub(crate) fn calibrated_joint(
+        &self,
+        labels: &Labels,
+        rows_by_class: &RowsByClass,
+        workers: &Workers<'_>,
+    ) -> Result<ConfidentJoint> {
+        let joint = self.joint(labels, rows_by_class, workers)?;
+        Ok(joint.calibrated(labels.counts(), Layout::ByTrue))
+    }
+}
+
+/// What the sweep does with each row.
+struct Look<F: Format> {
+    cutoffs: Cutoffs<F>,
+    largest: F::Bits,
+    several: Several,
+    floors: Option<Cutoffs<F>>,
+    entropy: Option<WeightedEntropy<F>>,
+}
+
+struct BlockFindings<F: Format> {
+    shortlist: Shortlist<F>,
+    entropies: Vec<f64>,
+}
+
+impl<F: Format> Default for BlockFindings<F> {
+    fn default() -> Self {
+        Self { shortlist: Shortlist::default(), entropies: Vec::new() }
+    }
+}
+
+impl<F: Format> RowKernel<F> for Look<F> {
+    type Fact = RowFacts;
+    type Side = BlockFindings<F>;
+
+    #[inline(always)]
+    fn row(
+        &self,
+        row: usize,
+        cells: &[F::Bits],
+        given: usize,
+        side: &mut BlockFindings<F>,
+    ) -> Result<RowFacts, NotAProbability> {
+        let (facts, kind) = row_facts(cells, given, &self.cutoffs, self.largest, self.several)?;
+        if let Some(floors) = &self.floors
+            && facts.best_other > facts.own
+        {
+            match kind {
+                Kind::Usual => side.shortlist.push(row, cells, given, floors),
+                Kind::Unusual => side.shortlist.push_unlisted(row),
+            }
+        }
+        if let Some(entropy) = &self.entropy {
+            side.entropies.push(entropy.score(cells, given));
+        }
+        Ok(facts)
+    }
+}

@@ -1,0 +1,117 @@
+//! Prune: which examples a filter flags, from what the sweep kept of each row.
+//!
+//! One file per family of filters. Every filter but the two `low_*` ones obeys the agreement rule
+//! ([`RowFacts::agrees`]): an example whose given class the model would choose, but for rounding,
+//! is not flagged.
+
+mod by_class;
+mod by_noise_rate;
+mod counts;
+mod low_score;
+
+pub(crate) use by_noise_rate::{Shortlist, list_floors};
+pub use counts::{PruneCounts, Spread};
+pub(crate) use low_score::lowest;
+
+use crate::blocks::Workers;
+use crate::error::Result;
+use crate::format::Format;
+use crate::input::{Labels, Matrix, RowsByClass};
+use crate::look::Seen;
+use crate::row::RowFacts;
+
+/// Which examples to flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// In each given class, for every other class, the largest margins: as many as the joint says.
+    PruneByNoiseRate,
+    /// In each given class, the smallest self confidences: as many as the joint says.
+    PruneByClass,
+    /// Flagged by both of the above.
+    Both,
+    /// The off-diagonal examples of the confident joint.
+    ConfidentLearning,
+    /// argmax != given.
+    PredictedNeqGiven,
+    /// The lowest normalized margins, as many as there are issues.
+    LowNormalizedMargin,
+    /// The lowest self confidences, as many as there are issues.
+    LowSelfConfidence,
+}
+
+impl Filter {
+    /// Whether it removes as many as prune counts say.
+    #[must_use]
+    pub fn prunes(self) -> bool {
+        matches!(self, Self::PruneByNoiseRate | Self::PruneByClass | Self::Both)
+    }
+
+    /// Whether it asks which class each example is confidently of.
+    #[must_use]
+    pub(crate) fn counts(self) -> bool {
+        !matches!(self, Self::PredictedNeqGiven)
+    }
+
+    /// Whether it compares margins within pairs of classes.
+    #[must_use]
+    pub(crate) fn wants_shortlists(self) -> bool {
+        matches!(self, Self::PruneByNoiseRate | Self::Both)
+    }
+}
+
+/// A mask of the examples for which `is` holds.
+pub(crate) fn mask_where(
+    facts: &[RowFacts],
+    labels: &Labels,
+    is: impl Fn(&RowFacts, usize) -> bool,
+) -> Vec<bool> {
+    facts.iter().enumerate().map(|(row, facts)| is(facts, labels.given(row))).collect()
+}
+
+/// What the filters that prune look at.
+pub(crate) struct Pruning<'a, F: Format> {
+    pub(crate) labels: &'a Labels,
+    pub(crate) rows_by_class: &'a RowsByClass,
+    pub(crate) seen: &'a Seen<F>,
+    pub(crate) matrix: &'a Matrix<'a, F>,
+}
+
+impl<F: Format> Pruning<'_, F> {
+    /// A mask of the examples that a pruning filter removes, from the classes that have more than
+    /// `min_examples_per_class` of them.
+    pub(crate) fn mask(
+        &self,
+        filter: Filter,
+        counts: &PruneCounts,
+        min_examples_per_class: usize,
+        workers: &Workers<'_>,
+    ) -> Result<Vec<bool>> {
+        let by_class = || -> Result<_> {
+            let pruned = self.smallest_own(counts, min_examples_per_class, workers)?;
+            Ok(self.mask_of_disagreeing(&pruned))
+        };
+        let by_noise_rate = || -> Result<_> {
+            let pruned = self.largest_margins(counts, min_examples_per_class, workers)?;
+            Ok(self.mask_of_disagreeing(&pruned))
+        };
+        if filter == Filter::PruneByClass {
+            return by_class();
+        }
+        let mut mask = by_noise_rate()?;
+        if filter == Filter::Both {
+            for (is, other) in mask.iter_mut().zip(by_class()?) {
+                *is &= other;
+            }
+        }
+        Ok(mask)
+    }
+
+    /// A mask of the rows pruned from each class, less those where the model agrees with the label.
+    fn mask_of_disagreeing(&self, pruned: &[Vec<usize>]) -> Vec<bool> {
+        let mut mask = vec![false; self.labels.n_examples()];
+        for &row in pruned.iter().flatten() {
+            mask[row] = !self.seen.facts[row].agrees(self.labels.given(row));
+        }
+        mask
+    }
+}

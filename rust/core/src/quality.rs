@@ -1,0 +1,269 @@
+//! Label quality: one score a row, from 0 (the label is likely wrong) to 1 (likely right).
+//!
+//! With y the given class of row p:
+//! - self confidence: p_y;
+//! - normalized margin: (p_y - max of p_j over j != y, + 1) / 2;
+//! - confidence-weighted entropy: ln(1 + h) / h with h = H(p) / ln K / max(p_y, 1e-6).
+//!
+//! Margins are computed here and only here, in float64 from the cells, so that a tie is a tie
+//! everywhere.
+
+use crate::blocks::Workers;
+use crate::entropy::entropy;
+use crate::error::Result;
+use crate::format::{Bits, Format};
+use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
+use crate::row::{Cutoffs, NotAProbability, RowFacts, SLACK, best_other, check_row};
+use crate::sweep::{RowKernel, sweep};
+use crate::thresholds::{NEVER, own_cells, thresholds_before_sweep};
+
+/// Which score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// P(given class).
+    SelfConfidence,
+    /// How far P(given class) is above the best other class.
+    NormalizedMargin,
+    /// Entropy of the row over P(given class).
+    ConfidenceWeightedEntropy,
+}
+
+/// Whether class imbalance is taken out of the probabilities before they are scored: the class
+/// threshold t_k is subtracted from column k, the largest threshold added, and rows normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adjust {
+    /// Scores of the probabilities as they are.
+    No,
+    /// Classes nobody was given have no threshold, so their columns stay as they are.
+    PresentClasses,
+    /// Classes nobody was given have threshold 2, which then is the largest: what cleanlab does.
+    AllClasses,
+}
+
+/// The self confidence of a row.
+#[must_use]
+pub fn self_confidence(facts: &RowFacts) -> f64 {
+    facts.own.clamp(0.0, 1.0)
+}
+
+/// The normalized margin of a row.
+#[must_use]
+pub fn normalized_margin(facts: &RowFacts) -> f64 {
+    margin_score(facts.own, facts.best_other)
+}
+
+#[inline(always)]
+fn margin_score(own: f64, best_other: f64) -> f64 {
+    f64::midpoint(own - best_other, 1.0).clamp(0.0, 1.0)
+}
+
+/// One score for each of the rows, in their order.
+///
+/// # Errors
+/// If the shapes differ, a row does not exist, or a cell that is read is no probability. Self
+/// confidence without adjustment reads one cell a row, the others read the whole row; adjustment
+/// reads the own-class cells of all rows too.
+pub fn label_quality_scores(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    rows: Option<&[usize]>,
+    method: Method,
+    adjust: Adjust,
+    workers: &Workers<'_>,
+) -> Result<Vec<f64>> {
+    pred_probs.check_shape(labels)?;
+    with_matrix!(pred_probs, matrix => match rows {
+        Some(rows) => {
+            let n_examples = labels.n_examples();
+            if let Some(&row) = rows.iter().find(|&&row| row >= n_examples) {
+                return Err(crate::Error::RowOutOfRange { row, n_examples });
+            }
+            scores_of_rows(labels, matrix, &rows, method, adjust, workers)
+        }
+        None => {
+            scores_of_rows(labels, matrix, &AllRows(labels.n_examples()), method, adjust, workers)
+        }
+    })
+}
+
+pub(crate) fn scores_of_rows<F: Format, R: Rows>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    rows: &R,
+    method: Method,
+    adjust: Adjust,
+    workers: &Workers<'_>,
+) -> Result<Vec<f64>> {
+    if adjust != Adjust::No {
+        let thresholds = thresholds_before_sweep(matrix, labels, workers)?;
+        let margin = method == Method::NormalizedMargin;
+        let kernel = Adjusted { shifts: shifts(&thresholds, adjust), margin };
+        return Ok(sweep(matrix, labels, rows, &kernel, workers)?.0);
+    }
+    Ok(match method {
+        Method::SelfConfidence => own_class_scores(labels, matrix, rows, workers)?,
+        Method::NormalizedMargin => {
+            let kernel =
+                Margin::<F> { never: Cutoffs::never(labels.n_classes()), largest: F::largest() };
+            sweep(matrix, labels, rows, &kernel, workers)?.0
+        }
+        Method::ConfidenceWeightedEntropy => {
+            let kernel = WeightedEntropy::<F>::new(labels.n_classes());
+            sweep(matrix, labels, rows, &kernel, workers)?.0
+        }
+    })
+}
+
+/// Self confidence reads one cell a row.
+fn own_class_scores<F: Format, R: Rows>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    rows: &R,
+    workers: &Workers<'_>,
+) -> Result<Vec<f64>> {
+    let cache_line = 64;
+    let filled = workers.fill(
+        rows.len(),
+        cache_line,
+        || (),
+        |(), positions, scores| {
+            own_cells(matrix, labels, rows, positions, |_, own| scores.push(own.clamp(0.0, 1.0)))
+        },
+    );
+    match filled {
+        Ok((scores, _)) => Ok(scores),
+        Err(crate::Error::Interrupted) => Err(crate::Error::Interrupted),
+        // Blocks run side by side: look again for the first fault in row order.
+        Err(error) => {
+            Err(own_cells(matrix, labels, rows, 0..rows.len(), |_, _| ()).err().unwrap_or(error))
+        }
+    }
+}
+
+/// The normalized margin, where nothing else is asked of a row.
+struct Margin<F: Format> {
+    never: Cutoffs<F>,
+    largest: F::Bits,
+}
+
+impl<F: Format> RowKernel<F> for Margin<F> {
+    type Fact = f64;
+    type Side = ();
+
+    #[inline(always)]
+    fn row(
+        &self,
+        _row: usize,
+        cells: &[F::Bits],
+        given: usize,
+        (): &mut (),
+    ) -> Result<f64, NotAProbability> {
+        let own = cells[given];
+        let other = best_other(cells, given, self.never.bits());
+        if own.max(other) > self.largest {
+            return unusual_margin::<F>(cells, given);
+        }
+        Ok(margin_score(F::widen(own), F::widen(other)))
+    }
+}
+
+/// A row whose bits are no order, see [`crate::row`].
+#[cold]
+#[inline(never)]
+fn unusual_margin<F: Format>(cells: &[F::Bits], given: usize) -> Result<f64, NotAProbability> {
+    check_row::<F>(cells)?;
+    let others = (0..cells.len()).filter(|&class| class != given);
+    let best_other = others.map(|class| F::widen(cells[class])).fold(f64::NEG_INFINITY, f64::max);
+    Ok(margin_score(F::widen(cells[given]), best_other))
+}
+
+/// The confidence-weighted entropy.
+pub(crate) struct WeightedEntropy<F: Format> {
+    scale: f64,
+    largest: F::Bits,
+}
+
+impl<F: Format> WeightedEntropy<F> {
+    pub(crate) fn new(n_classes: usize) -> Self {
+        Self { scale: 1.0 / (n_classes as f64).ln(), largest: F::largest() }
+    }
+
+    /// The score of a row of valid cells.
+    #[inline(always)]
+    pub(crate) fn score(&self, cells: &[F::Bits], given: usize) -> f64 {
+        let own = F::widen(cells[given]).max(SLACK);
+        // Rounding may leave the entropy of a certain row a little below 0.
+        let weighted = (entropy::<F>(cells) * self.scale).max(0.0) / own;
+        if weighted > 0.0 { libm::log1p(weighted) / weighted } else { 1.0 }
+    }
+}
+
+impl<F: Format> RowKernel<F> for WeightedEntropy<F> {
+    type Fact = f64;
+    type Side = ();
+
+    #[inline(always)]
+    fn row(
+        &self,
+        _row: usize,
+        cells: &[F::Bits],
+        given: usize,
+        (): &mut (),
+    ) -> Result<f64, NotAProbability> {
+        let largest = cells.iter().fold(F::Bits::ZERO, |largest, &cell| largest.max(cell));
+        if largest > self.largest {
+            check_row::<F>(cells)?;
+        }
+        Ok(self.score(cells, given))
+    }
+}
+
+/// What is added to each column: the largest threshold minus its own.
+fn shifts(thresholds: &[f64], adjust: Adjust) -> Vec<f64> {
+    let counts = |&threshold: &f64| adjust == Adjust::AllClasses || threshold < NEVER;
+    let top = thresholds.iter().copied().filter(counts).fold(0.0, f64::max);
+    thresholds.iter().map(|t| if counts(t) { top - t } else { 0.0 }).collect()
+}
+
+/// Self confidence or margin of the adjusted row.
+struct Adjusted {
+    shifts: Vec<f64>,
+    margin: bool,
+}
+
+impl<F: Format> RowKernel<F> for Adjusted {
+    type Fact = f64;
+    type Side = ();
+
+    #[inline(always)]
+    fn row(
+        &self,
+        _row: usize,
+        cells: &[F::Bits],
+        given: usize,
+        (): &mut (),
+    ) -> Result<f64, NotAProbability> {
+        // Fixed lanes: the order of additions is part of the answer.
+        const LANES: usize = 8;
+        check_row::<F>(cells)?;
+        let mut sums = [0.0; LANES];
+        let mut largest = [f64::NEG_INFINITY; LANES];
+        let mut look = |lane: usize, class: usize, value: f64| {
+            sums[lane] += value;
+            let competes = if class == given { f64::NEG_INFINITY } else { value };
+            largest[lane] = if competes > largest[lane] { competes } else { largest[lane] };
+        };
+        for (class, (&bits, shift)) in cells.iter().zip(&self.shifts).enumerate() {
+            look(class % LANES, class, F::widen(bits) + shift);
+        }
+        // A row of zeros (and no shift) stays one.
+        let sum: f64 = sums.into_iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let own = F::widen(cells[given]) + self.shifts[given];
+        if self.margin {
+            let best_other = largest.into_iter().fold(f64::NEG_INFINITY, f64::max);
+            Ok(margin_score(own / sum, best_other / sum))
+        } else {
+            Ok((own / sum).clamp(0.0, 1.0))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Rank: the one order of everything, by (score, row).
+
+use std::cmp::Ordering;
+
+use crate::blocks::Workers;
+
+/// Lower scores first, and among equal ones the lower row: a total order.
+pub(crate) fn by_score_then_row(left: &(f64, usize), right: &(f64, usize)) -> Ordering {
+    // Adding 0 makes a zero with a sign equal to one without.
+    (left.0 + 0.0).total_cmp(&(right.0 + 0.0)).then(left.1.cmp(&right.1))
+}
+
+/// The head of the sorted order, itself in no order.
+pub(crate) fn n_smallest(keyed: &mut [(f64, usize)], n: usize) -> &[(f64, usize)] {
+    if n == 0 {
+        return &[];
+    }
+    if n < keyed.len() {
+        keyed.select_nth_unstable_by(n - 1, by_score_then_row);
+    }
+    &keyed[..n.min(keyed.len())]
+}
+
+/// The rows of a mask, ascending.
+#[must_use]
+pub fn rows_of_mask(mask: &[bool]) -> Vec<usize> {
+    mask.iter().enumerate().filter_map(|(row, &is)| is.then_some(row)).collect()
+}
+
+/// Rows in the order of their scores, worst first.
+pub(crate) fn ordered(mut keyed: Vec<(f64, usize)>, workers: &Workers<'_>) -> Vec<usize> {
+    workers.sort(&mut keyed, by_score_then_row);
+    keyed.into_iter().map(|(_, row)| row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_smallest_are_the_head_of_the_sorted_order(
+            scores in prop::collection::vec((0..5_u32).prop_map(f64::from), 0..40),
+            n in 0..50_usize,
+        ) {
+            let keyed: Vec<_> = scores.iter().copied().zip(0..).collect();
+            let mut sorted = keyed.clone();
+            sorted.sort_by(by_score_then_row);
+            let mut selected = keyed.clone();
+            let mut selected = n_smallest(&mut selected, n).to_vec();
+            selected.sort_by(by_score_then_row);
+            prop_assert_eq!(&selected[..], &sorted[..n.min(sorted.len())]);
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! Everything the method wants to know of one row, from one look at it.
+//!
+//! The look compares bits (see [`crate::format`]): the largest cell of the other classes, and the
+//! largest cell among the confident ones. Where those cells stand is found afterwards, in cache.
+
+use crate::format::{Bits, Format, RANGE_TOLERANCE};
+use crate::simd::prefetch;
+
+/// Slack of every comparison between probabilities: class j is confident at `P >= t_j - SLACK`
+/// (the paper's Eq. 1, with room for rounding), and a given label agrees with the model if it would
+/// be the most probable one after adding `SLACK` to it.
+pub const SLACK: f64 = 1e-6;
+
+/// "No class", among class numbers.
+pub const NO_CLASS: u32 = u32::MAX;
+
+/// How far ahead of its use the matrix is fetched. Between 4 and 16 KiB all distances did equally
+/// well; without it the sweep took a third longer.
+const PREFETCH_BYTES: usize = 8 * 1024;
+
+/// Which class is the guessed truth when several are confident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Several {
+    /// The most probable among the confident ones (the paper's Eq. 1).
+    MostProbable,
+    /// The most probable class of the whole row, even when it is not itself confident: what
+    /// cleanlab does.
+    RowArgmax,
+}
+
+/// What a sweep keeps of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowFacts {
+    /// P(given class), the "self-confidence".
+    pub own: f64,
+    /// The largest probability among the other classes.
+    pub best_other: f64,
+    /// The class that has it, the lowest on ties.
+    pub best_other_class: u32,
+    /// The guessed true class, or [`NO_CLASS`] where no class is confident.
+    pub guess: u32,
+}
+
+impl RowFacts {
+    /// The agreement rule: the given class would be the row's argmax after adding [`SLACK`].
+    #[must_use]
+    pub fn agrees(&self, given: usize) -> bool {
+        let lifted = self.own + SLACK;
+        lifted > self.best_other
+            || (lifted == self.best_other && given < self.best_other_class as usize)
+    }
+
+    /// Counted off the diagonal of the confident joint.
+    #[must_use]
+    pub fn is_off_diagonal(&self, given: usize) -> bool {
+        self.guess != NO_CLASS && self.guess as usize != given
+    }
+
+    /// argmax != given.
+    #[must_use]
+    pub fn predicts_another(&self, given: usize) -> bool {
+        self.best_other > self.own
+            || (self.best_other == self.own && (self.best_other_class as usize) < given)
+    }
+}
+
+/// Where each class begins to be confident: `t_j - SLACK`.
+#[derive(Debug)]
+pub(crate) struct Cutoffs<F: Format> {
+    values: Vec<f64>,
+    bits: Vec<F::Bits>,
+}
+
+impl<F: Format> Cutoffs<F> {
+    /// Class j is confident at `P[i, j] >= values[j]`.
+    pub(crate) fn at(values: Vec<f64>) -> Self {
+        let bits = values.iter().map(|&value| F::round_up(value)).collect();
+        Self { values, bits }
+    }
+
+    /// From the class thresholds.
+    pub(crate) fn of_thresholds(thresholds: &[f64]) -> Self {
+        Self::at(thresholds.iter().map(|threshold| threshold - SLACK).collect())
+    }
+
+    /// No class ever is: for questions that do not ask.
+    pub(crate) fn never(n_classes: usize) -> Self {
+        Self { values: vec![f64::INFINITY; n_classes], bits: vec![F::Bits::MAX; n_classes] }
+    }
+
+    /// The cutoff of one class.
+    pub(crate) fn value(&self, class: usize) -> f64 {
+        self.values[class]
+    }
+
+    /// The same as bits, for all classes.
+    pub(crate) fn bits(&self) -> &[F::Bits] {
+        &self.bits
+    }
+}
+
+/// A row holds a cell that is no probability.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NotAProbability {
+    pub(crate) column: usize,
+    pub(crate) value: f64,
+}
+
+/// Whether a value may stand in `pred_probs`.
+#[inline(always)]
+pub(crate) fn is_probability(value: f64) -> bool {
+    // False for NaN, which fails every comparison.
+    (-RANGE_TOLERANCE..=1.0 + RANGE_TOLERANCE).contains(&value)
+}
+
+/// The first cell of a row that is no probability.
+pub(crate) fn check_row<F: Format>(row: &[F::Bits]) -> Result<(), NotAProbability> {
+    for (column, &bits) in row.iter().enumerate() {
+        let value = F::widen(bits);
+        if !is_probability(value) {
+            return Err(NotAProbability { column, value });
+        }
+    }
+    Ok(())
+}
+
+/// The facts of one row.
+#[inline(always)]
+pub(crate) fn row_facts<F: Format>(
+    row: &[F::Bits],
+    given: usize,
+    cutoffs: &Cutoffs<F>,
+    largest: F::Bits,
+    several: Several,
+) -> Result<(RowFacts, Kind), NotAProbability> {
+    let own = row[given];
+    let seen = scan(row, given, &cutoffs.bits);
+    if seen.other.max(own) > largest {
+        let facts = unusual_row_facts(row, given, cutoffs, several)?;
+        return Ok((facts, Kind::Unusual));
+    }
+    let best_other_class = position_of(row, seen.other, given);
+    let guess = guess(row, given, &cutoffs.bits, &seen, best_other_class, several);
+    let facts = RowFacts {
+        own: F::widen(own),
+        best_other: F::widen(seen.other),
+        best_other_class: best_other_class as u32,
+        guess,
+    };
+    Ok((facts, Kind::Usual))
+}
+
+/// Whether the bits of a row's cells are in the order of their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// They are.
+    Usual,
+    /// Some cell has a sign: a zero, or a tiny negative number within tolerance.
+    Unusual,
+}
+
+/// A row with cells whose bits are no order: an error, or a zero with a sign, or a tiny negative
+/// number within tolerance. Rare, so it is done by the definition.
+#[cold]
+#[inline(never)]
+fn unusual_row_facts<F: Format>(
+    row: &[F::Bits],
+    given: usize,
+    cutoffs: &Cutoffs<F>,
+    several: Several,
+) -> Result<RowFacts, NotAProbability> {
+    check_row::<F>(row)?;
+    let values: Vec<f64> = row.iter().map(|&bits| F::widen(bits)).collect();
+    Ok(defined_row_facts(&values, given, &cutoffs.values, several))
+}
+
+/// The definition: what [`row_facts`] must give, in plain loops.
+pub(crate) fn defined_row_facts(
+    row: &[f64],
+    given: usize,
+    cutoffs: &[f64],
+    several: Several,
+) -> RowFacts {
+    let argmax = |keep: &dyn Fn(usize) -> bool| {
+        let classes = (0..row.len()).filter(|&class| keep(class));
+        classes.reduce(|best, class| if row[class] > row[best] { class } else { best })
+    };
+    let confident = |class: usize| row[class] >= cutoffs[class];
+    // K >= 2, so there is another class.
+    let best_other_class = argmax(&|class| class != given).unwrap_or(given);
+    let is_several = (0..row.len()).filter(|&class| confident(class)).count() > 1;
+    let guess = match several {
+        Several::RowArgmax if is_several => argmax(&|_| true),
+        _ => argmax(&confident),
+    };
+    RowFacts {
+        own: row[given],
+        best_other: row[best_other_class],
+        best_other_class: best_other_class as u32,
+        guess: guess.map_or(NO_CLASS, |class| class as u32),
+    }
+}
+
+/// What one look at a row gives, as bits.
+struct Scan<B: Bits> {
+    /// The largest cell of the other classes.
+    other: B,
+    /// The largest confident cell of the other classes, or `NONE`.
+    confident_other: B::Signed,
+}
+
+/// One look at a row, a cache line at a time.
+#[inline(always)]
+fn scan<B: Bits>(row: &[B], given: usize, cutoffs: &[B]) -> Scan<B> {
+    match size_of::<B>() {
+        2 => scan_lanes::<B, 32>(row, given, cutoffs),
+        4 => scan_lanes::<B, 16>(row, given, cutoffs),
+        _ => scan_lanes::<B, 8>(row, given, cutoffs),
+    }
+}
+
+#[inline(always)]
+fn scan_lanes<B: Bits, const L: usize>(row: &[B], given: usize, cutoffs: &[B]) -> Scan<B> {
+    let mut other = [B::ZERO; L];
+    let mut confident_other = [B::NONE; L];
+    let mut look = |cells: &[B; L], cutoffs: &[B; L]| {
+        for lane in 0..L {
+            let cell = cells[lane];
+            other[lane] = other[lane].max(cell);
+            let confident = if cell >= cutoffs[lane] { cell.signed() } else { B::NONE };
+            confident_other[lane] = confident_other[lane].max(confident);
+        }
+    };
+    let (cells, cells_left) = row.as_chunks::<L>();
+    let (bounds, bounds_left) = cutoffs.as_chunks::<L>();
+    let home = given / L;
+    for (chunk, (cells, bounds)) in cells.iter().zip(bounds).enumerate() {
+        prefetch(cells.as_ptr().wrapping_byte_add(PREFETCH_BYTES));
+        if chunk == home {
+            // The given class does not compete with itself.
+            let mut others = *cells;
+            let mut bounds = *bounds;
+            others[given % L] = B::ZERO;
+            bounds[given % L] = B::MAX;
+            look(&others, &bounds);
+        } else {
+            look(cells, bounds);
+        }
+    }
+    if !cells_left.is_empty() {
+        let mut others = [B::ZERO; L];
+        let mut bounds = [B::MAX; L];
+        others[..cells_left.len()].copy_from_slice(cells_left);
+        bounds[..bounds_left.len()].copy_from_slice(bounds_left);
+        if home == cells.len() {
+            others[given % L] = B::ZERO;
+            bounds[given % L] = B::MAX;
+        }
+        look(&others, &bounds);
+    }
+    Scan {
+        other: other.into_iter().fold(B::ZERO, Ord::max),
+        confident_other: confident_other.into_iter().fold(B::NONE, Ord::max),
+    }
+}
+
+/// The largest cell of the other classes alone.
+#[inline(always)]
+pub(crate) fn best_other<B: Bits>(row: &[B], given: usize, cutoffs_never: &[B]) -> B {
+    scan(row, given, cutoffs_never).other
+}
+
+/// The lowest class other than `given` that has this cell.
+#[inline(always)]
+fn position_of<B: Bits>(row: &[B], cell: B, given: usize) -> usize {
+    let mut from = 0;
+    loop {
+        let class = first_at(row, from, |bits, _| bits == cell).unwrap_or(given);
+        if class != given || from > given {
+            return class;
+        }
+        from = given + 1;
+    }
+}
+
+/// The first class at or after `from` for which `is` holds, looking at a cache line at a time.
+#[inline(always)]
+pub(crate) fn first_at<B: Bits>(
+    row: &[B],
+    from: usize,
+    is: impl Fn(B, usize) -> bool + Copy,
+) -> Option<usize> {
+    match size_of::<B>() {
+        2 => first_at_lanes::<B, 32>(row, from, is),
+        4 => first_at_lanes::<B, 16>(row, from, is),
+        _ => first_at_lanes::<B, 8>(row, from, is),
+    }
+}
+
+#[inline(always)]
+fn first_at_lanes<B: Bits, const L: usize>(
+    row: &[B],
+    mut from: usize,
+    is: impl Fn(B, usize) -> bool + Copy,
+) -> Option<usize> {
+    while from < row.len() {
+        let Some(cells) = row[from..].first_chunk::<L>() else {
+            return (from..row.len()).find(|&class| is(row[class], class));
+        };
+        let mut any = false;
+        for (lane, &cell) in cells.iter().enumerate() {
+            any |= is(cell, from + lane);
+        }
+        if any {
+            return (from..from + L).find(|&class| is(row[class], class));
+        }
+        from += L;
+    }
+    None
+}
+
+/// Calls `each` for the classes whose cell is above `own` and not below their bound, ascending.
+#[inline(always)]
+pub(crate) fn for_each_above<B: Bits>(row: &[B], bounds: &[B], own: B, each: impl FnMut(usize)) {
+    match size_of::<B>() {
+        2 => for_each_above_lanes::<B, 32>(row, bounds, own, each),
+        4 => for_each_above_lanes::<B, 16>(row, bounds, own, each),
+        _ => for_each_above_lanes::<B, 8>(row, bounds, own, each),
+    }
+}
+
+#[inline(always)]
+fn for_each_above_lanes<B: Bits, const L: usize>(
+    row: &[B],
+    bounds: &[B],
+    own: B,
+    mut each: impl FnMut(usize),
+) {
+    let mut some = |from: usize, cells: &[B], bounds: &[B]| {
+        for (class, (&cell, &bound)) in (from..).zip(cells.iter().zip(bounds)) {
+            if cell > own && cell >= bound {
+                each(class);
+            }
+        }
+    };
+    let (chunks, cells_left) = row.as_chunks::<L>();
+    let (bound_chunks, bounds_left) = bounds.as_chunks::<L>();
+    for (number, (cells, bounds)) in chunks.iter().zip(bound_chunks).enumerate() {
+        let mut any = false;
+        for lane in 0..L {
+            any |= (cells[lane] > own) & (cells[lane] >= bounds[lane]);
+        }
+        if any {
+            some(number * L, cells, bounds);
+        }
+    }
+    some(chunks.len() * L, cells_left, bounds_left);
+}
+
+/// The guessed true class of a row.
+#[inline(always)]
+fn guess<B: Bits>(
+    row: &[B],
+    given: usize,
+    cutoffs: &[B],
+    seen: &Scan<B>,
+    best_other_class: usize,
+    several: Several,
+) -> u32 {
+    let own = row[given];
+    let own_is_confident = own >= cutoffs[given];
+    if seen.confident_other == B::NONE {
+        return if own_is_confident { given as u32 } else { NO_CLASS };
+    }
+    let own_is_best = own > seen.other || (own == seen.other && given < best_other_class);
+    // Where the row's argmax is itself confident, both rules agree.
+    if own_is_best && own_is_confident {
+        return given as u32;
+    }
+    if !own_is_best && seen.other >= cutoffs[best_other_class] {
+        return best_other_class as u32;
+    }
+    // The row's argmax is not confident, but some other class is.
+    let best_confident_other = |bits: B, _| bits.signed() == seen.confident_other;
+    let mut from = 0;
+    let other = loop {
+        let class = first_at(row, from, best_confident_other).unwrap_or(given);
+        if class != given && row[class] >= cutoffs[class] || from > class {
+            break class;
+        }
+        from = class + 1;
+    };
+    let own_is_most_probable = own.signed() > seen.confident_other
+        || (own.signed() == seen.confident_other && given < other);
+    let most_probable = if own_is_confident && own_is_most_probable { given } else { other };
+    let is_several = || {
+        let confident = row.iter().zip(cutoffs).filter(|(cell, cutoff)| cell >= cutoff);
+        confident.count() > 1
+    };
+    let guess = match several {
+        Several::RowArgmax if is_several() => {
+            if own_is_best {
+                given
+            } else {
+                best_other_class
+            }
+        }
+        _ => most_probable,
+    };
+    guess as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Float16, Float32, Float64};
+    use proptest::prelude::*;
+
+    /// Cells with many ties, zeros of both signs, and numbers just outside [0, 1].
+    fn cell() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            8 => (0..=20_u32).prop_map(|n| f64::from(n) / 20.0),
+            4 => 0.0..=1.0,
+            1 => Just(-0.0),
+            1 => -9e-7..0.0,
+            1 => 1.0..1.000_000_9,
+        ]
+    }
+
+    fn row_given_cutoffs() -> impl Strategy<Value = (Vec<f64>, usize, Vec<f64>)> {
+        (2..90_usize).prop_flat_map(|n_classes| {
+            let cutoff = prop_oneof![cell(), Just(2.0), -1.0..0.0];
+            (
+                prop::collection::vec(cell(), n_classes),
+                0..n_classes,
+                prop::collection::vec(cutoff, n_classes),
+            )
+        })
+    }
+
+    fn agrees_with_definition<F: Format>(
+        values: &[f64],
+        given: usize,
+        cutoffs: &[f64],
+        several: Several,
+    ) {
+        let row: Vec<F::Bits> =
+            values.iter().map(|&value| F::round_up(value).min(F::largest())).collect();
+        let widened: Vec<f64> = row.iter().map(|&bits| F::widen(bits)).collect();
+        let expected = defined_row_facts(&widened, given, cutoffs, several);
+        let cutoffs = Cutoffs::<F>::at(cutoffs.to_vec());
+        let found = row_facts::<F>(&row, given, &cutoffs, F::largest(), several);
+        assert_eq!(found, Ok((expected, Kind::Usual)));
+    }
+
+    proptest! {
+        #[test]
+        fn fast_rows_are_as_defined((values, given, cutoffs) in row_given_cutoffs()) {
+            for several in [Several::MostProbable, Several::RowArgmax] {
+                agrees_with_definition::<Float16>(&values, given, &cutoffs, several);
+                agrees_with_definition::<Float32>(&values, given, &cutoffs, several);
+                agrees_with_definition::<Float64>(&values, given, &cutoffs, several);
+            }
+        }
+
+        #[test]
+        fn rows_with_signs_are_as_defined((values, given, cutoffs) in row_given_cutoffs()) {
+            let row: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+            let several = Several::MostProbable;
+            let expected = defined_row_facts(&values, given, &cutoffs, several);
+            let cutoffs = Cutoffs::<Float64>::at(cutoffs);
+            let found = row_facts::<Float64>(&row, given, &cutoffs, Float64::largest(), several);
+            prop_assert_eq!(found.map(|(facts, _)| facts), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_no_probability_is_found() {
+        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, -0.5, 1.1, f32::NEG_INFINITY] {
+            let mut row = vec![0.0_f32; 40];
+            row[37] = bad;
+            let bits: Vec<u32> = row.iter().map(|value| value.to_bits()).collect();
+            let cutoffs = Cutoffs::<Float32>::never(40);
+            for given in [0, 37, 39] {
+                let facts = row_facts::<Float32>(
+                    &bits,
+                    given,
+                    &cutoffs,
+                    Float32::largest(),
+                    Several::MostProbable,
+                );
+                assert_eq!(facts.unwrap_err().column, 37);
+            }
+        }
+    }
+}

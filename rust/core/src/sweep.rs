@@ -1,0 +1,121 @@
+//! The pass over the matrix: blocks of rows, one kernel a row, values checked on the way.
+
+use std::ops::Range;
+
+use crate::blocks::{Filling, Workers};
+use crate::error::{Error, Result};
+use crate::format::Format;
+use crate::input::{AllRows, Labels, Matrix, Rows};
+use crate::row::{NotAProbability, check_row};
+use crate::simd::{self, Kernel};
+
+/// What a sweep does with each row.
+pub(crate) trait RowKernel<F: Format>: Sync {
+    /// What it keeps of each row.
+    type Fact: Send;
+    /// What else a block of rows collects.
+    type Side: Default + Send;
+
+    /// Looks at one row. Must be `inline(always)`, so that it is compiled for each CPU level.
+    fn row(
+        &self,
+        row: usize,
+        cells: &[F::Bits],
+        given: usize,
+        side: &mut Self::Side,
+    ) -> Result<Self::Fact, NotAProbability>;
+}
+
+/// Runs a kernel over rows: one fact a row, and what the blocks collected, both in order.
+pub(crate) fn sweep<F: Format, R: Rows, K: RowKernel<F>>(
+    matrix: &Matrix<'_, F>,
+    labels: &Labels,
+    rows: &R,
+    kernel: &K,
+    workers: &Workers<'_>,
+) -> Result<(Vec<K::Fact>, Vec<K::Side>)> {
+    let fill = |tile: &mut Vec<F::Bits>, positions: Range<usize>, facts: &mut Filling<'_, _>| {
+        let block = Block { matrix, labels, rows, kernel, positions, tile, facts };
+        simd::dispatch(workers.level(), block)
+    };
+    workers.fill(rows.len(), matrix.row_bytes(), Vec::new, fill).map_err(|error| match error {
+        Error::NotFinite { .. } | Error::OutOfRange { .. } => {
+            first_fault(matrix, rows, workers).unwrap_or(error)
+        }
+        error => error,
+    })
+}
+
+/// One block of a sweep, as compiled for a CPU level.
+struct Block<'a, 'm, 'f, F: Format, R, K: RowKernel<F>> {
+    matrix: &'a Matrix<'m, F>,
+    labels: &'a Labels,
+    rows: &'a R,
+    kernel: &'a K,
+    positions: Range<usize>,
+    tile: &'a mut Vec<F::Bits>,
+    facts: &'a mut Filling<'f, K::Fact>,
+}
+
+impl<F: Format, R: Rows, K: RowKernel<F>> Kernel for Block<'_, '_, '_, F, R, K> {
+    type Output = Result<K::Side>;
+
+    #[inline(always)]
+    fn run(self) -> Result<K::Side> {
+        let Self { matrix, labels, rows, kernel, positions, tile, facts } = self;
+        let mut side = K::Side::default();
+        let mut fault = None;
+        matrix.for_each_row(rows, positions, tile, |position, cells| {
+            if fault.is_some() {
+                return;
+            }
+            let row = rows.row(position);
+            match kernel.row(row, cells, labels.given(row), &mut side) {
+                Ok(fact) => facts.push(fact),
+                Err(found) => fault = Some(not_a_probability(row, found)),
+            }
+        });
+        fault.map_or(Ok(side), Err)
+    }
+}
+
+/// The error for a cell that is no probability.
+pub(crate) fn not_a_probability(row: usize, found: NotAProbability) -> Error {
+    let NotAProbability { column, value } = found;
+    if value.is_finite() {
+        Error::OutOfRange { row, column, value }
+    } else {
+        Error::NotFinite { row, column, value }
+    }
+}
+
+/// Looks again for the very first fault: blocks run side by side, and whichever met one first
+/// stopped the sweep.
+fn first_fault<F: Format, R: Rows>(
+    matrix: &Matrix<'_, F>,
+    rows: &R,
+    workers: &Workers<'_>,
+) -> Option<Error> {
+    let piece = 4096;
+    let look = |tile: &mut Vec<F::Bits>, number: usize| {
+        let mut fault = None;
+        let positions = number * piece..rows.len().min((number + 1) * piece);
+        matrix.for_each_row(rows, positions, tile, |position, cells| {
+            if fault.is_none() {
+                let row = rows.row(position);
+                fault = check_row::<F>(cells).err().map(|found| not_a_probability(row, found));
+            }
+        });
+        Ok(fault)
+    };
+    let faults = workers.map(rows.len().div_ceil(piece), Vec::new, look);
+    faults.ok()?.into_iter().flatten().next()
+}
+
+/// The first fault of a whole matrix, where a pass over some of its cells has met one.
+pub(crate) fn first_fault_of_all<F: Format>(
+    matrix: &Matrix<'_, F>,
+    workers: &Workers<'_>,
+) -> Option<Error> {
+    first_fault(matrix, &AllRows(matrix.n_rows()), workers)
+}

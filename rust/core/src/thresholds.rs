@@ -1,0 +1,184 @@
+//! Class thresholds: how confident the model is, on average, in the examples given a class.
+//!
+//! t_k = mean of P[i, k] over the examples i given class k (the paper's Eq. 2). Only the N cells
+//! `pred_probs[i, labels[i]]` are read.
+//!
+//! Those cells are added as fixed-point integers, so the sum has no order: threads, blocks,
+//! shards and the order of the rows cannot show in a threshold.
+
+use crate::blocks::Workers;
+use crate::error::Result;
+use crate::format::Format;
+use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
+use crate::row::{NotAProbability, SLACK, is_probability};
+use crate::simd::prefetch;
+use crate::sweep::{first_fault_of_all, not_a_probability};
+
+/// Threshold of a class that nobody was given: above every probability.
+pub const NEVER: f64 = 2.0;
+
+/// No threshold is lower, so that a probability of 0 is never confident.
+pub const FLOOR: f64 = 2.0 * SLACK;
+
+/// How many rows ahead a cell is fetched: enough to keep all the reads under way that a core can.
+const PREFETCH_ROWS: usize = 24;
+
+/// One threshold a class, of shape (K,).
+///
+/// # Errors
+/// If the shapes differ, or an own-class cell is no probability (the other cells are not read).
+pub fn confident_thresholds(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    workers: &Workers<'_>,
+) -> Result<Vec<f64>> {
+    pred_probs.check_shape(labels)?;
+    with_matrix!(pred_probs, matrix => class_means(matrix, labels, workers))
+}
+
+/// The thresholds, for a caller that goes on to read the whole matrix: a fault is the first one of
+/// all cells, as if there had been one pass.
+pub(crate) fn thresholds_before_sweep<F: Format>(
+    matrix: &Matrix<'_, F>,
+    labels: &Labels,
+    workers: &Workers<'_>,
+) -> Result<Vec<f64>> {
+    class_means(matrix, labels, workers).map_err(|error| match error {
+        crate::Error::Interrupted => error,
+        error => first_fault_of_all(matrix, workers).unwrap_or(error),
+    })
+}
+
+fn class_means<F: Format>(
+    matrix: &Matrix<'_, F>,
+    labels: &Labels,
+    workers: &Workers<'_>,
+) -> Result<Vec<f64>> {
+    let sums = workers.fold(
+        labels.n_examples(),
+        64, // One cache line a row is what is read.
+        || ClassSums::new(labels.n_classes()),
+        |sums, rows| {
+            own_cells(matrix, labels, &AllRows(labels.n_examples()), rows, |row, value| {
+                sums.add(labels.given(row), value);
+            })
+        },
+        ClassSums::merge,
+    );
+    // Blocks run side by side: look again for the first fault in row order.
+    let sums = sums.map_err(|error| match error {
+        crate::Error::Interrupted => error,
+        error => {
+            let all = AllRows(labels.n_examples());
+            let again = own_cells(matrix, labels, &all, 0..labels.n_examples(), |_, _| ());
+            again.err().unwrap_or(error)
+        }
+    })?;
+    Ok(sums.means(labels.counts()))
+}
+
+/// Reads the own-class cells of some rows, each checked.
+pub(crate) fn own_cells<F: Format, R: Rows>(
+    matrix: &Matrix<'_, F>,
+    labels: &Labels,
+    rows: &R,
+    positions: std::ops::Range<usize>,
+    mut each: impl FnMut(usize, f64),
+) -> Result<()> {
+    let end = positions.end;
+    for position in positions {
+        if position + PREFETCH_ROWS < end {
+            let ahead = rows.row(position + PREFETCH_ROWS);
+            prefetch(matrix.address(ahead, labels.given(ahead)));
+        }
+        let row = rows.row(position);
+        let column = labels.given(row);
+        let value = F::widen(matrix.cell(row, column));
+        if !is_probability(value) {
+            return Err(not_a_probability(row, NotAProbability { column, value }));
+        }
+        each(row, value);
+    }
+    Ok(())
+}
+
+/// Sums of probabilities by class, in units of 2^-60.
+///
+/// Exact for float16, bfloat16 and float32 cells down to 2^-36, and within 2^-60 a cell for the
+/// rest: closer than a float64 mean. Empty sums are the identity of [`ClassSums::merge`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ClassSums(Vec<i128>);
+
+/// 2^60: a probability in these units fits an i64, and 2^64 of them fit an i128.
+const UNITS: f64 = (1_u64 << 60) as f64;
+
+impl ClassSums {
+    fn new(n_classes: usize) -> Self {
+        Self(vec![0; n_classes])
+    }
+
+    #[inline(always)]
+    fn add(&mut self, class: usize, probability: f64) {
+        self.0[class] += i128::from((probability * UNITS) as i64);
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        for (sum, more) in self.0.iter_mut().zip(other.0) {
+            *sum += more;
+        }
+        self
+    }
+
+    /// Divided as integers, so that the mean of equal values is that value.
+    fn means(&self, counts: &[usize]) -> Vec<f64> {
+        let mean = |(&sum, &count): (&i128, &usize)| {
+            if count == 0 {
+                return NEVER;
+            }
+            let count = count as i128;
+            let rounded = (sum + count / 2).div_euclid(count);
+            (rounded as f64 / UNITS).max(FLOOR)
+        };
+        self.0.iter().zip(counts).map(mean).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sums_have_no_order(values in prop::collection::vec(0.0..=1.0, 1..60), cut in 0..60_usize) {
+            let cut = cut.min(values.len());
+            let sum_of = |values: &[f64]| {
+                let mut sums = ClassSums::new(1);
+                values.iter().for_each(|&value| sums.add(0, value));
+                sums
+            };
+            let mut reversed = values.clone();
+            reversed.reverse();
+            let whole = sum_of(&values);
+            prop_assert_eq!(&sum_of(&reversed), &whole);
+            prop_assert_eq!(sum_of(&values[cut..]).merge(sum_of(&values[..cut])), whole.clone());
+            prop_assert_eq!(ClassSums::new(1).merge(whole.clone()), whole.clone());
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            prop_assert!((whole.means(&[values.len()])[0] - mean.max(FLOOR)).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn the_mean_of_equal_values_is_that_value() {
+        let mut sums = ClassSums::new(1);
+        (0..7).for_each(|_| sums.add(0, 0.7));
+        assert_eq!(sums.means(&[7]), [0.7]);
+    }
+
+    #[test]
+    fn absent_classes_are_never_confident_and_no_threshold_is_zero() {
+        let mut sums = ClassSums::new(2);
+        sums.add(1, 0.0);
+        assert_eq!(sums.means(&[0, 1]), [NEVER, FLOOR]);
+    }
+}

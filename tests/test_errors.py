@@ -1,0 +1,413 @@
+"""Every refusal: its type, and a message that names the argument, the rule and the place."""
+
+from collections.abc import Callable
+from typing import Any
+
+import conflearn
+import numpy as np
+import pytest
+from conflearn.errors import (
+    InputError,
+    InputTypeError,
+    LabelError,
+    OptionError,
+    ProbabilityError,
+    ShapeError,
+)
+from strategies import FILTERS, OTHER_FILTERS, random_data, random_joint
+
+Function = Callable[..., Any]
+
+N, K = 30, 3
+LABELS, PRED_PROBS = random_data(N, K)
+
+#: Every function that takes `labels` and `pred_probs`.
+FUNCTIONS: dict[str, Function] = {
+    "find_label_issues": conflearn.find_label_issues,
+    "rank_label_issues": conflearn.rank_label_issues,
+    "label_quality_scores": conflearn.label_quality_scores,
+    "order_label_issues": lambda labels, pred_probs: conflearn.order_label_issues(
+        np.ones(N, dtype=bool), labels, pred_probs
+    ),
+    "confident_thresholds": conflearn.confident_thresholds,
+    "confident_joint": conflearn.confident_joint,
+    "off_diagonal_examples": conflearn.off_diagonal_examples,
+    "estimate_joint": conflearn.estimate_joint,
+    "num_label_issues": conflearn.num_label_issues,
+    "analyze": conflearn.analyze,
+}
+#: Those that read only the cells of the given classes.
+READ_OWN_CELLS = {"label_quality_scores", "order_label_issues", "confident_thresholds"}
+READ_ALL_CELLS = sorted(FUNCTIONS.keys() - READ_OWN_CELLS)
+
+every_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+
+
+def changed(array: np.ndarray, place: Any, value: Any) -> np.ndarray:
+    copy = array.copy()
+    copy[place] = value
+    return copy
+
+
+def test_the_tree_of_errors() -> None:
+    for error in (ShapeError, LabelError, ProbabilityError, OptionError):
+        assert issubclass(error, InputError)
+    assert issubclass(InputError, ValueError)
+    assert issubclass(InputTypeError, TypeError)
+    assert issubclass(conflearn.errors.ConflearnCopyWarning, UserWarning)
+
+
+# --- Shapes
+
+
+@every_function
+@pytest.mark.parametrize("shape", [(N,), (N, K, 1), ()])
+def test_pred_probs_has_two_dimensions(function: Function, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError, match="pred_probs"):
+        function(LABELS, np.full(shape, 0.5))
+
+
+@every_function
+def test_labels_has_one_dimension(function: Function) -> None:
+    with pytest.raises(ShapeError, match="labels"):
+        function(np.zeros((N, 2), dtype=int), PRED_PROBS)
+
+
+@every_function
+@pytest.mark.parametrize("n_labels", [N - 1, N + 1])
+def test_there_is_one_label_for_each_row(function: Function, n_labels: int) -> None:
+    with pytest.raises(ShapeError, match=rf"labels.*{n_labels}.*{N}"):
+        function(np.zeros(n_labels, dtype=int), PRED_PROBS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS.keys() - {"order_label_issues"})
+def test_nothing_is_not_enough(name: str) -> None:
+    with pytest.raises(ShapeError, match="at least one|empty"):
+        FUNCTIONS[name](np.zeros(0, dtype=int), np.zeros((0, K)))
+
+
+@every_function
+def test_one_class_is_not_enough(function: Function) -> None:
+    with pytest.raises(ShapeError, match="pred_probs.*two"):
+        function(np.zeros(N, dtype=int), np.ones((N, 1)))
+
+
+# --- Labels
+
+
+@every_function
+@pytest.mark.parametrize("label", [-1, K, 10**6])
+def test_a_label_names_a_column(function: Function, label: int) -> None:
+    labels = changed(changed(LABELS, 11, label), 20, label)
+    with pytest.raises(LabelError, match=rf"labels.*11.*{label}"):
+        function(labels, PRED_PROBS)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
+def test_a_negative_label_is_refused_in_every_width(dtype: type) -> None:
+    with pytest.raises(LabelError, match=r"labels.*4.*-2"):
+        conflearn.find_label_issues(changed(LABELS, 4, -2).astype(dtype), PRED_PROBS)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+def test_a_label_too_high_is_refused_in_every_width(dtype: type) -> None:
+    highest = int(np.iinfo(dtype).max)
+    with pytest.raises(LabelError, match=rf"labels.*4.*{highest}"):
+        conflearn.find_label_issues(changed(LABELS.astype(dtype), 4, highest), PRED_PROBS)
+
+
+@every_function
+@pytest.mark.parametrize("label", [0.5, np.nan, np.inf])
+def test_a_label_is_a_whole_number(function: Function, label: float) -> None:
+    labels = changed(LABELS.astype(float), 11, label)
+    with pytest.raises(LabelError, match=rf"labels.*11.*{label}"):
+        function(labels, PRED_PROBS)
+
+
+@every_function
+def test_bools_tell_two_classes_apart_not_three(function: Function) -> None:
+    with pytest.raises(LabelError, match="bool"):
+        function(LABELS == 0, PRED_PROBS)
+
+
+def test_names_of_classes_need_an_order() -> None:
+    with pytest.raises((LabelError, InputTypeError), match="classes"):
+        conflearn.find_label_issues(["cat"] * N, PRED_PROBS)
+
+
+def test_a_name_is_one_of_the_classes() -> None:
+    labels = ["cat"] * 7 + ["cow"] * (N - 7)
+    with pytest.raises(LabelError, match=r"labels.*7.*cow"):
+        conflearn.find_label_issues(labels, PRED_PROBS, classes=["ant", "bee", "cat"])
+
+
+@pytest.mark.parametrize("classes", [["ant", "bee"], ["ant", "bee", "cat", "dog"]])
+def test_there_is_one_class_for_each_column(classes: list[str]) -> None:
+    with pytest.raises(ShapeError, match=rf"classes.*{len(classes)}.*{K}"):
+        conflearn.find_label_issues(["ant"] * N, PRED_PROBS, classes=classes)
+
+
+def test_classes_have_names_of_their_own() -> None:
+    with pytest.raises(InputError, match=r"classes.*bee"):
+        conflearn.find_label_issues(["ant"] * N, PRED_PROBS, classes=["ant", "bee", "bee"])
+
+
+# --- Probabilities
+
+
+@pytest.mark.parametrize("name", READ_ALL_CELLS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.5, -0.25, 1 + 2e-6, -2e-6])
+def test_every_cell_is_a_probability(name: str, value: float) -> None:
+    column = (LABELS[11] + 1) % K
+    pred_probs = changed(PRED_PROBS, (11, column), value)
+    with pytest.raises(ProbabilityError, match=rf"pred_probs.*11.*{column}") as caught:
+        FUNCTIONS[name](LABELS, pred_probs)
+    assert str(value)[:5].lower() in str(caught.value).lower()
+
+
+@pytest.mark.parametrize("name", sorted(READ_OWN_CELLS))
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.5, -0.25])
+def test_every_cell_that_is_read_is_a_probability(name: str, value: float) -> None:
+    column = LABELS[11]
+    pred_probs = changed(PRED_PROBS, (11, column), value)
+    with pytest.raises(ProbabilityError, match=rf"pred_probs.*11.*{column}"):
+        FUNCTIONS[name](LABELS, pred_probs)
+
+
+@pytest.mark.parametrize("method", ["normalized_margin", "confidence_weighted_entropy"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.5, -0.25])
+def test_scores_of_whole_rows_check_whole_rows(method: str, value: float) -> None:
+    column = (LABELS[11] + 1) % K
+    with pytest.raises(ProbabilityError, match=rf"pred_probs.*11.*{column}"):
+        conflearn.label_quality_scores(
+            LABELS, changed(PRED_PROBS, (11, column), value), method=method
+        )
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+def test_every_filter_checks_every_cell(filter_by: str) -> None:
+    column = (LABELS[11] + 1) % K
+    with pytest.raises(ProbabilityError, match=rf"pred_probs.*11.*{column}"):
+        conflearn.find_label_issues(
+            LABELS, changed(PRED_PROBS, (11, column), np.nan), filter_by=filter_by
+        )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2.0, -1.0])
+@pytest.mark.parametrize("column", [0, 15, 16, 31, 32, 63, 64, 99])
+def test_no_cell_escapes_in_any_width(value: float, column: int, width: np.dtype) -> None:
+    labels, pred_probs = random_data(50, 100)
+    pred_probs = changed(pred_probs.astype(width), (49, column), value)
+    with pytest.raises(ProbabilityError, match=rf"pred_probs.*49.*{column}"):
+        conflearn.find_label_issues(labels, pred_probs)
+
+
+@pytest.mark.parametrize("value", [1 + 5e-7, -5e-7])
+def test_rounding_errors_are_forgiven(value: float) -> None:
+    for function in FUNCTIONS.values():
+        function(LABELS, changed(PRED_PROBS, (11, 0), value))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 7])
+def test_the_first_offending_cell_is_named(n_threads: int) -> None:
+    labels, pred_probs = random_data(50_000, 5)
+    for row in (49_999, 40_000, 777, 3):  # added from the back: each is the first there is
+        pred_probs[row, 3:] = np.nan
+        with pytest.raises(ProbabilityError, match=rf"pred_probs.*\b{row}\b.*\b3\b"):
+            conflearn.find_label_issues(labels, pred_probs, n_threads=n_threads)
+
+
+@every_function
+@pytest.mark.parametrize(
+    "pred_probs",
+    [None, object(), PRED_PROBS.astype(str), PRED_PROBS.astype(complex)],
+    ids=["none", "object", "strings", "complex"],
+)
+def test_a_matrix_holds_numbers(function: Function, pred_probs: object) -> None:
+    with pytest.raises(InputTypeError, match="pred_probs"):
+        function(LABELS, pred_probs)
+
+
+@every_function
+@pytest.mark.parametrize(
+    "labels", [None, object(), LABELS.astype(complex)], ids=["none", "object", "complex"]
+)
+def test_labels_are_a_column(function: Function, labels: object) -> None:
+    with pytest.raises(InputTypeError, match="labels"):
+        function(labels, PRED_PROBS)
+
+
+# --- Options
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "choice"),
+    [
+        ("find_label_issues", "filter_by", "prune_by_noise_rate"),
+        ("rank_label_issues", "filter_by", "confident_learning"),
+        ("rank_label_issues", "rank_by", "normalized_margin"),
+        ("analyze", "filter_by", "both"),
+        ("analyze", "rank_by", "self_confidence"),
+        ("label_quality_scores", "method", "confidence_weighted_entropy"),
+        ("num_label_issues", "method", "off_diagonal_calibrated"),
+    ],
+)
+@pytest.mark.parametrize("value", ["nonsense", None, 3])
+def test_a_name_that_does_not_exist(name: str, option: str, choice: str, value: object) -> None:
+    function = getattr(conflearn, name)
+    with pytest.raises(OptionError, match=option) as caught:
+        function(LABELS, PRED_PROBS, **{option: value})
+    assert choice in str(caught.value)
+    assert str(value) in str(caught.value)
+
+
+def test_a_prior_method_that_does_not_exist() -> None:
+    with pytest.raises(OptionError, match=r"prior_method.*nonsense.*marginal_ps"):
+        conflearn.estimate_noise_model(random_joint(K), LABELS, prior_method="nonsense")
+
+
+def test_a_score_to_order_by_that_does_not_exist() -> None:
+    mask = np.ones(N, dtype=bool)
+    with pytest.raises(OptionError, match=r"rank_by.*nonsense"):
+        conflearn.order_label_issues(mask, LABELS, PRED_PROBS, rank_by="nonsense")
+
+
+@pytest.mark.parametrize("filter_by", OTHER_FILTERS)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("frac_noise", 0.5),
+        ("num_to_remove_per_class", [1] * K),
+        ("min_examples_per_class", 5),
+        ("confident_joint", random_joint(K)),
+    ],
+)
+@pytest.mark.parametrize("name", ["find_label_issues", "rank_label_issues", "analyze"])
+def test_an_option_that_the_filter_would_ignore(
+    name: str, filter_by: str, option: str, value: object
+) -> None:
+    with pytest.raises(OptionError, match=option) as caught:
+        getattr(conflearn, name)(LABELS, PRED_PROBS, filter_by=filter_by, **{option: value})
+    assert filter_by in str(caught.value)
+
+
+@pytest.mark.parametrize("frac_noise", [-0.1, 1.1, np.nan, np.inf])
+def test_frac_noise_lies_between_zero_and_one(frac_noise: float) -> None:
+    with pytest.raises(OptionError, match=r"frac_noise.*0.*1"):
+        conflearn.find_label_issues(LABELS, PRED_PROBS, frac_noise=frac_noise)
+
+
+def test_min_examples_per_class_is_not_negative() -> None:
+    with pytest.raises(OptionError, match=r"min_examples_per_class.*-1"):
+        conflearn.find_label_issues(LABELS, PRED_PROBS, min_examples_per_class=-1)
+
+
+@pytest.mark.parametrize("n_entries", [K - 1, K + 1])
+def test_num_to_remove_has_an_entry_for_each_class(n_entries: int) -> None:
+    with pytest.raises(ShapeError, match="num_to_remove_per_class"):
+        conflearn.find_label_issues(
+            LABELS, PRED_PROBS, num_to_remove_per_class=np.ones(n_entries, dtype=int)
+        )
+
+
+@pytest.mark.parametrize("value", [-1, 0.5, N + 1])
+def test_num_to_remove_counts_examples_that_are_there(value: float) -> None:
+    with pytest.raises(InputError, match=rf"num_to_remove_per_class.*1.*{value}"):
+        conflearn.find_label_issues(LABELS, PRED_PROBS, num_to_remove_per_class=[0, value, 0])
+
+
+@pytest.mark.parametrize("n_threads", [0, -1])
+def test_there_is_at_least_one_thread(n_threads: int) -> None:
+    with pytest.raises(OptionError, match=rf"n_threads.*{n_threads}"):
+        conflearn.find_label_issues(LABELS, PRED_PROBS, n_threads=n_threads)
+
+
+def test_entropy_cannot_be_adjusted() -> None:
+    entropy = "confidence_weighted_entropy"
+    with pytest.raises(OptionError, match="adjust_pred_probs"):
+        conflearn.label_quality_scores(LABELS, PRED_PROBS, method=entropy, adjust_pred_probs=True)
+    with pytest.raises(OptionError, match="adjust_pred_probs"):
+        conflearn.order_label_issues(
+            np.ones(N, dtype=bool), LABELS, PRED_PROBS, rank_by=entropy, adjust_pred_probs=True
+        )
+
+
+def test_a_mask_has_an_entry_for_each_example() -> None:
+    with pytest.raises(ShapeError, match="mask"):
+        conflearn.order_label_issues(np.ones(N - 1, dtype=bool), LABELS, PRED_PROBS)
+
+
+def test_a_mask_is_not_a_list_of_indices() -> None:
+    with pytest.raises(InputTypeError, match="mask.*bool"):
+        conflearn.order_label_issues(np.arange(N), LABELS, PRED_PROBS)
+
+
+# --- Thresholds and joints
+
+
+@pytest.mark.parametrize("name", ["confident_joint", "off_diagonal_examples"])
+@pytest.mark.parametrize("shape", [(K - 1,), (K + 1,), (K, K), ()])
+def test_there_is_one_threshold_for_each_class(name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError, match="thresholds"):
+        getattr(conflearn, name)(LABELS, PRED_PROBS, thresholds=np.full(shape, 0.5))
+
+
+@pytest.mark.parametrize("name", ["confident_joint", "off_diagonal_examples"])
+def test_thresholds_are_numbers(name: str) -> None:
+    with pytest.raises(InputError, match=r"thresholds.*1.*nan"):
+        getattr(conflearn, name)(LABELS, PRED_PROBS, thresholds=[0.5, np.nan, 0.5])
+
+
+JOINT_TAKERS: dict[str, Function] = {
+    "find_label_issues": lambda joint: conflearn.find_label_issues(
+        LABELS, PRED_PROBS, confident_joint=joint
+    ),
+    "rank_label_issues": lambda joint: conflearn.rank_label_issues(
+        LABELS, PRED_PROBS, confident_joint=joint
+    ),
+    "estimate_joint": lambda joint: conflearn.estimate_joint(
+        LABELS, PRED_PROBS, confident_joint=joint
+    ),
+    "num_label_issues": lambda joint: conflearn.num_label_issues(
+        LABELS, PRED_PROBS, method="off_diagonal_custom", confident_joint=joint
+    ),
+}
+every_joint_taker = pytest.mark.parametrize(
+    "function", JOINT_TAKERS.values(), ids=JOINT_TAKERS.keys()
+)
+
+
+@every_joint_taker
+@pytest.mark.parametrize("shape", [(K - 1, K - 1), (K, K + 1), (K,), (K, K, 1)])
+def test_a_joint_has_a_row_and_a_column_for_each_class(
+    function: Function, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ShapeError, match="confident_joint"):
+        function(np.ones(shape, dtype=int))
+
+
+@every_joint_taker
+def test_a_joint_holds_counts(function: Function) -> None:
+    with pytest.raises(InputError, match=r"confident_joint.*1.*2.*-3"):
+        function(changed(random_joint(K), (1, 2), -3))
+
+
+@pytest.mark.parametrize("name", ["calibrate_confident_joint", "estimate_noise_model"])
+def test_a_joint_alone_is_square_and_holds_counts(name: str) -> None:
+    function = getattr(conflearn, name)
+    with pytest.raises(ShapeError, match="confident_joint"):
+        function(np.ones((K, K + 1), dtype=int), LABELS)
+    with pytest.raises(InputError, match=r"confident_joint.*1.*2.*-3"):
+        function(changed(random_joint(K), (1, 2), -3), LABELS)
+    with pytest.raises(LabelError, match=rf"labels.*5.*{K}"):
+        function(random_joint(K), changed(LABELS, 5, K))
+
+
+def test_a_custom_joint_is_given_if_and_only_if_it_is_used() -> None:
+    with pytest.raises(OptionError, match="confident_joint"):
+        conflearn.num_label_issues(LABELS, PRED_PROBS, method="off_diagonal_custom")
+    for method in ("off_diagonal", "off_diagonal_calibrated"):
+        with pytest.raises(OptionError, match="confident_joint"):
+            conflearn.num_label_issues(
+                LABELS, PRED_PROBS, method=method, confident_joint=random_joint(K)
+            )
