@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
 from reference.stable_cleanlab import stable_cleanlab
 from strategies import Data
 

@@ -92,9 +92,7 @@ def cornered_data(draw: st.DrawFn, max_examples: int = 12, max_classes: int = 6)
     cells = st.builds(lambda a, b: min(max(a + b, 0.0), 1.0), _of(GRID), _of(NUDGES))
     row = st.lists(cells, min_size=n_classes, max_size=n_classes)
     rows = draw(st.lists(row, min_size=1, max_size=max_examples))
-    labels = draw(
-        st.lists(st.integers(0, n_classes - 1), min_size=len(rows), max_size=len(rows))
-    )
+    labels = draw(st.lists(st.integers(0, n_classes - 1), min_size=len(rows), max_size=len(rows)))
     return Data(np.array(labels, dtype=np.int64), np.array(rows, dtype=np.float64))
 
 

@@ -1,10 +1,11 @@
 """An analysis: everything at once, and the same as everything one by one."""
 
-import conflearn
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
+
+import conflearn
+import reference
 from strategies import FILTERS, SCORES, Data, datasets, random_data, random_joint
 
 
@@ -41,9 +42,7 @@ def test_the_noise_model_is_that_of_the_calibrated_joint(data: Data) -> None:
 
 @pytest.mark.parametrize("filter_by", FILTERS)
 @given(data=datasets())
-def test_a_flagged_label_is_replaced_by_the_most_probable_other(
-    data: Data, filter_by: str
-) -> None:
+def test_a_flagged_label_is_replaced_by_the_most_probable_other(data: Data, filter_by: str) -> None:
     analysis = conflearn.analyze(*data, filter_by=filter_by)
     assert analysis.suggested_labels.dtype == np.int64
     np.testing.assert_array_equal(
@@ -60,9 +59,7 @@ def test_records_have_a_row_for_each_issue_the_worst_first(rank_by: str) -> None
     assert len(records) == analysis.mask.sum() > 0
     np.testing.assert_array_equal(records["index"], analysis.ranked)
     np.testing.assert_array_equal(records["given"], labels[analysis.ranked])
-    np.testing.assert_array_equal(
-        records["suggested"], analysis.suggested_labels[analysis.ranked]
-    )
+    np.testing.assert_array_equal(records["suggested"], analysis.suggested_labels[analysis.ranked])
     np.testing.assert_array_equal(records["score"], analysis.scores[rank_by][analysis.ranked])
     assert (np.diff(records["score"]) >= 0).all()
     assert all(records["reason"])

@@ -1,11 +1,12 @@
 """Which labels are wrong, how many, the worst first: every filter, every option."""
 
-import conflearn
 import numpy as np
 import pytest
-import reference
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+import conflearn
+import reference
 from strategies import (
     FILTERS,
     PRUNE_FILTERS,
@@ -164,9 +165,7 @@ def test_a_given_joint_is_used_as_it_is(
     mask = conflearn.find_label_issues(
         *data, filter_by=filter_by, confident_joint=joint, min_examples_per_class=minimum
     )
-    expected = oracle_mask(
-        data, filter_by=filter_by, counts=joint, min_examples_per_class=minimum
-    )
+    expected = oracle_mask(data, filter_by=filter_by, counts=joint, min_examples_per_class=minimum)
     assert_same_mask(mask, expected)
 
 
@@ -202,9 +201,7 @@ def data_and_removals(draw: st.DrawFn) -> tuple[Data, list[int]]:
 @given(drawn=data_and_removals())
 def test_num_to_remove_per_class(drawn: tuple[Data, list[int]], filter_by: str) -> None:
     data, removals = drawn
-    mask = conflearn.find_label_issues(
-        *data, filter_by=filter_by, num_to_remove_per_class=removals
-    )
+    mask = conflearn.find_label_issues(*data, filter_by=filter_by, num_to_remove_per_class=removals)
     expected = oracle_mask(data, filter_by=filter_by, num_to_remove_per_class=removals)
     assert_same_mask(mask, expected)
 

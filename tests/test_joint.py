@@ -1,11 +1,12 @@
 """The confident joint, its calibration, the off-diagonal examples, the joint distribution."""
 
-import conflearn
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
+
+import conflearn
+import reference
 from strategies import Data, datasets, joints, random_data
 
 

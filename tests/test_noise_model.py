@@ -1,11 +1,12 @@
 """The noise model: the prior of the true classes and the two noise matrices."""
 
-import conflearn
 import numpy as np
 import pytest
-import reference
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+import conflearn
+import reference
 from strategies import PRIOR_METHODS, joints, random_joint
 
 JointAndLabels = tuple[np.ndarray, np.ndarray]

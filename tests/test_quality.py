@@ -1,10 +1,11 @@
 """Label quality scores: between 0 and 1, higher is a better label."""
 
-import conflearn
 import numpy as np
 import pytest
-import reference
 from hypothesis import assume, given
+
+import conflearn
+import reference
 from strategies import SCORES, Data, datasets, likely_data, random_data
 
 

@@ -1,10 +1,11 @@
 """Thresholds: the mean confidence in each class where that class was given."""
 
-import conflearn
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
+
+import conflearn
+import reference
 from strategies import Data, datasets, random_data
 
 

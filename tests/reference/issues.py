@@ -33,9 +33,7 @@ def num_label_issues(
 ) -> int:
     """How many labels are wrong."""
     if method == "off_diagonal":
-        examples = off_diagonal_examples(
-            labels, pred_probs, thresholds=thresholds, several=several
-        )
+        examples = off_diagonal_examples(labels, pred_probs, thresholds=thresholds, several=several)
         return int((~agrees_with_given(labels, pred_probs)[examples]).sum())
     if method not in {"off_diagonal_calibrated", "off_diagonal_custom"}:
         raise ValueError(method)
@@ -76,9 +74,7 @@ def find_label_issues(
     """The mask of the examples whose label is believed to be wrong."""
     disagrees = ~agrees_with_given(labels, pred_probs)
     if filter_by == "confident_learning":
-        examples = off_diagonal_examples(
-            labels, pred_probs, thresholds=thresholds, several=several
-        )
+        examples = off_diagonal_examples(labels, pred_probs, thresholds=thresholds, several=several)
         return _mask_of(examples, labels) & disagrees
     if filter_by == "predicted_neq_given":
         return (np.argmax(pred_probs, axis=1) != labels) & disagrees

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
+
+import reference
 from strategies import FILTERS, PRIOR_METHODS, PRUNE_FILTERS, SCORES, Data, joints, likely_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:May not flag all label issues")

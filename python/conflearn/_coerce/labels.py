@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 from conflearn._coerce.column import Coded, read_column
-from conflearn._coerce.objects import Array, first_true, is_missing, is_real, spelled
+from conflearn._coerce.objects import Array, first_true, is_missing, is_narrow, is_real, spelled
 from conflearn.errors import InputTypeError, LabelError, OptionError, ShapeError
 
 __all__ = ["as_labels"]
@@ -115,7 +115,7 @@ def _whole_numbers(values: Array, n_classes: int, name: str) -> Array:
                 f"{n_classes} columns; pass the number of its column for each example"
             )
         return values.view(np.uint8)
-    if kind != "f" and values.dtype.type.__module__ != "ml_dtypes":
+    if kind != "f" and not is_narrow(values.dtype):
         raise InputTypeError(
             f"{name} has the dtype {values.dtype}; labels must be whole numbers, "
             "or strings together with classes=[...]"
@@ -143,7 +143,7 @@ def _numbers_or_strings(values: Array, name: str) -> Array:
             _refuse_cell(cells[row], row, name)
     # Something does not belong here: a missing value, another kind of object, or both kinds mixed.
     for row, cell in enumerate(cells):
-        if _is_absent(cell) or not (isinstance(cell, str) or is_real(type(cell))):
+        if _is_absent(cell) or not _is_name(cell):
             _refuse_cell(cell, row, name)
     text = isinstance(cells[0], str)
     row = next(row for row, cell in enumerate(cells) if isinstance(cell, str) != text)
@@ -155,6 +155,10 @@ def _numbers_or_strings(values: Array, name: str) -> Array:
 
 def _is_integral(kind: type) -> bool:
     return issubclass(kind, Integral | np.bool_)
+
+
+def _is_name(cell: Any) -> bool:
+    return isinstance(cell, str) or is_real(type(cell))
 
 
 def _is_absent(cell: Any) -> bool:
@@ -193,15 +197,13 @@ def _columns_of(classes: Iterable[Any], n_classes: int) -> Columns:
             f"classes has {len(names)} entries, but pred_probs has {n_classes} columns; "
             "there must be one name for each column"
         )
-    if not all(isinstance(name, str) for name in names):
-        for entry, name in enumerate(names):
-            if not is_real(type(name)):
-                raise InputTypeError(
-                    f"classes: entry {entry} is {spelled(name)}, of type {type(name).__name__}; "
-                    "the names must be all strings, or all numbers"
-                )
     columns: Columns = {}
     for column, name in enumerate(names):
+        if isinstance(name, str) != isinstance(names[0], str) or not _is_name(name):
+            raise InputTypeError(
+                f"classes: entry {column} is {spelled(name)}, of type {type(name).__name__}; "
+                "the names must be all strings, or all numbers"
+            )
         if columns.setdefault(name, column) != column:
             raise OptionError(
                 f"classes names {spelled(name)} twice, for the columns {columns[name]} and "

@@ -23,9 +23,9 @@ def as_mask(mask: object, n_examples: int, *, name: str = "mask") -> Array:
         values = values.astype(bool)
     if values.dtype.kind in "iu":
         raise InputTypeError(
-            f"{name} has the dtype {values.dtype}, but must hold bools. If it lists the indices "
-            f"of examples: mask = np.zeros({n_examples}, bool); mask[{name}] = True. "
-            f"If it holds 0 and 1: pass {name}.astype(bool)"
+            f"{name} has the dtype {values.dtype}, but must hold bools. Of indices make a mask: "
+            f"mask = np.zeros({n_examples}, bool); mask[indices] = True. "
+            f"Of zeros and ones: {name}.astype(bool)"
         )
     if values.dtype != bool:
         raise InputTypeError(f"{name} has the dtype {values.dtype}, but must hold bools")

@@ -12,6 +12,7 @@ from conflearn._coerce.objects import (
     Array,
     floats_of_objects,
     is_a,
+    is_narrow,
     read_array,
     read_sequence,
 )
@@ -93,7 +94,7 @@ def _refuse_shape(shape: tuple[int, ...], name: str) -> NoReturn:
         case _ if 0 in shape:
             message = f"{name} is empty: its shape is {shape}, and it needs at least one row"
         case (_,):
-            message = f"{rule}; it has one dimension, with the shape {shape}: {binary}"
+            message = f"{rule}; it has one dimension, with the shape {shape}; {binary}"
         case (_, _):
             message = f"{name} must have at least two columns; its shape is {shape}: {binary}"
         case _:
@@ -111,8 +112,8 @@ def _in_readable_dtype(array: Array, name: str) -> Array:
     if dtype.char in _READABLE:
         target = dtype.newbyteorder("=")
         why = f"its byte order ({dtype.str}) is not the one of this machine"
-    elif dtype.type.__module__ == "ml_dtypes":
-        target = np.dtype(np.float32)  # holds every narrower type exactly
+    elif is_narrow(dtype):
+        target = np.dtype(np.float32)
     elif dtype.kind not in "biuO" and dtype.char != "g":
         _refuse_dtype(dtype, name)
     remedy = f"pass {name}.astype('{target.str}'), made once"

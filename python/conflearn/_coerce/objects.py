@@ -18,6 +18,7 @@ __all__ = [
     "floats_of_objects",
     "is_a",
     "is_missing",
+    "is_narrow",
     "is_real",
     "place",
     "read_array",
@@ -53,6 +54,11 @@ def is_a(value: object, library: str, *classes: str) -> bool:
     return module is not None and any(
         isinstance(value, getattr(module, name)) for name in classes if hasattr(module, name)
     )
+
+
+def is_narrow(dtype: np.dtype[Any]) -> bool:
+    """Whether this is a number type of ml_dtypes, such as bfloat16, that float32 holds exactly."""
+    return dtype.type.__module__ == "ml_dtypes" and np.can_cast(dtype, np.float32)
 
 
 def is_real(kind: type) -> bool:

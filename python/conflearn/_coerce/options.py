@@ -2,8 +2,9 @@
 
 import operator
 from collections.abc import Collection
+from contextlib import suppress
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import SupportsIndex, TypeVar
 
 from conflearn._coerce.objects import spelled
 from conflearn.errors import OptionError
@@ -32,10 +33,11 @@ def as_n_threads(n_threads: object) -> int | None:
     if n_threads is None:
         return None
     # True is an int to Python, but who writes n_threads=True means "all of them": that is None.
-    if not isinstance(n_threads, bool) and hasattr(n_threads, "__index__"):
-        count = operator.index(n_threads)
-        if count >= 1:
-            return count
+    if isinstance(n_threads, SupportsIndex) and not isinstance(n_threads, bool):
+        with suppress(TypeError):  # of arrays, which have an index only if they hold one number
+            count = operator.index(n_threads)
+            if count >= 1:
+                return count
     raise OptionError(
         f"n_threads={spelled(n_threads)} must be a whole number of at least 1, "
         "or None for all CPUs that are available"

@@ -7,6 +7,7 @@ import numpy as np
 from conflearn._coerce.objects import (
     Array,
     floats_of_objects,
+    is_narrow,
     place,
     read_array,
     read_sequence,
@@ -65,7 +66,7 @@ def _floats(value: Any, name: str) -> Array:
     array = read_sequence(value, name) if sequence else read_array(value, name)[0]
     if array.dtype == object:
         return floats_of_objects(array, name)
-    if array.dtype.kind not in "biuf" and array.dtype.type.__module__ != "ml_dtypes":
+    if array.dtype.kind not in "biuf" and not is_narrow(array.dtype):
         raise InputTypeError(f"{name} has the dtype {array.dtype}, but must hold real numbers")
     return array.astype(np.float64, copy=False)
 

@@ -52,6 +52,8 @@ def read_polars(frame: Any, name: str) -> Array:
     """Read a DataFrame whose columns are the classes."""
     polars = sys.modules["polars"]
     array: Array
+    if not frame.width:  # polars 1.0 finds nothing to concatenate
+        return np.empty((0, 0))
     try:
         array = frame.to_numpy(allow_copy=False)
     except RuntimeError:
@@ -70,6 +72,8 @@ def read_polars_lists(series: Any, name: str) -> Array:
     _refuse_missing(_polars_nulls(series), name)
     if series.dtype == polars.List:
         width = _common_width(series.list.len().to_numpy(), name)
+        if not width:  # polars 1.0 panics on arrays of no width
+            return np.empty((len(series), 0))
         series = series.list.to_array(width)
     array: Array
     try:
@@ -162,7 +166,7 @@ def _holds_numbers(kind: Any) -> bool:
 class _Strided:
     """Columns at equal distances, presented to numpy as one matrix that keeps them all alive."""
 
-    def __init__(self, columns: list[Array], distance: int) -> None:
+    def __init__(self, columns: list[Array], distance: int = 0) -> None:
         first = columns[0]
         self.columns = columns
         self.__array_interface__ = first.__array_interface__ | {

@@ -10,8 +10,9 @@ use numpy::{
 };
 use pyo3::prelude::*;
 
-use crate::arrays;
+use crate::arrays::{self, RawLabels};
 use crate::enter::enter;
+use crate::error::raise;
 use crate::names::Named;
 
 /// The confident joint, and the examples off its diagonal.
@@ -63,8 +64,30 @@ pub(crate) fn calibrate_confident_joint<'py>(
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
     let counts = arrays::counts(&counts)?;
     let joint = arrays::confident_joint(&confident_joint)?;
-    joint.check_shape(counts.len()).map_err(crate::error::raise)?;
+    joint.check_shape(counts.len()).map_err(raise)?;
     arrays::dense_counts(py, &joint.calibrated(&counts, layout.0))
+}
+
+/// round(N (1 - trace)) of the calibrated joint.
+#[pyfunction]
+pub(crate) fn num_off_diagonal(
+    confident_joint: PyReadonlyArray2<'_, f64>,
+    counts: PyReadonlyArray1<'_, i64>,
+) -> PyResult<usize> {
+    let counts = arrays::counts(&counts)?;
+    let joint = arrays::confident_joint(&confident_joint)?;
+    Ok(joint.calibrated(&counts, Layout::ByGiven).num_off_diagonal(counts.iter().sum()))
+}
+
+/// How many examples are given each class.
+#[pyfunction]
+pub(crate) fn label_counts<'py>(
+    py: Python<'py>,
+    labels: &Bound<'py, PyUntypedArray>,
+    n_classes: usize,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let labels = RawLabels::new(labels)?.check(n_classes).map_err(raise)?;
+    Ok(arrays::rows(py, labels.counts()))
 }
 
 /// How many examples to remove: rows true, columns given.

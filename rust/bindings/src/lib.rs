@@ -25,15 +25,11 @@ mod _core {
         enter::{default_n_threads, simd_level},
         issues::{find_label_issues, num_label_issues, order_label_issues, rank_label_issues},
         joint::{
-            calibrate_confident_joint, count_confident, off_diagonal_examples, prune_counts,
-            round_preserving_row_totals,
+            calibrate_confident_joint, count_confident, label_counts, num_off_diagonal,
+            off_diagonal_examples, prune_counts, round_preserving_row_totals,
         },
         noise::estimate_noise_model,
         quality::label_quality_scores,
         thresholds::confident_thresholds,
     };
 }
-
-/// The version of the package, which is that of the workspace.
-#[allow(dead_code)]
-const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -26,8 +26,10 @@ pub struct Analysis {
     pub suggested_labels: Vec<i64>,
     /// One a class.
     pub thresholds: Vec<f64>,
-    /// Calibrated; or the one that was given.
+    /// Of the data, calibrated.
     pub confident_joint: ConfidentJoint,
+    /// How many examples are given each class.
+    pub given_counts: Vec<usize>,
     /// Off-diagonal examples that the agreement rule leaves.
     pub num_issues: usize,
 }
@@ -53,8 +55,8 @@ pub fn analyze(
     with_matrix!(pred_probs, matrix => {
         let findings = Findings::new(labels, matrix, search, keep, workers)?;
         let ranked = findings.ranked(labels, matrix, rank_by, workers)?;
-        let Findings { mask, seen, pruned_by } = findings;
-        let confident_joint = match pruned_by {
+        let Findings { mask, seen, calibrated_joint } = findings;
+        let confident_joint = match calibrated_joint {
             Some(joint) => joint,
             None => seen.calibrated_joint(labels, &labels.rows_by_class(), workers)?,
         };
@@ -70,6 +72,7 @@ pub fn analyze(
             suggested_labels: facts.iter().enumerate().map(suggested).collect(),
             thresholds: seen.thresholds,
             confident_joint,
+            given_counts: labels.counts().to_vec(),
             num_issues: num_off_diagonal(facts, labels),
             mask,
         })

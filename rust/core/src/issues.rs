@@ -164,8 +164,8 @@ pub fn count_confident(
 pub(crate) struct Findings<F: Format> {
     pub(crate) mask: Vec<bool>,
     pub(crate) seen: Seen<F>,
-    /// The joint that told how many to prune, where one did.
-    pub(crate) pruned_by: Option<ConfidentJoint>,
+    /// The joint of the data, where the filter needed it.
+    pub(crate) calibrated_joint: Option<ConfidentJoint>,
 }
 
 impl<F: Format> Findings<F> {
@@ -179,7 +179,7 @@ impl<F: Format> Findings<F> {
         search.check(labels)?;
         let seen = Seen::look(labels, matrix, None, keep, workers)?;
         let facts = &seen.facts;
-        let mut pruned_by = None;
+        let mut calibrated_joint = None;
         let mask = match search.filter {
             Filter::ConfidentLearning => mask_where(facts, labels, is_issue),
             Filter::PredictedNeqGiven => mask_where(facts, labels, |facts, given| {
@@ -198,12 +198,15 @@ impl<F: Format> Findings<F> {
                     Removals::Counts(counts) => counts.clone(),
                     Removals::Joint { confident_joint, frac_noise, per_class } => {
                         let joint = match confident_joint {
-                            Some(joint) => joint.clone(),
-                            None => seen.calibrated_joint(labels, &rows_by_class, workers)?,
+                            Some(given) => given,
+                            None => calibrated_joint.insert(seen.calibrated_joint(
+                                labels,
+                                &rows_by_class,
+                                workers,
+                            )?),
                         };
                         let counts =
-                            PruneCounts::new(&joint, least, *frac_noise, Spread::OffDiagonal);
-                        pruned_by = Some(joint);
+                            PruneCounts::new(joint, least, *frac_noise, Spread::OffDiagonal);
                         match per_class {
                             Some(asked) => counts.with_removals(asked, labels.counts())?,
                             None => counts,
@@ -215,7 +218,7 @@ impl<F: Format> Findings<F> {
                 pruning.mask(search.filter, &counts, least, workers)?
             }
         };
-        Ok(Self { mask, seen, pruned_by })
+        Ok(Self { mask, seen, calibrated_joint })
     }
 
     pub(crate) fn ranked(

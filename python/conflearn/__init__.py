@@ -1,0 +1,75 @@
+"""Confident learning at the speed of memory.
+
+Hand over the labels of a data set and a model's out-of-sample predicted probabilities; learn which
+labels are wrong, how many there are, and which classes are confused.
+
+>>> import conflearn
+>>> labels = [0, 0, 0, 1, 1]
+>>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+>>> conflearn.rank_label_issues(labels, pred_probs)
+array([2])
+
+=============================  =====================================================
+`find_label_issues`            which labels are wrong, as a mask
+`rank_label_issues`            the same, the worst first
+`analyze`                      everything below from one sweep over the matrix
+`label_quality_scores`         a score for each label
+`order_label_issues`           the examples of a mask, the worst first
+`num_label_issues`             how many labels are wrong
+`confident_thresholds`         mean self-confidence of each class
+`confident_joint`              counts by given and confidently true class
+`off_diagonal_examples`        the examples counted off its diagonal
+`calibrate_confident_joint`    such counts, scaled to the labels
+`estimate_joint`               the joint distribution of given and true labels
+`estimate_noise_model`         prior, noise matrix, inverse noise matrix
+=============================  =====================================================
+
+`conflearn.cleanlab` has the same under cleanlab's names.
+"""
+
+from importlib.metadata import version as _version
+
+from conflearn._core import default_n_threads as n_threads
+from conflearn.analysis import Analysis, analyze
+from conflearn.errors import ConflearnCopyWarning
+from conflearn.issues import (
+    find_label_issues,
+    num_label_issues,
+    order_label_issues,
+    rank_label_issues,
+)
+from conflearn.joint import (
+    calibrate_confident_joint,
+    confident_joint,
+    estimate_joint,
+    off_diagonal_examples,
+)
+from conflearn.noise_model import NoiseModel, estimate_noise_model
+from conflearn.quality import label_quality_scores
+from conflearn.thresholds import confident_thresholds
+
+__all__ = [
+    "Analysis",
+    "ConflearnCopyWarning",
+    "NoiseModel",
+    "analyze",
+    "calibrate_confident_joint",
+    "confident_joint",
+    "confident_thresholds",
+    "estimate_joint",
+    "estimate_noise_model",
+    "find_label_issues",
+    "label_quality_scores",
+    "n_threads",
+    "num_label_issues",
+    "off_diagonal_examples",
+    "order_label_issues",
+    "rank_label_issues",
+]
+
+
+def __getattr__(name: str) -> str:
+    # Looking up the version of an installed package reads its metadata: only when it is asked for.
+    if name == "__version__":
+        return _version("conflearn")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

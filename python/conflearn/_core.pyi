@@ -1,0 +1,141 @@
+"""The compiled core. Arrays are those that `conflearn._coerce` prepares."""
+
+from typing import Any, Protocol, final
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn._names import Adjust, Filter, Layout, PriorMethod, Score, Several, Spread
+
+class _Options(Protocol):
+    @property
+    def filter_by(self) -> Filter: ...
+    @property
+    def frac_noise(self) -> float: ...
+    @property
+    def num_to_remove_per_class(self) -> npt.NDArray[np.int64] | None: ...
+    @property
+    def min_examples_per_class(self) -> int: ...
+    @property
+    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    @property
+    def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
+    @property
+    def several(self) -> Several: ...
+
+@final
+class Analysis:
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]: ...
+    @property
+    def ranked(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def self_confidence(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def normalized_margin(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def confidence_weighted_entropy(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def suggested_labels(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def thresholds(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def given_counts(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def joint_starts(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def joint_columns(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def joint_counts(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def num_issues(self) -> int: ...
+
+def analyze(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    options: _Options,
+    rank_by: Score,
+    n_threads: int | None,
+) -> Analysis: ...
+def calibrate_confident_joint(
+    confident_joint: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    layout: Layout,
+) -> npt.NDArray[np.int64]: ...
+def confident_thresholds(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    n_threads: int | None,
+) -> npt.NDArray[np.float64]: ...
+def count_confident(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    thresholds: npt.NDArray[np.float64] | None,
+    calibrate: bool,
+    several: Several,
+    n_threads: int | None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def default_n_threads() -> int: ...
+def estimate_noise_model(
+    confident_joint: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    prior_method: PriorMethod,
+    converge: bool,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def find_label_issues(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    options: _Options,
+    n_threads: int | None,
+) -> npt.NDArray[np.bool_]: ...
+def label_counts(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]: ...
+def label_quality_scores(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    method: Score,
+    adjust: Adjust,
+    n_threads: int | None,
+) -> npt.NDArray[np.float64]: ...
+def num_label_issues(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    calibrated: bool,
+    several: Several,
+    n_threads: int | None,
+) -> int: ...
+def num_off_diagonal(
+    confident_joint: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+) -> int: ...
+def off_diagonal_examples(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    thresholds: npt.NDArray[np.float64] | None,
+    several: Several,
+    n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def order_label_issues(
+    mask: npt.NDArray[np.bool_],
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    rank_by: Score,
+    adjust: Adjust,
+    n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def prune_counts(
+    confident_joint: npt.NDArray[np.float64],
+    min_examples_per_class: int,
+    frac_noise: float,
+    spread: Spread,
+) -> npt.NDArray[np.int64]: ...
+def rank_label_issues(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any],
+    options: _Options,
+    rank_by: Score,
+    n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def round_preserving_row_totals(
+    matrix: npt.NDArray[np.float64],
+) -> npt.NDArray[np.int64]: ...
+def simd_level() -> str: ...

@@ -1,0 +1,269 @@
+"""Everything from one sweep over the matrix."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._coerce import one_of
+from conflearn._inputs import read_inputs
+from conflearn._names import SCORES, Filter, Score
+from conflearn.issues import _read_options
+from conflearn.noise_model import NoiseModel
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Analysis:
+    """What `analyze` finds.
+
+    Matrices of shape (K, K) are made when they are first asked for.
+
+    Attributes
+    ----------
+    mask : ndarray of shape (N,), bool
+        The flagged examples.
+    ranked : ndarray of shape (M,), int64
+        The same, the worst label first.
+    scores : mapping of str to ndarray of shape (N,), float64
+        All three label quality scores by name, in [0, 1].
+    suggested_labels : ndarray of shape (N,), int64
+        What each label should have been: the given one where it is not flagged, else the most
+        probable other class.
+    thresholds : ndarray of shape (K,), float64
+        See `confident_thresholds`.
+    num_issues : int
+        How many labels are wrong, as `num_label_issues` counts them: an estimate, whatever the
+        filter flags (that is ``len(ranked)``).
+    filter_by, rank_by : str
+        What was asked for.
+    classes : tuple or None
+        What the columns stand for, if that was told.
+    """
+
+    mask: npt.NDArray[np.bool_]
+    ranked: npt.NDArray[np.int64]
+    scores: Mapping[Score, npt.NDArray[np.float64]]
+    suggested_labels: npt.NDArray[np.int64]
+    thresholds: npt.NDArray[np.float64]
+    num_issues: int
+    filter_by: Filter
+    rank_by: Score
+    classes: tuple[object, ...] | None
+    _given_counts: npt.NDArray[np.int64]
+    _given_of_ranked: npt.NDArray[np.int64]
+    _joint: "_SparseJoint"
+
+    @property
+    def n_examples(self) -> int:
+        """N."""
+        return len(self.mask)
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return len(self.thresholds)
+
+    @cached_property
+    def confident_joint(self) -> npt.NDArray[np.int64]:
+        """Calibrated counts ``[given, true]``, of shape (K, K); see `confident_joint`."""
+        dense = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
+        dense[self._joint.given, self._joint.true] = self._joint.counts
+        return dense
+
+    @cached_property
+    def joint(self) -> npt.NDArray[np.float64]:
+        """Distribution of given and true labels, of shape (K, K); see `estimate_joint`."""
+        return self.confident_joint / self.n_examples
+
+    @cached_property
+    def noise_model(self) -> NoiseModel:
+        """Prior and noise matrices of the joint; see `estimate_noise_model`."""
+        joint = self.confident_joint.astype(np.float64)
+        return NoiseModel(*_core.estimate_noise_model(joint, self._given_counts, "cnt", False))
+
+    def to_records(self) -> "np.recarray[Any, np.dtype[np.record]]":
+        """Tabulate the issues, the worst first.
+
+        Returns
+        -------
+        recarray of shape (M,)
+            Fields ``index`` (row), ``given`` and ``suggested`` (classes, by name if `classes` was
+            told), ``score`` (by which they are ranked) and ``reason`` (in words). Goes into
+            ``pandas.DataFrame(...)`` or ``polars.DataFrame(...)`` as it is.
+
+        Examples
+        --------
+        >>> import conflearn
+        >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+        >>> analysis = conflearn.analyze([0, 0, 0, 1, 1], pred_probs, classes=["cat", "dog"])
+        >>> for issue in analysis.to_records():
+        ...     print(issue.index, issue.given, issue.suggested, issue.score, "-", issue.reason)
+        2 cat dog 0.2 - dog at 0.80 (typical 0.80), cat at 0.20 (typical 0.63)
+        """
+        rows, given = self.ranked, self._given_of_ranked
+        suggested = self.suggested_labels[rows]
+        given_names, suggested_names = self._names(given), self._names(suggested)
+        own = self.scores["self_confidence"][rows]
+        # The margin score is (own - other + 1) / 2.
+        other = own + 1 - 2 * self.scores["normalized_margin"][rows]
+        reasons = [
+            f"{there} at {p_there:.2f} ({_typical(t_there)}), {here} at {p_here:.2f} ({_typical(t_here)})"
+            for there, p_there, t_there, here, p_here, t_here in zip(
+                suggested_names,
+                other,
+                self.thresholds[suggested],
+                given_names,
+                own,
+                self.thresholds[given],
+                strict=True,
+            )
+        ]
+        return np.rec.fromarrays(
+            [rows, given_names, suggested_names, self.scores[self.rank_by][rows], np.array(reasons, dtype=np.str_)],
+            names=["index", "given", "suggested", "score", "reason"],
+        )
+
+    def _names(self, classes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        return classes if self.classes is None else np.asarray(self.classes)[classes]
+
+    def _name(self, class_number: int) -> object:
+        return class_number if self.classes is None else self.classes[class_number]
+
+    def __repr__(self) -> str:
+        n_flagged, n_examples = len(self.ranked), self.n_examples
+        lines = [
+            f"Analysis of {n_examples:,} labels in {self.n_classes:,} classes",
+            f"  flagged by {self.filter_by}: {n_flagged:,} ({n_flagged / n_examples:.1%})",
+            f"  estimated number of wrong labels: {self.num_issues:,} "
+            f"({self.num_issues / n_examples:.1%})",
+        ]
+        confused = [
+            f"{self._name(given)} -> {self._name(true)} ({count:,})"
+            for given, true, count in self._joint.most_confused(3)
+        ]
+        if confused:
+            lines.append(f"  most confused (given -> true): {', '.join(confused)}")
+        worst = [
+            f"{row} ({self._name(given)} -> {self._name(self.suggested_labels[row])})"
+            for row, given in zip(self.ranked[:3], self._given_of_ranked[:3], strict=True)
+        ]
+        if worst:
+            lines.append(f"  worst rows by {self.rank_by}: {', '.join(worst)}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _SparseJoint:
+    """The entries of a joint that are not zero: at most N, while a dense one has K x K."""
+
+    given: npt.NDArray[np.int64]
+    true: npt.NDArray[np.uint32]
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def from_rows(
+        cls,
+        starts: npt.NDArray[np.int64],
+        columns: npt.NDArray[np.uint32],
+        counts: npt.NDArray[np.float64],
+    ) -> "_SparseJoint":
+        given = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        return cls(given, columns, counts.astype(np.int64))
+
+    def most_confused(self, n: int) -> list[tuple[int, int, int]]:
+        """List the n largest entries off the diagonal: (given, true, count)."""
+        off = np.flatnonzero((self.given != self.true) & (self.counts > 0))
+        top = off[np.argsort(-self.counts[off], kind="stable")[:n]]
+        triples = zip(self.given[top], self.true[top], self.counts[top], strict=True)
+        return [(int(given), int(true), int(count)) for given, true, count in triples]
+
+
+def _typical(threshold: float) -> str:
+    """Say what a class's threshold means for a reader."""
+    return f"typical {threshold:.2f}" if threshold <= 1 else "no example has it"
+
+
+def analyze(
+    labels: object,
+    pred_probs: object,
+    *,
+    filter_by: Filter = "prune_by_noise_rate",
+    frac_noise: float = 1.0,
+    num_to_remove_per_class: object = None,
+    min_examples_per_class: int = 1,
+    confident_joint: object = None,
+    rank_by: Score = "self_confidence",
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> Analysis:
+    """Find, rank, score and count label issues in one sweep over the matrix.
+
+    Parameters
+    ----------
+    labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
+confident_joint, classes, n_threads
+        As in `find_label_issues`.
+    rank_by
+        As in `rank_label_issues`.
+
+    Returns
+    -------
+    Analysis
+        With ``mask``, ``ranked``, ``scores``, ``suggested_labels``, ``thresholds``,
+        ``confident_joint``, ``joint``, ``noise_model``, ``num_issues`` and ``to_records()``.
+
+    Raises
+    ------
+    InputError, OptionError
+        As in `find_label_issues`.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> analysis = conflearn.analyze([0, 0, 0, 1, 1], pred_probs)
+    >>> analysis
+    Analysis of 5 labels in 2 classes
+      flagged by prune_by_noise_rate: 1 (20.0%)
+      estimated number of wrong labels: 1 (20.0%)
+      most confused (given -> true): 0 -> 1 (1)
+      worst rows by self_confidence: 2 (0 -> 1)
+    >>> analysis.suggested_labels
+    array([0, 0, 1, 1, 1])
+    """
+    one_of(rank_by, SCORES, "rank_by")
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    options = _read_options(
+        inputs,
+        filter_by,
+        frac_noise,
+        num_to_remove_per_class,
+        min_examples_per_class,
+        confident_joint,
+    )
+    found = _core.analyze(inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads)
+    scores: dict[Score, npt.NDArray[np.float64]] = {
+        "self_confidence": found.self_confidence,
+        "normalized_margin": found.normalized_margin,
+        "confidence_weighted_entropy": found.confidence_weighted_entropy,
+    }
+    return Analysis(
+        mask=found.mask,
+        ranked=found.ranked,
+        scores=MappingProxyType(scores),
+        suggested_labels=found.suggested_labels,
+        thresholds=found.thresholds,
+        num_issues=found.num_issues,
+        filter_by=filter_by,
+        rank_by=rank_by,
+        classes=None if classes is None else tuple(classes),
+        _given_counts=found.given_counts,
+        # A copy: the caller's labels are not kept alive.
+        _given_of_ranked=inputs.labels[found.ranked].astype(np.int64),
+        _joint=_SparseJoint.from_rows(found.joint_starts, found.joint_columns, found.joint_counts),
+    )

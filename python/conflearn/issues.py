@@ -1,0 +1,340 @@
+"""Label issues: which labels are wrong, how many, and in which order to look at them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._coerce import as_joint, as_mask, as_num_to_remove, one_of
+from conflearn._inputs import Inputs, read_inputs
+from conflearn._names import (
+    COUNT_METHODS,
+    FILTERS,
+    PRUNING_FILTERS,
+    SCORES,
+    CountMethod,
+    Filter,
+    Score,
+    Several,
+)
+from conflearn.errors import OptionError
+from conflearn.quality import _adjust
+
+
+def find_label_issues(
+    labels: object,
+    pred_probs: object,
+    *,
+    filter_by: Filter = "prune_by_noise_rate",
+    frac_noise: float = 1.0,
+    num_to_remove_per_class: object = None,
+    min_examples_per_class: int = 1,
+    confident_joint: object = None,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Flag the examples whose given label is likely wrong.
+
+    Parameters
+    ----------
+    labels : array_like of shape (N,)
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : array_like of shape (N, K)
+        Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64: each row from
+        a model that was not trained on that example. Read where it lies, never written to.
+    filter_by : str, default "prune_by_noise_rate"
+        Which examples to flag:
+
+        - ``prune_by_noise_rate``: for each pair of classes (k given, j true), as many as the joint
+          says, those with the largest ``P[:, j] - P[:, k]``;
+        - ``prune_by_class``: for each given class k, as many as the joint says, those with the
+          smallest ``P[:, k]``;
+        - ``both``: flagged by both of these;
+        - ``confident_learning``: counted off the diagonal of the confident joint;
+        - ``predicted_neq_given``: the model's most probable class is another one;
+        - ``low_normalized_margin``, ``low_self_confidence``: the lowest scores, as many as
+          `num_label_issues` counts.
+
+        Except for the last two, an example whose given class is the model's most probable one
+        (within 1e-6) is never flagged.
+    frac_noise : float in [0, 1], default 1
+        The share of the issues in the joint to flag. For the pruning filters (the first three).
+    num_to_remove_per_class : array_like of shape (K,), optional
+        How many of the examples given each class to flag, instead of what the joint says (fewer
+        where the model agrees with the label). For the pruning filters.
+    min_examples_per_class : int, default 1
+        Leave at least as many examples in each class. For the pruning filters.
+    confident_joint : array_like of shape (K, K), optional
+        Counts ``joint[given, true]`` to use as they are; by default those of the data,
+        calibrated. For the pruning filters.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when `labels` holds names.
+    n_threads : int, optional
+        Number of threads; by default `conflearn.n_threads()`. Never shows in the answer.
+
+    Returns
+    -------
+    ndarray of shape (N,), bool
+        True where the label is likely wrong.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability is out of range.
+    OptionError
+        If there is no such filter, or it does not use an option that was given.
+
+    See Also
+    --------
+    rank_label_issues : The same examples, the worst first.
+    analyze : Everything from one sweep.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), Section 3.2.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> labels = [0, 0, 0, 1, 1]
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> conflearn.find_label_issues(labels, pred_probs)
+    array([False, False,  True, False, False])
+    """
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    options = _read_options(
+        inputs,
+        filter_by,
+        frac_noise,
+        num_to_remove_per_class,
+        min_examples_per_class,
+        confident_joint,
+    )
+    return _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
+
+
+def rank_label_issues(
+    labels: object,
+    pred_probs: object,
+    *,
+    filter_by: Filter = "prune_by_noise_rate",
+    frac_noise: float = 1.0,
+    num_to_remove_per_class: object = None,
+    min_examples_per_class: int = 1,
+    confident_joint: object = None,
+    rank_by: Score = "self_confidence",
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """Find the examples whose given label is likely wrong, the worst first.
+
+    Parameters
+    ----------
+    labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
+confident_joint, classes, n_threads
+        As in `find_label_issues`.
+    rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
+        The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
+
+    Returns
+    -------
+    ndarray of shape (M,), int64
+        Rows.
+
+    Raises
+    ------
+    InputError, OptionError
+        As in `find_label_issues`.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> labels = [0, 0, 0, 0, 1, 1]
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7], [0.1, 0.9]]
+    >>> conflearn.rank_label_issues(labels, pred_probs)
+    array([3, 2])
+    """
+    one_of(rank_by, SCORES, "rank_by")
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    options = _read_options(
+        inputs,
+        filter_by,
+        frac_noise,
+        num_to_remove_per_class,
+        min_examples_per_class,
+        confident_joint,
+    )
+    return _core.rank_label_issues(
+        inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads
+    )
+
+
+def order_label_issues(
+    mask: object,
+    labels: object,
+    pred_probs: object,
+    *,
+    rank_by: Score = "self_confidence",
+    adjust_pred_probs: bool = False,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """Order the examples of a mask, the worst label first.
+
+    Parameters
+    ----------
+    mask : array_like of shape (N,), bool
+        The examples to order, such as `find_label_issues` returns them. Only their rows are read
+        and checked.
+    labels, pred_probs, classes, n_threads
+        As in `find_label_issues`.
+    rank_by, adjust_pred_probs
+        The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
+
+    Returns
+    -------
+    ndarray of shape (M,), int64
+        Rows.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability that is read is out of range.
+    OptionError
+        If there is no such score, or it cannot be adjusted.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> pred_probs = [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]]
+    >>> conflearn.order_label_issues([False, True, True], [0, 0, 0], pred_probs)
+    array([2, 1])
+    """
+    one_of(rank_by, SCORES, "rank_by")
+    adjust = _adjust(adjust_pred_probs, rank_by, "rank_by")
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    flagged = as_mask(mask, inputs.n_examples)
+    return _core.order_label_issues(
+        flagged, inputs.labels, inputs.pred_probs, rank_by, adjust, inputs.n_threads
+    )
+
+
+def num_label_issues(
+    labels: object,
+    pred_probs: object,
+    *,
+    method: CountMethod = "off_diagonal",
+    confident_joint: object = None,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> int:
+    """Estimate how many labels are wrong.
+
+    Parameters
+    ----------
+    labels, pred_probs, classes, n_threads
+        As in `find_label_issues`.
+    method : {"off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"}
+        Count the examples that ``filter_by="confident_learning"`` flags; or take the share off the
+        diagonal of the calibrated joint; or the same of a joint that is given.
+    confident_joint : array_like of shape (K, K), optional
+        For ``off_diagonal_custom``, and only for it: counts ``joint[given, true]``.
+
+    Returns
+    -------
+    int
+        Between 0 and N.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability is out of range.
+    OptionError
+        If there is no such method, or `confident_joint` is missing or not used.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> labels = [0, 0, 0, 1, 1]
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> conflearn.num_label_issues(labels, pred_probs)
+    1
+    """
+    one_of(method, COUNT_METHODS, "method")
+    is_custom = method == "off_diagonal_custom"
+    if is_custom and confident_joint is None:
+        raise OptionError("method='off_diagonal_custom' needs confident_joint, of shape (K, K)")
+    if not is_custom and confident_joint is not None:
+        raise OptionError(
+            f"method={method!r} does not use confident_joint; pass method='off_diagonal_custom'"
+        )
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    if is_custom:
+        joint = as_joint(confident_joint, inputs.n_classes)
+        return _core.num_off_diagonal(joint, _core.label_counts(inputs.labels, inputs.n_classes))
+    return _core.num_label_issues(
+        inputs.labels,
+        inputs.pred_probs,
+        method == "off_diagonal_calibrated",
+        "most_probable",
+        inputs.n_threads,
+    )
+
+
+class _Options(NamedTuple):
+    """What the core looks for; read there field by field."""
+
+    filter_by: Filter
+    frac_noise: float = 1.0
+    num_to_remove_per_class: npt.NDArray[np.int64] | None = None
+    min_examples_per_class: int = 1
+    confident_joint: npt.NDArray[np.float64] | None = None
+    prune_counts: npt.NDArray[np.int64] | None = None
+    several: Several = "most_probable"
+
+
+def _read_options(
+    inputs: Inputs,
+    filter_by: Filter,
+    frac_noise: float,
+    num_to_remove_per_class: Any,
+    min_examples_per_class: Any,
+    confident_joint: Any,
+) -> _Options:
+    """Check the options that belong to filters; one that would be ignored is an error."""
+    one_of(filter_by, FILTERS, "filter_by")
+    if filter_by not in PRUNING_FILTERS:
+        used = {
+            "frac_noise": frac_noise != 1,
+            "num_to_remove_per_class": num_to_remove_per_class is not None,
+            "min_examples_per_class": min_examples_per_class != 1,
+            "confident_joint": confident_joint is not None,
+        }
+        for name, is_used in used.items():
+            if is_used:
+                raise OptionError(
+                    f"filter_by={filter_by!r} does not use {name}; leave it out, or choose one of "
+                    f"{', '.join(PRUNING_FILTERS)}"
+                )
+    if isinstance(frac_noise, bool) or not isinstance(frac_noise, (int, float, np.number)):
+        raise OptionError(f"frac_noise must be a number between 0 and 1, but is {frac_noise!r}")
+    if (
+        isinstance(min_examples_per_class, bool)
+        or not isinstance(min_examples_per_class, (int, np.integer))
+        or min_examples_per_class < 0
+    ):
+        raise OptionError(
+            "min_examples_per_class must be a whole number of at least 0, but is "
+            f"{min_examples_per_class!r}"
+        )
+    n_classes = inputs.n_classes
+    removals = num_to_remove_per_class
+    return _Options(
+        filter_by,
+        float(frac_noise),
+        None if removals is None else as_num_to_remove(removals, n_classes),
+        int(min_examples_per_class),
+        None if confident_joint is None else as_joint(confident_joint, n_classes),
+    )

@@ -1,0 +1,225 @@
+"""The confident joint: how many examples given one class are, confidently, of another."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._coerce import as_joint, as_thresholds
+from conflearn._inputs import class_counts, read_inputs
+
+
+def confident_joint(
+    labels: object,
+    pred_probs: object,
+    *,
+    thresholds: object = None,
+    calibrate: bool = True,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """Count the examples by given class and confidently guessed true class.
+
+    A class is confident for an example when its probability reaches the class's threshold (less
+    1e-6). The guessed truth is the confident class; of several, the most probable one; an example
+    without any is not counted. Every diagonal entry is at least 1.
+
+    Parameters
+    ----------
+    labels : array_like of shape (N,)
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : array_like of shape (N, K)
+        Out-of-sample predicted probabilities.
+    thresholds : array_like of shape (K,), optional
+        Class thresholds; by default `confident_thresholds(labels, pred_probs)`.
+    calibrate : bool, default True
+        Scale the counts to the given labels: rows sum to the number of examples given the class,
+        in whole numbers. If False, the plain counts.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when `labels` holds names.
+    n_threads : int, optional
+        Number of threads; by default `conflearn.n_threads()`.
+
+    Returns
+    -------
+    ndarray of shape (K, K), int64
+        ``joint[given, true]``.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability is out of range.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), Equations 1 and 3.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> labels = [0, 0, 0, 1, 1]
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> conflearn.confident_joint(labels, pred_probs)
+    array([[2, 1],
+           [0, 2]])
+    """
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    cut = None if thresholds is None else as_thresholds(thresholds, inputs.n_classes)
+    joint, _ = _core.count_confident(
+        inputs.labels, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
+    )
+    return joint
+
+
+def off_diagonal_examples(
+    labels: object,
+    pred_probs: object,
+    *,
+    thresholds: object = None,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.int64]:
+    """Find the examples counted off the diagonal of the confident joint.
+
+    Parameters
+    ----------
+    labels : array_like of shape (N,)
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : array_like of shape (N, K)
+        Out-of-sample predicted probabilities.
+    thresholds : array_like of shape (K,), optional
+        Class thresholds; by default `confident_thresholds(labels, pred_probs)`.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when `labels` holds names.
+    n_threads : int, optional
+        Number of threads; by default `conflearn.n_threads()`.
+
+    Returns
+    -------
+    ndarray of shape (M,), int64
+        Rows, ascending. ``find_label_issues(filter_by="confident_learning")`` flags those of them
+        where the model does not choose the given class anyway.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability is out of range.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> labels = [0, 0, 0, 1, 1]
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> conflearn.off_diagonal_examples(labels, pred_probs)
+    array([2])
+    """
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    cut = None if thresholds is None else as_thresholds(thresholds, inputs.n_classes)
+    return _core.off_diagonal_examples(
+        inputs.labels, inputs.pred_probs, cut, "most_probable", inputs.n_threads
+    )
+
+
+def calibrate_confident_joint(
+    confident_joint: object,
+    labels: object,
+    *,
+    classes: Sequence[object] | None = None,
+) -> npt.NDArray[np.int64]:
+    """Scale a confident joint to the counts of the given labels.
+
+    Parameters
+    ----------
+    confident_joint : array_like of shape (K, K)
+        Counts, ``joint[given, true]``; finite and at least 0.
+    labels : array_like of shape (N,)
+        Given labels: integers 0..K-1, or names together with `classes`.
+    classes : sequence of K names, optional
+        What the classes are called, when `labels` holds names.
+
+    Returns
+    -------
+    ndarray of shape (K, K), int64
+        Row k sums to the number of examples given class k, and all to N. Halves are rounded to
+        even; what is then missing in a row goes to the entries that lost most, the last one first
+        among equals.
+
+    Raises
+    ------
+    InputError
+        If the joint is not square or has a negative entry, or a label is out of range.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), Equation 3.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> conflearn.calibrate_confident_joint([[3, 1], [0, 2]], [0] * 8 + [1] * 2)
+    array([[6, 2],
+           [0, 2]])
+    """
+    joint = as_joint(confident_joint, _n_classes(confident_joint))
+    return _core.calibrate_confident_joint(joint, class_counts(labels, len(joint), classes), "by_given")
+
+
+def estimate_joint(
+    labels: object,
+    pred_probs: object,
+    *,
+    confident_joint: object = None,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.float64]:
+    """Estimate the joint distribution of given and true labels.
+
+    Parameters
+    ----------
+    labels : array_like of shape (N,)
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : array_like of shape (N, K)
+        Out-of-sample predicted probabilities. Not read if `confident_joint` is given.
+    confident_joint : array_like of shape (K, K), optional
+        Counts to use (they are calibrated); by default those of the data.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when `labels` holds names.
+    n_threads : int, optional
+        Number of threads; by default `conflearn.n_threads()`.
+
+    Returns
+    -------
+    ndarray of shape (K, K), float64
+        ``joint[given, true]``; sums to 1, and row k to the share of examples given class k.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability is out of range.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> labels = [0, 0, 0, 1, 1]
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> conflearn.estimate_joint(labels, pred_probs)
+    array([[0.4, 0.2],
+           [0. , 0.4]])
+    """
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    if confident_joint is None:
+        counted, _ = _core.count_confident(
+            inputs.labels, inputs.pred_probs, None, True, "most_probable", inputs.n_threads
+        )
+    else:
+        counts = _core.label_counts(inputs.labels, inputs.n_classes)
+        joint = as_joint(confident_joint, inputs.n_classes)
+        counted = _core.calibrate_confident_joint(joint, counts, "by_given")
+    return counted / counted.sum()
+
+
+def _n_classes(confident_joint: object) -> int:
+    """Read K off the joint itself, where there is no matrix to tell it."""
+    shape = np.shape(confident_joint)  # type: ignore[call-overload]
+    return int(shape[0]) if len(shape) == 2 else 0  # noqa: PLR2004 - as_joint says what is wrong

@@ -1,0 +1,83 @@
+"""Label quality: one score an example, low where the label is likely wrong."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._coerce import one_of
+from conflearn._inputs import read_inputs
+from conflearn._names import SCORES, Adjust, Score
+from conflearn.errors import OptionError
+
+
+def label_quality_scores(
+    labels: object,
+    pred_probs: object,
+    *,
+    method: Score = "self_confidence",
+    adjust_pred_probs: bool = False,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.float64]:
+    """Score each label from 0 (likely wrong) to 1 (likely right).
+
+    Parameters
+    ----------
+    labels : array_like of shape (N,)
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : array_like of shape (N, K)
+        Out-of-sample predicted probabilities. ``self_confidence`` without adjustment reads and
+        checks the own-class cells ``pred_probs[i, labels[i]]`` only.
+    method : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
+        With y the given class of row p:
+
+        - ``self_confidence``: p_y;
+        - ``normalized_margin``: (p_y - max of p_j over j != y, + 1) / 2;
+        - ``confidence_weighted_entropy``: ln(1 + h) / h for h = H(p) / ln K / max(p_y, 1e-6).
+    adjust_pred_probs : bool, default False
+        Take class imbalance out first: subtract each class's threshold, add the largest one,
+        normalise rows. Columns of classes that no example is given stay as they are. Not for
+        ``confidence_weighted_entropy``.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when `labels` holds names.
+    n_threads : int, optional
+        Number of threads; by default `conflearn.n_threads()`.
+
+    Returns
+    -------
+    ndarray of shape (N,), float64
+        Scores in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability that is read is out of range.
+    OptionError
+        If there is no such method, or it cannot be adjusted.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> conflearn.label_quality_scores([0, 1], [[0.75, 0.25], [0.875, 0.125]])
+    array([0.75 , 0.125])
+    """
+    one_of(method, SCORES, "method")
+    adjust = _adjust(adjust_pred_probs, method, "method")
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    return _core.label_quality_scores(
+        inputs.labels, inputs.pred_probs, method, adjust, inputs.n_threads
+    )
+
+
+def _adjust(adjust_pred_probs: bool, method: Score, name: str) -> Adjust:
+    """Say how to adjust, or why not."""
+    if not adjust_pred_probs:
+        return "no"
+    if method == "confidence_weighted_entropy":
+        raise OptionError(
+            f"adjust_pred_probs=True does not go with {name}={method!r}, whose entropy has no "
+            f"meaning for adjusted rows; use {name}='self_confidence' or 'normalized_margin'"
+        )
+    return "present_classes"

@@ -1,0 +1,58 @@
+"""Class thresholds: how confident the model is, on average, in the examples given a class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._inputs import read_inputs
+
+
+def confident_thresholds(
+    labels: object,
+    pred_probs: object,
+    *,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> npt.NDArray[np.float64]:
+    """Mean self-confidence of each class.
+
+    ``thresholds[k]`` is the mean of ``pred_probs[i, k]`` over the examples ``i`` given class k: an
+    example is *confidently* of class k when its probability reaches it.
+
+    Parameters
+    ----------
+    labels : array_like of shape (N,)
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : array_like of shape (N, K)
+        Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64. Only the own-class
+        cells ``pred_probs[i, labels[i]]`` are read and checked.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when `labels` holds names.
+    n_threads : int, optional
+        Number of threads; by default `conflearn.n_threads()`.
+
+    Returns
+    -------
+    ndarray of shape (K,), float64
+        One threshold a class, in [2e-6, 1]; 2 for a class that no example is given, which no
+        probability reaches. The sum has no order: the same bits for any threads and row order.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or an own-class probability is out of range.
+
+    References
+    ----------
+    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), Equation 2.
+
+    Examples
+    --------
+    >>> import conflearn
+    >>> conflearn.confident_thresholds([0, 0, 1], [[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]])
+    array([0.5, 0.5])
+    """
+    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    return _core.confident_thresholds(*inputs)

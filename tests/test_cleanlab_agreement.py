@@ -1,0 +1,776 @@
+"""The drop-in layer side by side with cleanlab: same signatures, answers, warnings, errors.
+
+Where the two differ on purpose, the difference has a name in `INTENDED_DIFFERENCES` and a test
+`test_difference_<name>` that shows both sides of it.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from conflearn.cleanlab import count, rank
+from conflearn.cleanlab import filter as filters
+from strategies import (
+    FILTERS,
+    PRIOR_METHODS,
+    PRUNE_FILTERS,
+    SCORES,
+    Data,
+    joints,
+    likely_data,
+    random_data,
+    random_joint,
+)
+
+pytest.importorskip("cleanlab")
+
+INTENDED_DIFFERENCES = {
+    "stable_order": "Ties go to the lower index; there the order depends on the CPU.",
+    "nan_rejected": "NaN raises ValueError naming row and column; there it is accepted silently.",
+    "lists_and_frames_accepted": "pred_probs may be a list or a frame; there only an ndarray.",
+    "whole_floats_and_frames_are_labels": "Labels may be whole floats or a frame of one column; "
+    "there they pass validation, then crash.",
+    "entropy_limit": "A row of certainty gets the limit 1; there 0, as if it were the worst.",
+    "thresholds_float64": "Thresholds are float64; there their dtype depends on the matrix and on "
+    "whether a class is absent.",
+    "narrow_arithmetic_in_float64": "float16 and float32 cells are taken at their exact values and "
+    "computed with in float64; there sums and slacks are rounded to the narrow type.",
+    "n_jobs_means_threads": "n_jobs is the number of threads; there it forks a pool of processes.",
+    "scores_clamped": "Scores lie in [0, 1]; there a probability within the tolerance above 1 is "
+    "a score above 1.",
+    "nothing_kept_alive": "No array outlives the call; there a module global keeps a copy.",
+    "multi_label_refused": "multi_label=True is not supported yet, and says so.",
+}
+
+MODULES = ("count", "filter", "rank")
+OURS = {"count": count, "filter": filters, "rank": rank}
+
+
+# --- Side by side
+
+
+class Outcome(NamedTuple):
+    """What came of a call: a value or an error, and the kinds of warnings."""
+
+    value: Any
+    error: Exception | None
+    warned: set[type[Warning]]
+
+
+def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        value, error = None, None
+        try:
+            value = function(*args, **kwargs)
+        except Exception as exception:  # noqa: BLE001 - whatever it is, the other layer must raise it
+            error = exception
+    return Outcome(value, error, {w.category for w in caught} - {RuntimeWarning})
+
+
+def assert_equal(ours: Any, theirs: Any, rtol: float) -> None:
+    if isinstance(theirs, tuple):
+        assert isinstance(ours, tuple)
+        for mine, other in zip(ours, theirs, strict=True):
+            assert_equal(mine, other, rtol)
+        return
+    assert isinstance(ours, np.ndarray) == isinstance(theirs, np.ndarray)
+    assert np.asarray(ours).dtype == np.asarray(theirs).dtype
+    if np.asarray(theirs).dtype.kind == "f":
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-12)
+    else:
+        np.testing.assert_array_equal(ours, theirs)
+
+
+class Layers:
+    """Calls a function of both layers, and demands that the same comes of it."""
+
+    def __init__(self, cleanlab: SimpleNamespace) -> None:
+        self.cleanlab = cleanlab
+
+    def agree(self, name: str, *args: Any, rtol: float = 1e-9, **kwargs: Any) -> Any:
+        module = next(m for m in MODULES if name in public_functions(getattr(self.cleanlab, m)))
+        ours = outcome(getattr(OURS[module], name), *args, **kwargs)
+        theirs = outcome(getattr(getattr(self.cleanlab, module), name), *args, **kwargs)
+        assert ours.warned == theirs.warned
+        if theirs.error is not None:
+            assert isinstance(ours.error, type(theirs.error)), (ours, theirs)
+            return None
+        if ours.error is not None:
+            raise ours.error
+        assert_equal(ours.value, theirs.value, rtol)
+        return ours.value
+
+
+@pytest.fixture(scope="module")
+def both(cleanlab: SimpleNamespace) -> Layers:
+    return Layers(cleanlab)
+
+
+def public_functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    return {
+        name: function
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if not name.startswith("_") and function.__module__ == module.__name__
+    }
+
+
+# --- Signatures
+
+
+def test_every_intended_difference_is_shown() -> None:
+    shown = {name.removeprefix("test_difference_") for name in globals() if "_difference_" in name}
+    assert shown == set(INTENDED_DIFFERENCES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_function_has_the_signature_of_cleanlab(
+    cleanlab: SimpleNamespace, module: str
+) -> None:
+    for name, theirs in public_functions(getattr(cleanlab, module)).items():
+        ours = inspect.signature(getattr(OURS[module], name)).parameters
+        expected = inspect.signature(theirs).parameters
+        assert list(ours) == list(expected), name
+        for parameter, other in expected.items():
+            assert ours[parameter].kind == other.kind, f"{name}: {parameter}"
+            if not hasattr(other.default, "fit"):  # an estimator
+                assert ours[parameter].default == other.default, f"{name}: {parameter}"
+
+
+# --- count
+
+
+@given(likely_data())
+def test_thresholds(both: Layers, data: Data) -> None:
+    both.agree("get_confident_thresholds", *data, rtol=1e-12)
+
+
+@given(likely_data(), st.booleans(), st.booleans())
+def test_confident_joint(both: Layers, data: Data, calibrate: bool, indices: bool) -> None:
+    both.agree(
+        "compute_confident_joint",
+        *data,
+        calibrate=calibrate,
+        return_indices_of_off_diagonals=indices,
+    )
+
+
+@given(likely_data(max_classes=6), st.data())
+def test_confident_joint_with_given_thresholds(
+    both: Layers, data: Data, draw: st.DataObject
+) -> None:
+    n_classes = data.pred_probs.shape[1]
+    thresholds = draw.draw(st.lists(st.floats(0, 1.5), min_size=n_classes, max_size=n_classes))
+    for form in (thresholds, np.array(thresholds)):
+        both.agree(
+            "compute_confident_joint",
+            *data,
+            thresholds=form,
+            calibrate=False,
+            return_indices_of_off_diagonals=True,
+        )
+
+
+@given(joints())
+def test_calibration(both: Layers, joint_and_labels: tuple[np.ndarray, np.ndarray]) -> None:
+    joint, labels = joint_and_labels
+    # In the memory order that compute_confident_joint returns: it decides how a sum is rounded.
+    both.agree("calibrate_confident_joint", np.asfortranarray(joint), labels)
+
+
+@given(likely_data(max_classes=9), st.integers(0, 1000))
+def test_joint(both: Layers, data: Data, seed: int) -> None:
+    both.agree("estimate_joint", *data)
+    joint = np.asfortranarray(random_joint(data.pred_probs.shape[1], seed=seed))
+    both.agree("estimate_joint", *data, confident_joint=joint)
+
+
+@given(likely_data(max_classes=9), st.integers(0, 1000))
+def test_number_of_issues(both: Layers, data: Data, seed: int) -> None:
+    joint = np.asfortranarray(random_joint(data.pred_probs.shape[1], seed=seed))
+    for method in ("off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom", "nonsense"):
+        both.agree("num_label_issues", *data, estimation_method=method)
+        both.agree("num_label_issues", *data, estimation_method=method, confident_joint=joint)
+
+
+@given(joints(), st.sampled_from([*PRIOR_METHODS, "nonsense"]), st.booleans())
+def test_latent_estimates(
+    both: Layers, joint_and_labels: tuple[np.ndarray, np.ndarray], py_method: str, converge: bool
+) -> None:
+    joint, labels = joint_and_labels
+    if py_method == "eqn":  # solves a system of equations: only for a sound matrix
+        assume(np.linalg.cond(joint / joint.sum(axis=0)) < 1e4)
+    both.agree(
+        "estimate_latent",
+        joint,
+        labels,
+        py_method=py_method,
+        converge_latent_estimates=converge,
+    )
+
+
+@given(likely_data(max_classes=9), st.sampled_from(["cnt", "marginal"]), st.booleans())
+def test_latent_estimates_from_probabilities(
+    both: Layers, data: Data, py_method: str, flag: bool
+) -> None:
+    both.agree(
+        "estimate_py_and_noise_matrices_from_probabilities",
+        *data,
+        py_method=py_method,
+        converge_latent_estimates=flag,
+        calibrate=not flag,
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "estimate_confident_joint_and_cv_pred_proba",
+        "estimate_py_noise_matrices_and_cv_pred_proba",
+        "estimate_cv_predicted_probabilities",
+        "estimate_noise_matrices",
+    ],
+)
+def test_cross_validation(both: Layers, name: str) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 30)
+    features = rng.normal(size=(90, 2)) + labels[:, None]
+    labels[::7] = (labels[::7] + 1) % 3
+    both.agree(name, features, labels, linear_model.LogisticRegression(), seed=0)
+    both.agree(name, features, labels, linear_model.LogisticRegression(), cv_n_folds=3, seed=1)
+    both.agree(name, features, labels, seed=2)
+
+
+# --- filter
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+@given(data=likely_data(), minimum=st.sampled_from([0, 1, 5]))
+def test_masks(both: Layers, data: Data, minimum: int, filter_by: str) -> None:
+    both.agree(
+        "find_label_issues",
+        *data,
+        filter_by=filter_by,
+        min_examples_per_class=minimum,
+        n_jobs=1,
+    )
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize(
+    ("n_examples", "n_classes", "options"),
+    [
+        (3000, 2, {}),
+        (3000, 30, {"decimals": 2}),
+        (4000, 10, {"imbalance": 0.5}),
+        (2500, 20, {"n_absent": 7, "decimals": 1}),
+        (1, 2, {}),
+    ],
+)
+def test_masks_of_larger_data(
+    both: Layers, n_examples: int, n_classes: int, options: dict[str, Any], filter_by: str
+) -> None:
+    data = random_data(n_examples, n_classes, **options)
+    both.agree("find_label_issues", *data, filter_by=filter_by, n_jobs=1)
+    both.agree(
+        "find_label_issues",
+        *data,
+        filter_by=filter_by,
+        return_indices_ranked_by="self_confidence",
+        n_jobs=1,
+    )
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+@given(
+    data=likely_data(max_classes=12),
+    frac_noise=st.sampled_from([0.9, 0.7, 0.5, 0.3, 0.1, 0.0]),
+    minimum=st.sampled_from([0, 1, 5]),
+)
+def test_frac_noise(
+    both: Layers, data: Data, frac_noise: float, minimum: int, filter_by: str
+) -> None:
+    both.agree(
+        "find_label_issues",
+        *data,
+        filter_by=filter_by,
+        frac_noise=frac_noise,
+        min_examples_per_class=minimum,
+        n_jobs=1,
+    )
+
+
+@st.composite
+def data_and_removals(draw: st.DrawFn) -> tuple[Data, list[int]]:
+    data = draw(likely_data(max_classes=9))
+    counts = np.bincount(data.labels, minlength=data.pred_probs.shape[1])
+    return data, [draw(st.integers(0, int(count))) for count in counts]
+
+
+@pytest.mark.parametrize("filter_by", [*PRUNE_FILTERS, "confident_learning"])
+@given(drawn=data_and_removals())
+def test_num_to_remove_per_class(
+    both: Layers, drawn: tuple[Data, list[int]], filter_by: str
+) -> None:
+    data, removals = drawn
+    both.agree(
+        "find_label_issues",
+        *data,
+        filter_by=filter_by,
+        num_to_remove_per_class=removals,
+        n_jobs=1,
+    )
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+@given(data=likely_data(max_classes=9), seed=st.integers(0, 1000), minimum=st.integers(0, 5))
+def test_a_given_joint(both: Layers, data: Data, seed: int, minimum: int, filter_by: str) -> None:
+    joint = random_joint(data.pred_probs.shape[1], seed=seed, total=len(data.labels))
+    both.agree(
+        "find_label_issues",
+        *data,
+        filter_by=filter_by,
+        confident_joint=joint,
+        min_examples_per_class=minimum,
+        n_jobs=1,
+    )
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+@given(data=likely_data(max_classes=9), seed=st.integers(0, 1000))
+def test_a_given_joint_with_zeros_on_its_diagonal(
+    both: Layers, data: Data, seed: int, filter_by: str
+) -> None:
+    joint = random_joint(data.pred_probs.shape[1], seed=seed, total=len(data.labels))
+    np.fill_diagonal(joint, 0)
+    both.agree(
+        "find_label_issues",
+        *data,
+        filter_by=filter_by,
+        confident_joint=joint,
+        min_examples_per_class=5,
+        n_jobs=1,
+    )
+
+
+@pytest.mark.parametrize("rank_by", ["self_confidence", "normalized_margin"])
+@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "low_normalized_margin"])
+@given(data=likely_data(), adjust=st.booleans())
+def test_ranked_issues(
+    both: Layers, data: Data, adjust: bool, filter_by: str, rank_by: str
+) -> None:
+    options = {
+        "filter_by": filter_by,
+        "return_indices_ranked_by": rank_by,
+        "rank_by_kwargs": {"adjust_pred_probs": adjust},
+        "n_jobs": 1,
+    }
+    if not adjust:
+        both.agree("find_label_issues", *data, **options)
+        return
+    ours = outcome(filters.find_label_issues, *data, **options)
+    theirs = outcome(both.cleanlab.filter.find_label_issues, *data, **options)
+    if theirs.error is not None:
+        assert isinstance(ours.error, type(theirs.error))
+        return
+    scores = both.cleanlab.rank.get_label_quality_scores(
+        *data, method=rank_by, adjust_pred_probs=True
+    )
+    assert_same_order(ours.value, theirs.value, scores)
+
+
+def assert_same_order(ours: np.ndarray, theirs: np.ndarray, scores: np.ndarray) -> None:
+    """Equal except among scores that are equal but for their last bits."""
+    assert ours.dtype == theirs.dtype
+    assert sorted(ours) == sorted(theirs)
+    np.testing.assert_allclose(scores[ours], scores[theirs], rtol=1e-12, atol=1e-12)
+
+
+@given(likely_data())
+def test_predicted_neq_given(both: Layers, data: Data) -> None:
+    both.agree("find_predicted_neq_given", *data)
+
+
+@pytest.mark.parametrize("filter_by", PRUNE_FILTERS)
+@given(data=likely_data(max_classes=6), calibrate=st.booleans())
+def test_the_confusion_matrix_as_joint(
+    both: Layers, data: Data, calibrate: bool, filter_by: str
+) -> None:
+    n_classes = data.pred_probs.shape[1]
+    seen = np.union1d(data.labels, data.pred_probs.argmax(axis=1))
+    assume(len(seen) == n_classes)  # otherwise the two disagree on the number of classes there
+    both.agree(
+        "find_label_issues_using_argmax_confusion_matrix",
+        *data,
+        calibrate=calibrate,
+        filter_by=filter_by,
+    )
+
+
+# --- rank
+
+
+@pytest.mark.parametrize("method", [*SCORES, "nonsense"])
+@given(data=likely_data(), adjust=st.booleans())
+def test_scores(both: Layers, data: Data, adjust: bool, method: str) -> None:
+    if method == "confidence_weighted_entropy":
+        data = without_certainty(data)
+    both.agree(
+        "get_label_quality_scores", *data, method=method, adjust_pred_probs=adjust, rtol=1e-6
+    )
+    if method in SCORES:
+        both.agree(f"get_{method}_for_each_label", *data, rtol=1e-6)
+
+
+def without_certainty(data: Data) -> Data:
+    """Rows for which the entropy score is no limit: there the two differ, see below."""
+    keep = data.pred_probs.max(axis=1) < 0.9999
+    assume(keep.any())
+    return Data(data.labels[keep], data.pred_probs[keep])
+
+
+@pytest.mark.parametrize("rank_by", SCORES)
+@given(data=likely_data(), draw=st.data())
+def test_orders(
+    cleanlab: SimpleNamespace, data: Data, draw: st.DataObject, rank_by: str
+) -> None:
+    if rank_by == "confidence_weighted_entropy":
+        data = without_certainty(data)
+    n_examples = len(data.labels)
+    mask = np.array(draw.draw(st.lists(st.booleans(), min_size=n_examples, max_size=n_examples)))
+    ours = outcome(rank.order_label_issues, mask, *data, rank_by=rank_by)
+    theirs = outcome(cleanlab.rank.order_label_issues, mask, *data, rank_by=rank_by)
+    if theirs.error is not None:
+        assert isinstance(ours.error, type(theirs.error))
+        return
+    scores = cleanlab.rank.get_label_quality_scores(*data, method=rank_by)
+    assert_same_order(ours.value, theirs.value, scores)
+    if rank_by == "self_confidence":
+        np.testing.assert_array_equal(ours.value, theirs.value)
+
+
+@pytest.mark.parametrize("method", ["self_confidence", "normalized_margin"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"weight_ensemble_members_by": "uniform"},
+        {"weight_ensemble_members_by": "accuracy", "adjust_pred_probs": True},
+        {"weight_ensemble_members_by": "log_loss_search"},
+        {
+            "weight_ensemble_members_by": "log_loss_search",
+            "log_loss_search_T_values": [0.1, 1.0, 5.0],
+        },
+        {"weight_ensemble_members_by": "custom", "custom_weights": np.array([0.2, 0.5, 0.3])},
+        {"weight_ensemble_members_by": "custom", "custom_weights": np.array([0.2, 0.5])},
+        {"weight_ensemble_members_by": "custom"},
+        {"weight_ensemble_members_by": "nonsense"},
+        {"custom_weights": np.array([0.2, 0.5, 0.3])},
+    ],
+    ids=str,
+)
+def test_ensemble_scores(both: Layers, method: str, options: dict[str, Any]) -> None:
+    labels, _ = random_data(200, 4)
+    models = [random_data(200, 4, seed=seed).pred_probs for seed in range(3)]
+    both.agree(
+        "get_label_quality_ensemble_scores",
+        labels,
+        models,
+        method=method,
+        verbose=False,
+        rtol=1e-6,
+        **options,
+    )
+
+
+def test_ensembles_say_how_they_weigh(both: Layers, capsys: pytest.CaptureFixture[str]) -> None:
+    labels, pred_probs = random_data(200, 4)
+    for weights in ("uniform", "accuracy", "log_loss_search"):
+        capsys.readouterr()
+        both.agree(
+            "get_label_quality_ensemble_scores",
+            labels,
+            [pred_probs, pred_probs[:, ::-1].copy()],
+            weight_ensemble_members_by=weights,
+        )
+        assert capsys.readouterr().out
+
+
+def test_top_issues(both: Layers) -> None:
+    scores = np.random.default_rng(0).permutation(50) / 50
+    for top in (0, 1, 10, 50, 99, None):
+        both.agree("find_top_issues", scores, top=top)
+
+
+# --- Real data
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_real_data(both: Layers, cleanlab: SimpleNamespace, real_data: Data, dtype: type) -> None:
+    """The narrow matrix here, its exact values in float64 there: all masks and counts equal."""
+    labels, pred_probs = real_data.labels.astype(int), real_data.pred_probs.astype(dtype)
+    ours, theirs = Data(labels, pred_probs), Data(labels, pred_probs.astype(np.float64))
+    same = np.testing.assert_array_equal
+    np.testing.assert_allclose(
+        count.get_confident_thresholds(*ours),
+        cleanlab.count.get_confident_thresholds(*theirs),
+        rtol=1e-12,
+    )
+    options = {"return_indices_of_off_diagonals": True}
+    joint, indices = count.compute_confident_joint(*ours, **options)
+    expected_joint, expected_indices = cleanlab.count.compute_confident_joint(*theirs, **options)
+    same(joint, expected_joint)
+    same(indices, expected_indices)
+    same(count.num_label_issues(*ours), cleanlab.count.num_label_issues(*theirs))
+    for method in SCORES:
+        here = rank.get_label_quality_scores(*ours, method=method)
+        there = cleanlab.rank.get_label_quality_scores(*theirs, method=method)
+        if method == "confidence_weighted_entropy":
+            uncertain = pred_probs.max(axis=1) < 0.9999
+            here, there = here[uncertain], there[uncertain]
+        np.testing.assert_allclose(here, there, rtol=1e-6)
+    for filter_by in FILTERS:
+        here = filters.find_label_issues(*ours, filter_by=filter_by)
+        there = cleanlab.filter.find_label_issues(*theirs, filter_by=filter_by, n_jobs=1)
+        same(here, there)
+        options = {"filter_by": filter_by, "return_indices_ranked_by": "normalized_margin"}
+        here = filters.find_label_issues(*ours, **options)
+        there = cleanlab.rank.order_label_issues(there, *theirs, rank_by="normalized_margin")
+        same(here, there)
+
+
+# --- Errors and warnings
+
+LABELS, PRED_PROBS = random_data(60, 3)
+FEW = np.array([0] * 57 + [1, 2, 2])
+
+BAD_CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
+    f"{name}: {what}": (name, args, kwargs)
+    for what, args, kwargs in [
+        ("strings", (np.array(["a"] * 60), PRED_PROBS), {}),
+        ("fractions", (LABELS + 0.5, PRED_PROBS), {}),
+        ("negative labels", (LABELS - 1, PRED_PROBS), {}),
+        ("labels too high", (LABELS + 1, PRED_PROBS), {}),
+        ("labels in two dimensions", (LABELS.reshape(30, 2), PRED_PROBS), {}),
+        ("labels are no column", (None, PRED_PROBS), {}),
+        ("too few rows", (LABELS, PRED_PROBS[1:]), {}),
+        ("too few labels", (LABELS[1:], PRED_PROBS), {}),
+        ("above one", (LABELS, PRED_PROBS + 0.5), {}),
+        ("below zero", (LABELS, PRED_PROBS - 0.5), {}),
+        ("one dimension", (LABELS, PRED_PROBS[:, 0]), {}),
+        ("three dimensions", (LABELS, PRED_PROBS[:, :, None]), {}),
+        ("no matrix", (LABELS, "nonsense"), {}),
+        ("one class", (np.ones(60, dtype=int), PRED_PROBS), {}),
+        ("one class, which is zero", (np.zeros(60, dtype=int), PRED_PROBS), {}),
+    ]
+    for name in (
+        "find_label_issues",
+        "find_predicted_neq_given",
+        "num_label_issues",
+        "get_label_quality_scores",
+    )
+} | {
+    "no such filter": ("find_label_issues", (LABELS, PRED_PROBS), {"filter_by": "nonsense"}),
+    "no such score": (
+        "find_label_issues",
+        (LABELS, PRED_PROBS),
+        {"return_indices_ranked_by": "nonsense"},
+    ),
+    "entropy adjusted": (
+        "find_label_issues",
+        (LABELS, PRED_PROBS),
+        {
+            "return_indices_ranked_by": "confidence_weighted_entropy",
+            "rank_by_kwargs": {"adjust_pred_probs": True},
+        },
+    ),
+    "no jobs": ("find_label_issues", (LABELS, PRED_PROBS), {"n_jobs": 0}),
+    "few examples": ("find_label_issues", (FEW, PRED_PROBS), {"min_examples_per_class": 2}),
+    "frac_noise ignored": (
+        "find_label_issues",
+        (LABELS, PRED_PROBS),
+        {"filter_by": "low_self_confidence", "frac_noise": 0.5},
+    ),
+    "num_to_remove ignored": (
+        "find_label_issues",
+        (LABELS, PRED_PROBS),
+        {"filter_by": "predicted_neq_given", "num_to_remove_per_class": [1, 1, 1]},
+    ),
+    "joint ignored by the filter": (
+        "find_label_issues",
+        (LABELS, PRED_PROBS),
+        {"filter_by": "confident_learning", "confident_joint": random_joint(3)},
+    ),
+    "joint ignored by the count": (
+        "num_label_issues",
+        (LABELS, PRED_PROBS),
+        {"confident_joint": random_joint(3)},
+    ),
+    "joint missing": (
+        "num_label_issues",
+        (LABELS, PRED_PROBS),
+        {"estimation_method": "off_diagonal_custom"},
+    ),
+    "no such prior": ("estimate_latent", (random_joint(3), LABELS), {"py_method": "nonsense"}),
+    "an ensemble of one": ("get_label_quality_ensemble_scores", (LABELS, [PRED_PROBS]), {}),
+    "an ensemble of none": ("get_label_quality_ensemble_scores", (LABELS, []), {}),
+    "no list of models": ("get_label_quality_ensemble_scores", (LABELS, PRED_PROBS), {}),
+    "too many classes for X": (
+        "estimate_cv_predicted_probabilities",
+        (np.ones((60, 1)), LABELS[1:]),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("call", BAD_CALLS)
+def test_errors_and_warnings(both: Layers, call: str) -> None:
+    name, args, kwargs = BAD_CALLS[call]
+    both.agree(name, *args, **kwargs)
+
+
+@pytest.mark.parametrize("filter_by", PRUNE_FILTERS)
+def test_the_class_with_too_few_examples_is_named(filter_by: str) -> None:
+    with pytest.warns(UserWarning, match="class: 1") as caught:
+        filters.find_label_issues(FEW, PRED_PROBS, filter_by=filter_by)
+    assert all("class: 1" in str(warning.message) for warning in caught)
+
+
+# --- Intended differences
+
+
+def test_difference_stable_order() -> None:
+    labels, pred_probs = np.zeros(200, dtype=int), np.tile([0.25, 0.75], (200, 1))
+    order = rank.order_label_issues(np.ones(200, dtype=bool), labels, pred_probs)
+    assert order.tolist() == list(range(200))
+    joint = np.array([[190, 10], [0, 1]])
+    mask = filters.find_label_issues(labels, pred_probs, confident_joint=joint)
+    assert np.flatnonzero(mask).tolist() == list(range(10))
+
+
+def test_difference_nan_rejected(cleanlab: SimpleNamespace) -> None:
+    pred_probs = PRED_PROBS.copy()
+    pred_probs[7, 2] = np.nan
+    assert cleanlab.filter.find_label_issues(LABELS, pred_probs).shape == (60,)
+    with pytest.raises(ValueError, match=r"pred_probs.*7.*2"):
+        filters.find_label_issues(LABELS, pred_probs)
+
+
+@pytest.mark.parametrize("form", ["list", "frame"])
+def test_difference_lists_and_frames_accepted(cleanlab: SimpleNamespace, form: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    given_form = PRED_PROBS.tolist() if form == "list" else pandas.DataFrame(PRED_PROBS)
+    with pytest.raises(TypeError):
+        cleanlab.filter.find_label_issues(LABELS, given_form)
+    np.testing.assert_array_equal(
+        filters.find_label_issues(LABELS, given_form),
+        cleanlab.filter.find_label_issues(LABELS, PRED_PROBS),
+    )
+
+
+@pytest.mark.parametrize("form", ["floats", "frame"])
+def test_difference_whole_floats_and_frames_are_labels(
+    cleanlab: SimpleNamespace, form: str
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    labels = LABELS.astype(float) if form == "floats" else pandas.DataFrame(LABELS)
+    with pytest.raises((IndexError, TypeError, ValueError)):
+        cleanlab.filter.find_label_issues(labels, PRED_PROBS)
+    np.testing.assert_array_equal(
+        filters.find_label_issues(labels, PRED_PROBS),
+        cleanlab.filter.find_label_issues(LABELS, PRED_PROBS),
+    )
+
+
+def test_difference_entropy_limit(cleanlab: SimpleNamespace) -> None:
+    data = Data(np.array([0, 1]), np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    method = "confidence_weighted_entropy"
+    theirs = cleanlab.rank.get_label_quality_scores(*data, method=method)
+    assert theirs.tolist() == [0.0, 0.0]
+    assert rank.get_label_quality_scores(*data, method=method).tolist() == [1.0, 1.0]
+
+
+def test_difference_thresholds_float64(cleanlab: SimpleNamespace) -> None:
+    all_present, one_absent = random_data(60, 3), random_data(60, 3, n_absent=1)
+    types = {"theirs": set(), "ours": set()}
+    for labels, pred_probs in (all_present, one_absent):
+        narrow = pred_probs.astype(np.float32)
+        types["theirs"].add(cleanlab.count.get_confident_thresholds(labels, narrow).dtype)
+        types["ours"].add(count.get_confident_thresholds(labels, narrow).dtype)
+    assert types == {
+        "theirs": {np.dtype(np.float32), np.dtype(np.float64)},
+        "ours": {np.dtype(np.float64)},
+    }
+
+
+@pytest.mark.parametrize(("dtype", "agreement"), [(np.float32, 0.999), (np.float16, 0.98)])
+def test_difference_narrow_arithmetic_in_float64(
+    cleanlab: SimpleNamespace, dtype: type, agreement: float
+) -> None:
+    labels, pred_probs = random_data(5000, 10)
+    narrow = pred_probs.astype(dtype)
+    wide = narrow.astype(np.float64)
+    theirs_on_narrow = cleanlab.count.get_confident_thresholds(labels, narrow)
+    assert (theirs_on_narrow != cleanlab.count.get_confident_thresholds(labels, wide)).any()
+    for filter_by in FILTERS:
+        ours = filters.find_label_issues(labels, narrow, filter_by=filter_by)
+        np.testing.assert_array_equal(
+            ours, cleanlab.filter.find_label_issues(labels, wide, filter_by=filter_by)
+        )
+        theirs = cleanlab.filter.find_label_issues(labels, narrow, filter_by=filter_by)
+        assert (ours == theirs).mean() >= agreement
+
+
+def test_difference_n_jobs_means_threads(
+    cleanlab: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise ChildProcessError("a pool of processes")
+
+    monkeypatch.setattr("multiprocessing.Pool", refuse)
+    with pytest.raises(ChildProcessError):
+        cleanlab.filter.find_label_issues(LABELS, PRED_PROBS, n_jobs=2)
+    np.testing.assert_array_equal(
+        filters.find_label_issues(LABELS, PRED_PROBS, n_jobs=2),
+        cleanlab.filter.find_label_issues(LABELS, PRED_PROBS, n_jobs=1),
+    )
+
+
+def test_difference_scores_clamped(cleanlab: SimpleNamespace) -> None:
+    pred_probs = np.array([[1 + 5e-7, 0.0], [0.0, 1.0]])
+    assert cleanlab.rank.get_label_quality_scores(np.array([0, 1]), pred_probs).max() > 1
+    assert rank.get_label_quality_scores(np.array([0, 1]), pred_probs).tolist() == [1.0, 1.0]
+
+
+def test_difference_nothing_kept_alive(cleanlab: SimpleNamespace) -> None:
+    cleanlab.filter.find_label_issues(LABELS, PRED_PROBS, n_jobs=1)
+    assert cleanlab.filter.pred_probs_by_class
+    filters.find_label_issues(LABELS, PRED_PROBS, n_jobs=1)
+    assert not hasattr(filters, "pred_probs_by_class")
+    assert not any(isinstance(value, np.ndarray) for value in vars(filters).values())
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("find_label_issues", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
+        ("find_predicted_neq_given", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
+        ("num_label_issues", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
+        ("compute_confident_joint", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
+        ("get_confident_thresholds", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
+        ("estimate_joint", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
+        ("calibrate_confident_joint", (np.ones((3, 2, 2), dtype=int), [[0], [1, 2], []])),
+    ],
+)
+def test_difference_multi_label_refused(name: str, args: tuple[Any, ...]) -> None:
+    function = getattr(filters, name, None) or getattr(count, name)
+    with pytest.raises((NotImplementedError, ValueError, TypeError), match="multi_label"):
+        function(*args, multi_label=True)
