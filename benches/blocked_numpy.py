@@ -6,13 +6,12 @@ releases the GIL), no temporary is larger than a block, and only rows whose give
 their argmax are looked at again. Values are trusted: unlike conflearn it does not look for NaN.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from read import Matrix, available_cpus, threads
 
 Filter = Literal["confident_learning", "prune_by_class", "prune_by_noise_rate", "both"]
@@ -37,7 +36,7 @@ def find_label_issues(
     filter_by: Filter = "prune_by_noise_rate",
     confident_joint: Ints | None = None,
 ) -> Mask:
-    """Which labels are wrong."""
+    """Flag the wrong labels."""
     n_classes = pred_probs.shape[1]
     own = self_confidence(labels, pred_probs)
     predicted, guess = sweep(pred_probs, _class_means(labels, own, n_classes))
@@ -59,7 +58,7 @@ def find_label_issues(
 def rank_label_issues(
     labels: Ints, pred_probs: Matrix, *, filter_by: Filter = "prune_by_noise_rate"
 ) -> Ints:
-    """The rows with wrong labels, the least self-confident first."""
+    """List the rows with wrong labels, the least self-confident first."""
     issues = np.flatnonzero(find_label_issues(labels, pred_probs, filter_by=filter_by))
     return issues[np.argsort(pred_probs[issues, labels[issues]], kind="stable")]
 
@@ -67,7 +66,7 @@ def rank_label_issues(
 def label_quality_scores(
     labels: Ints, pred_probs: Matrix, *, method: Score = "self_confidence"
 ) -> Floats:
-    """How good every label looks, from 0 to 1."""
+    """Score how good every label looks, from 0 to 1."""
     scores = self_confidence(labels, pred_probs)
     if method == "self_confidence":
         return scores
@@ -84,29 +83,29 @@ def label_quality_scores(
 
 
 def confident_thresholds(labels: Ints, pred_probs: Matrix) -> Floats:
-    """The mean probability of each class among the rows given it."""
+    """Average each class over the rows given it."""
     return _class_means(labels, self_confidence(labels, pred_probs), pred_probs.shape[1])
 
 
 def confident_joint(labels: Ints, pred_probs: Matrix) -> Ints:
-    """Calibrated counts of (given, true) classes."""
+    """Count (given, true) classes and calibrate the counts."""
     _, guess = sweep(pred_probs, confident_thresholds(labels, pred_probs))
     return calibrate(_count(labels, guess, pred_probs.shape[1]), labels)
 
 
 def num_label_issues(labels: Ints, pred_probs: Matrix) -> int:
-    """How many labels the confident joint says are wrong."""
+    """Count the labels that the confident joint says are wrong."""
     mask = find_label_issues(labels, pred_probs, filter_by="confident_learning")
     return int(np.count_nonzero(mask))
 
 
 def self_confidence(labels: Ints, pred_probs: Matrix) -> Floats:
-    """The probability of the given class."""
+    """Gather the probability of each given class."""
     return pred_probs[np.arange(labels.size), labels].astype(np.float64)
 
 
 def sweep(pred_probs: Matrix, thresholds: Floats) -> tuple[Ints, Ints]:
-    """For each row its argmax, and its most probable confident class or -1: one read of it all."""
+    """Find each row's argmax, and its most probable confident class or -1: one read of it all."""
     predicted = np.empty(len(pred_probs), dtype=np.int64)
     guess = np.empty(len(pred_probs), dtype=np.int64)
     bar = _ordered(_rounded_up(thresholds - SLACK, pred_probs.dtype))
@@ -147,7 +146,7 @@ def calibrate(counts: Ints, labels: Ints) -> Ints:
 
 
 def prune_counts(joint: Ints) -> Ints:
-    """How many examples to remove, [true, given]; the diagonal says how many to keep."""
+    """Say how many examples to remove, [true, given], and on the diagonal how many to keep."""
     counts = joint.T
     kept = np.maximum(counts.diagonal(), MIN_EXAMPLES_PER_CLASS)
     n_sources = np.maximum(np.count_nonzero(counts, axis=0) - 1, 1)
@@ -174,7 +173,7 @@ def _count(labels: Ints, guess: Ints, n_classes: int) -> Ints:
 
 
 def _agrees(labels: Ints, pred_probs: Matrix, own: Floats, predicted: Ints) -> Mask:
-    """Rows whose given class would be the argmax with a little more probability."""
+    """Mark rows whose given class would be the argmax with a little more probability."""
     agrees: Mask = predicted == labels
     rows = np.flatnonzero(~agrees)
     top, raised = pred_probs[rows, predicted[rows]].astype(np.float64), own[rows] + SLACK
@@ -183,7 +182,7 @@ def _agrees(labels: Ints, pred_probs: Matrix, own: Floats, predicted: Ints) -> M
 
 
 def _least_confident(labels: Ints, own: Floats, quotas: Ints) -> Mask:
-    """`prune_by_class`: in each given class those with the least probability of it."""
+    """Prune by class: in each given class those with the least probability of it."""
     mask = np.zeros(labels.size, dtype=bool)
     for given, rows in enumerate(_rows_by_class(labels, len(quotas))):
         if rows.size > MIN_EXAMPLES_PER_CLASS:
@@ -195,7 +194,7 @@ def _least_confident(labels: Ints, own: Floats, quotas: Ints) -> Mask:
 def _largest_margins(
     labels: Ints, pred_probs: Matrix, own: Floats, predicted: Ints, quotas: Ints
 ) -> Mask:
-    """`prune_by_noise_rate`: for each pair of classes those that lean most to the other one.
+    """Prune by noise rate: for each pair of classes those that lean most to the other one.
 
     Rows whose argmax is the given class are never flagged in the end, and every row with a
     positive margin is one of the others; so those are enough, unless a quota is larger than
@@ -231,7 +230,7 @@ def _rows_by_class(labels: Ints, n_classes: int) -> list[Ints]:
 
 
 def _best_other(labels: Ints, pred_probs: Matrix) -> Floats:
-    """The largest probability of a class that was not given."""
+    """Find the largest probability of a class that was not given."""
     best = np.empty(labels.size, dtype=pred_probs.dtype)
 
     def visit(rows: slice) -> None:
@@ -244,7 +243,7 @@ def _best_other(labels: Ints, pred_probs: Matrix) -> Floats:
 
 
 def _entropy(pred_probs: Matrix) -> Floats:
-    """The entropy of every row, in nats."""
+    """Sum up the entropy of every row, in nats."""
     entropy = np.empty(len(pred_probs))
     if pred_probs.dtype == np.float16:
         halves = np.arange(ONE_AS_HALF + 1, dtype=np.uint16).view(np.float16).astype(np.float32)
@@ -279,7 +278,7 @@ def _for_each_block(pred_probs: Matrix, visit: Callable[[slice], None]) -> None:
 
 
 def _ordered(values: NDArray[Any]) -> NDArray[Any]:
-    """Something of the same order that numpy compares fast.
+    """View values as something of the same order that numpy compares fast.
 
     It has no vector code for float16, but floats that are not negative order like their bits:
     thirty times faster.
@@ -288,6 +287,6 @@ def _ordered(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _rounded_up(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The least number of a narrower type that is not below: `p >= t` keeps its answer."""
+    """Round to a narrower type, never down: then `p >= t` keeps its answer."""
     rounded = values.astype(dtype)
     return np.where(rounded < values, np.nextafter(rounded, np.inf, dtype=dtype), rounded)

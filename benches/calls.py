@@ -4,8 +4,6 @@
 says all there is to say about a row of the tables.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,10 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-import conflearn
 import numpy as np
-from data import Size
 from numpy.typing import NDArray
+
+import conflearn
+from data import Size
 from read import Matrix
 
 Method = Callable[[NDArray[np.int64], Matrix], object]
@@ -42,12 +41,12 @@ class Call:
     joint: Literal["none", "inside", "returned"] = "none"
 
     def __str__(self) -> str:
-        """As it would be typed, without the data."""
+        """Write it as it would be typed, without the data."""
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.function}({options})"
 
     def by(self, implementation: Implementation, size: Size) -> Method | None:
-        """Who answers; None where that would need a dense joint of too many classes."""
+        """Pick who answers; None where that would need a dense joint of too many classes."""
         can_be_sparse = self.joint == "none" or (
             self.joint == "inside" and implementation == "conflearn"
         )
@@ -60,7 +59,7 @@ class Call:
 
 
 def _analyze(labels: NDArray[np.int64], pred_probs: Matrix) -> object:
-    """One sweep, and then everything it has to say, in case some of it waits to be asked."""
+    """Sweep once, then ask for all that it found: some of it is made when first asked for."""
     analysis = conflearn.analyze(labels, pred_probs)
     answers = ["mask", "ranked", "scores", "suggested_labels", "thresholds", "num_issues"]
     if pred_probs.shape[1] <= DENSE_JOINT_LIMIT:
@@ -71,7 +70,7 @@ def _analyze(labels: NDArray[np.int64], pred_probs: Matrix) -> object:
 
 
 def _ask(implementation: Implementation, labels: NDArray[np.int64], pred_probs: Matrix) -> object:
-    """The main answers of an analysis from those who have to be asked for them one by one."""
+    """Get the main answers of an analysis from those who must be asked for them one by one."""
     module: Any = import_module(MODULES[implementation])
     scores = [
         module.label_quality_scores(labels, pred_probs, method=score)
@@ -81,7 +80,7 @@ def _ask(implementation: Implementation, labels: NDArray[np.int64], pred_probs: 
 
 
 def fits_cleanlab(pred_probs: Matrix) -> bool:
-    """Whether the memory that is free now holds its two copies and its dense joints."""
+    """Tell whether free memory holds cleanlab's two copies and its dense joints."""
     needed = 2.2 * pred_probs.nbytes + 10 * 8 * pred_probs.shape[1] ** 2
     lines = Path("/proc/meminfo").read_text().splitlines()
     kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))

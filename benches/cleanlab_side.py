@@ -1,7 +1,5 @@
 """The same questions put to cleanlab 2.9.0, under the names that conflearn gives them."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from typing import Any
@@ -12,9 +10,8 @@ import numpy as np
 from cleanlab import count, rank
 from cleanlab import filter as filters
 from numpy.typing import NDArray
-from read import Matrix
 
-warnings.filterwarnings("ignore", module="cleanlab")  # one for every class with few examples
+from read import Matrix
 
 Ints = NDArray[np.int64]
 
@@ -24,14 +21,14 @@ CELLS_WORTH_A_POOL = 20_000_000  # below this its worker processes take longer t
 def find_label_issues(
     labels: Ints, pred_probs: Matrix, *, filter_by: str = "prune_by_noise_rate"
 ) -> Any:
-    """A mask of the rows with wrong labels."""
+    """Flag the wrong labels."""
     return _find(labels, pred_probs, filter_by=filter_by)
 
 
 def rank_label_issues(
     labels: Ints, pred_probs: Matrix, *, filter_by: str = "prune_by_noise_rate"
 ) -> Any:
-    """The rows with wrong labels, the least self-confident first."""
+    """List the rows with wrong labels, the least self-confident first."""
     return _find(
         labels, pred_probs, filter_by=filter_by, return_indices_ranked_by="self_confidence"
     )
@@ -40,29 +37,30 @@ def rank_label_issues(
 def label_quality_scores(
     labels: Ints, pred_probs: Matrix, *, method: str = "self_confidence"
 ) -> Any:
-    """How good every label looks, from 0 to 1."""
+    """Score how good every label looks, from 0 to 1."""
     return rank.get_label_quality_scores(labels, pred_probs, method=method)
 
 
 def confident_thresholds(labels: Ints, pred_probs: Matrix) -> Any:
-    """The mean probability of each class among the rows given it."""
+    """Average each class over the rows given it."""
     return count.get_confident_thresholds(labels, pred_probs)
 
 
 def confident_joint(labels: Ints, pred_probs: Matrix) -> Any:
-    """Calibrated counts of (given, true) classes."""
+    """Count (given, true) classes and calibrate the counts."""
     return count.compute_confident_joint(labels, pred_probs)
 
 
 def num_label_issues(labels: Ints, pred_probs: Matrix) -> Any:
-    """How many labels the confident joint says are wrong."""
+    """Count the labels that the confident joint says are wrong."""
     return count.num_label_issues(labels, pred_probs, estimation_method="off_diagonal")
 
 
 def _find(labels: Ints, pred_probs: Matrix, **options: Any) -> Any:
     n_jobs = None if pred_probs.size >= CELLS_WORTH_A_POOL else 1
     try:
-        return filters.find_label_issues(labels, pred_probs, n_jobs=n_jobs, **options)
+        with warnings.catch_warnings(action="ignore"):  # one for every class with few examples
+            return filters.find_label_issues(labels, pred_probs, n_jobs=n_jobs, **options)
     finally:
         # It keeps a copy of the whole matrix in a global, which the next call would pay for.
         filters.pred_probs_by_class = {}

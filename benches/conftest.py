@@ -1,7 +1,5 @@
 """The option that chooses the size: `pytest benches --size cifar`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

@@ -1,19 +1,18 @@
 """The matrices that are measured: named sizes, made in place, the same for the same seed.
 
-A row is the softmax of Gaussian noise plus two bumps: one at the true class and one at a rival, a
-class that the model confuses with it. That gives log-normal cells with a long tail, thresholds
-between roughly 0.3 and 0.8, and about one row in four whose given label is not its most
-probable class: one in twenty because the label is wrong, the rest because the model is. The
-number of such rows decides how much work the default filter does after its sweep.
+A row is log-normal noise (the exponential of Gaussian logits) with two bumps, one at the true class
+and a lower one at a rival that the model confuses with it, scaled to sum to 1. That gives a long
+tail, thresholds between roughly 0.3 and 0.8, and about one row in four whose given label is not
+its most probable class: one in twenty because the label is wrong, the rest because the model
+is. The number of such rows decides how much work the default filter does after its sweep.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from read import available_cpus, threads
 
 Dtype = Literal["float16", "float32", "float64"]
@@ -21,8 +20,9 @@ Order = Literal["C", "F"]
 
 CELLS_PER_BLOCK = 1 << 18  # 1 MiB of float32: a block stays in L2 until it is written out
 SPREAD = 1.25  # standard deviation of a logit
-RIVAL_GAP = 1.45  # mean lead of the true class over its rival, in logits
+RIVAL_SHARE = np.float32(np.exp(-1.45))  # of the bump at the true class
 MEAN_LABEL_NOISE = 0.05
+N_NOISES = 1 << 21  # different places where the noise of a row can start
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,8 @@ class Size:
     n_classes: int
     dtype: Dtype = "float32"
 
-    @property
-    def n_bytes(self) -> int:
-        """Memory of the matrix."""
-        return self.n_examples * self.n_classes * np.dtype(self.dtype).itemsize
-
     def __str__(self) -> str:
-        """For people: `1,200,000 x 1,000 float32`."""
+        """Write it for people: `1,200,000 x 1,000 float32`."""
         return f"{self.n_examples:,} x {self.n_classes:,} {self.dtype}"
 
 
@@ -65,80 +60,67 @@ class Problem(NamedTuple):
     pred_probs: NDArray[Any]
 
 
-class _Classes(NamedTuple):
-    """For each row: its true class, the class it is confused with, and the label it was given."""
+class _Rows(NamedTuple):
+    """For each row: its true class, the class it is confused with, and where its noise starts."""
 
     true: NDArray[np.int64]
     rival: NDArray[np.int64]
-    given: NDArray[np.int64]
+    noise: NDArray[np.int64]
 
 
 def make(size: Size, *, seed: int = 0, order: Order = "C") -> Problem:
-    """Labels and a matrix of this size; the matrix is the only big array that ever exists.
+    """Make labels and a matrix of this size; the matrix is the only big array that ever exists.
 
-    Every block has a generator of its own, so the number of threads does not show in the cells,
-    and neither does the memory order.
+    The noise of a row is a random window of one long array: fresh noise for every cell would
+    take ten times as long, and nothing that is measured could tell the difference.
     """
-    shape = size.n_examples, size.n_classes
-    classes, lifts = _draw_classes(size, seed)
-    pred_probs = np.empty(shape, dtype=size.dtype, order=order)
-    n_rows = max(1, CELLS_PER_BLOCK // size.n_classes)
-    starts = range(0, size.n_examples, n_rows)
-
-    def fill_every(first: int) -> None:
-        logits = np.empty((n_rows, size.n_classes), dtype=np.float32)
-        for start in starts[first :: available_cpus()]:
-            rows = slice(start, start + n_rows)
-            true, rival = classes.true[rows], classes.rival[rows]
-            rng = np.random.Generator(np.random.SFC64([seed, 1, start]))
-            _fill(pred_probs[rows], logits[: true.size], true, rival, lifts[true], rng)
-
-    list(threads().map(fill_every, range(available_cpus())))
-    return Problem(classes.given, pred_probs)
-
-
-def _draw_classes(size: Size, seed: int) -> tuple[_Classes, NDArray[np.float32]]:
-    """The classes of every row, and for each class how far its bump stands above the noise."""
     n, k = size.n_examples, size.n_classes
-    rng = np.random.default_rng([seed, 0])
+    rng = np.random.default_rng(seed)
     noise_rates = rng.uniform(0, 2 * MEAN_LABEL_NOISE, k)
-    # log of the summed noise of a whole row: a lift of 0 means half of the row's probability.
-    lifts = np.log(max(k - 2, 1)) + SPREAD**2 / 2 + rng.uniform(0.2, 2.6, k)
     true = rng.integers(k, size=n)
-    rival = _neighbours(true, k, rng)
+    rows = _Rows(true, _neighbours(true, k, rng), rng.integers(N_NOISES, size=n))
     is_wrong = rng.random(n) < noise_rates[true]
-    given = np.where(is_wrong, _neighbours(true, k, rng), true)
-    return _Classes(true, rival, given), lifts.astype(np.float32)
+    labels = np.where(is_wrong, _neighbours(true, k, rng), true)
+    # In units of the summed noise of a row: 1 means about half of the row's probability.
+    bumps = max(k - 2, 1) * np.exp(SPREAD**2 / 2 + rng.uniform(0.2, 2.6, k)).astype(np.float32)
+    noise = np.exp(np.float32(SPREAD) * rng.standard_normal(N_NOISES + k, dtype=np.float32))
+    pred_probs = np.empty((n, k), dtype=size.dtype, order=order)
+    _fill(pred_probs, rows, bumps, noise)
+    return Problem(labels, pred_probs)
 
 
 def _neighbours(
     classes: NDArray[np.int64], n_classes: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """For each class one of the few it is mistaken for, the nearest most often."""
+    """Draw for each class one of the few it is mistaken for, the nearest most often."""
     steps = rng.choice(4, size=classes.size, p=[0.55, 0.25, 0.15, 0.05])
     return (classes + 1 + steps % (n_classes - 1)) % n_classes
 
 
 def _fill(
-    block: NDArray[Any],
-    logits: NDArray[np.float32],
-    true: NDArray[np.int64],
-    rival: NDArray[np.int64],
-    lift: NDArray[np.float32],
-    rng: np.random.Generator,
+    pred_probs: NDArray[Any], rows: _Rows, bumps: NDArray[np.float32], noise: NDArray[np.float32]
 ) -> None:
-    """Write one block of rows, leaving `logits` as scratch."""
-    rows = np.arange(true.size)
-    rng.standard_normal(out=logits, dtype=np.float32)
-    logits *= np.float32(SPREAD)
-    logits[rows, true] += lift
-    logits[rows, rival] += lift - np.float32(RIVAL_GAP)
-    np.exp(logits, out=logits)
-    # Divided, not multiplied by the inverse: x / sum can never round to more than 1.
-    logits /= logits.sum(axis=1, keepdims=True)
-    if block.dtype == np.float16:
-        # Rounds to whole units of 2**-24, the smallest float16: numpy raises the underflow flag
-        # for every small cell that is not one, which takes 30 times as long as the conversion.
-        logits += np.float32(0.5)
-        logits -= np.float32(0.5)
-    block[...] = logits
+    """Write the matrix block by block, on all cores."""
+    n, k = pred_probs.shape
+    windows = np.lib.stride_tricks.sliding_window_view(noise, k)
+    n_rows = max(1, CELLS_PER_BLOCK // k)
+    starts = range(0, n, n_rows)
+
+    def fill_every(first: int) -> None:
+        for start in starts[first :: available_cpus()]:
+            here = slice(start, start + n_rows)
+            true, rival = rows.true[here], rows.rival[here]
+            cells = windows[rows.noise[here]]
+            count = np.arange(true.size)
+            cells[count, true] *= bumps[true]
+            cells[count, rival] *= bumps[true] * RIVAL_SHARE
+            # Divided, not multiplied by the inverse: x / sum can never round to more than 1.
+            cells /= cells.sum(axis=1, keepdims=True)
+            if pred_probs.dtype == np.float16:
+                # Rounds to whole units of 2**-24, the smallest float16: numpy raises the underflow
+                # flag for every small cell that is not one, which takes 30 times as long.
+                cells += np.float32(0.5)
+                cells -= np.float32(0.5)
+            pred_probs[here] = cells
+
+    list(threads().map(fill_every, range(available_cpus())))

@@ -1,12 +1,10 @@
 """Tables as GitHub shows them, aligned so that they can be read in a terminal too."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column to the left, all others, which are numbers, to the right."""
+    """Align the first column to the left and all others, which are numbers, to the right."""
     columns = list(zip(header, *rows, strict=True))
     widths = [max(4, *(len(cell) for cell in column)) for column in columns]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -14,7 +12,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def verdict(value: float, target: float | None, *, at_least: bool = False) -> str:
-    """Whether a target is met, or a dash where there is none."""
+    """Say whether a target is met, or a dash where there is none."""
     if target is None:
         return "-"
     return "pass" if (value >= target if at_least else value <= target) else "miss"

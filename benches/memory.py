@@ -7,17 +7,17 @@ high-water mark, calls once, and reads the mark. There is no warm-up, so what a 
 once and for all (threads and their stacks, tables) is in the number. Linux only.
 """
 
-from __future__ import annotations
-
 import argparse
 import ctypes
+import gc
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 from calls import CALLS, Call
 from data import SIZES, make
 from markdown_table import markdown_table, verdict
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def memory_section(size_name: str) -> str:
-    """The table of all calls at one size."""
+    """Measure all calls at one size, and tabulate them."""
     rows = []
     target = TARGET_PERCENT if size_name == "imagenet" else None
     for call in CALLS:
@@ -77,53 +77,44 @@ def memory_section(size_name: str) -> str:
 
 
 def measure(call: Call, size_name: str) -> Peak:
-    """The peak of a call in a fresh process."""
+    """Measure a call in a fresh process."""
     command = [sys.executable, __file__, "--size", size_name, "--call", str(call)]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    # In one arena, since glibc does not give back what is free at the top of the others.
+    environment = os.environ | {"MALLOC_ARENA_MAX": "1"}
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return Peak(**json.loads(answer.stdout))
 
 
 def measure_here(call: Call, size_name: str) -> Peak:
-    """The peak of a call in this process, which must not have called before."""
+    """Measure a call in this process, which must not have called before."""
     method = call.by("conflearn", SIZES[size_name])
     if method is None:
         raise ValueError(f"{call} has too large an output at size {size_name}")
     labels, pred_probs = make(SIZES[size_name])
-    ctypes.CDLL(None).malloc_trim(0)  # or the call could reuse free memory, which is not counted
-    Path("/proc/self/clear_refs").write_text("5")
-    before = high_water_mark()
+    give_back_free_memory()  # or the call could reuse some, which would not be counted
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
+    before = in_ram("VmHWM")
     result = method(labels, pred_probs)
-    above_input = high_water_mark() - before
-    output = size_of_output(result)
+    above_input = in_ram("VmHWM") - before
+    # An output counts as what it really holds: pages of a sparse array may never be touched.
+    give_back_free_memory()
+    with_output = in_ram("VmRSS")
+    del result
+    give_back_free_memory()
+    output = max(with_output - in_ram("VmRSS"), 0)
     return Peak(max(above_input - output, 0), output, pred_probs.nbytes)
 
 
-def high_water_mark() -> int:
-    """The most memory that this process has had in RAM since the last reset, in bytes."""
+def give_back_free_memory() -> None:
+    """Return to the kernel what was freed but kept for later."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def in_ram(quantity: Literal["VmHWM", "VmRSS"]) -> int:
+    """Read how much of this process is in RAM, now or at most since the last reset, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
-
-def size_of_output(result: object) -> int:
-    """Bytes of all arrays in a result: an array, or a container or object that holds some."""
-    arrays: dict[int, int] = {}  # by address, so that an array with two names counts once
-
-    def visit(value: object) -> None:
-        if isinstance(value, np.ndarray):
-            arrays[value.__array_interface__["data"][0]] = value.nbytes
-        elif isinstance(value, dict):
-            visit(list(value.values()))
-        elif isinstance(value, list | tuple):
-            for item in value:
-                visit(item)
-        elif type(value).__module__.startswith("conflearn"):
-            slots = getattr(value, "__slots__", ())
-            visit(
-                [getattr(value, name, None) for name in (*slots, *getattr(value, "__dict__", ()))]
-            )
-
-    visit(result)
-    return sum(arrays.values())
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(quantity))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ is only ever reported next to R, the time of reading the same bytes once with ev
 measured in the same process with the two taking turns.
 """
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,7 +17,7 @@ Matrix = NDArray[Any]
 
 
 def available_cpus() -> int:
-    """The CPUs this process may really use, which a container may have made fewer."""
+    """Count the CPUs this process may really use, which a container may have made fewer."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -27,12 +25,12 @@ def available_cpus() -> int:
 
 @cache
 def threads() -> ThreadPoolExecutor:
-    """One thread a CPU, started once so that no measurement pays for starting them."""
+    """Keep one thread a CPU, started once so that no measurement pays for starting them."""
     return ThreadPoolExecutor(available_cpus())
 
 
 def bytes_of(matrix: Matrix) -> NDArray[np.uint8]:
-    """The memory of a matrix in address order, whatever its dtype and order, without a copy."""
+    """View a matrix in the order of its addresses, whatever its dtype and order, without a copy."""
     if matrix.flags.c_contiguous:
         return matrix.reshape(-1).view(np.uint8)
     if matrix.flags.f_contiguous:

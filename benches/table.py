@@ -6,8 +6,6 @@ Each call takes turns with R in one process, only one matrix exists at any time,
 fails for being slow: a target that is missed is printed as such.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import os
@@ -44,6 +42,7 @@ N_IMPORTS = 10
 IMPORT_TARGET = 50.0  # milliseconds above `import numpy`
 OVERHEAD_TARGET = 100.0  # microseconds of a call that has nothing to do
 TIMES_FASTER_TARGETS = {"cifar": 30.0, "small": 20.0}  # than cleanlab
+CALL_COLUMNS = ("times R", "target", "", "seconds", "R", "blocked numpy", "cleanlab")
 LAYOUT_TARGETS: tuple[tuple[Dtype, Order, float], ...] = (
     ("float16", "C", 1.6),
     ("float64", "C", 1.6),
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description="Measure conflearn and print the table.")
     add = parser.add_argument
     add("--size", choices=["small", "cifar", "imagenet", "wide"], default="imagenet")
@@ -79,7 +78,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def sections(arguments: argparse.Namespace) -> Iterator[str]:
-    """The parts of the table; each is measured when it is asked for, and frees its data."""
+    """Measure one part of the table after the other; each frees its data."""
     size_name = f"{arguments.size}-smoke" if arguments.smoke else arguments.size
     size = SIZES[size_name]
     yield machine()
@@ -94,7 +93,7 @@ def sections(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def machine() -> str:
-    """Where, with what, and by which command."""
+    """Say where, with what, and by which command."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "")
     gibibytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
@@ -108,7 +107,7 @@ def machine() -> str:
 
 
 def installed(name: str) -> str:
-    """The version of a package."""
+    """Look up the version of a package."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -123,7 +122,7 @@ class Turns(NamedTuple):
 
 
 def take_turns(call: Callable[[], object], neighbour: Callable[[], object], n_rounds: int) -> Turns:
-    """Neighbour, call, neighbour, call, ..., neighbour: what drifts, drifts for both."""
+    """Run neighbour, call, neighbour, call, ..., neighbour: what drifts, drifts for both."""
     call()  # so that threads start and caches fill before the clock does
     calls, neighbours = [], [seconds(neighbour)]
     for _ in range(n_rounds):
@@ -133,7 +132,7 @@ def take_turns(call: Callable[[], object], neighbour: Callable[[], object], n_ro
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """The time of one call, from many where one is too short for the clock."""
+    """Time one call, or many where one is too short for the clock."""
     start = time.perf_counter()
     call()
     elapsed = time.perf_counter() - start
@@ -147,59 +146,60 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def calls_section(size: Size, arguments: argparse.Namespace) -> str:
-    """All calls on one matrix, in the layout its size usually has."""
+    """Measure all calls on one matrix, in the layout its size usually has."""
     problem = make(size)
     has_targets = size == SIZES["imagenet"]
     rows = [
-        call_row(f"`{call}`", call, size, problem, call.target if has_targets else None, arguments)
+        call_row(
+            call,
+            size,
+            problem,
+            name=f"`{call}`",
+            target=call.target if has_targets else None,
+            n_rounds=arguments.rounds,
+            asks_cleanlab=arguments.cleanlab or problem.pred_probs.size <= CELLS_UNASKED,
+        )
         for call in CALLS
         if arguments.only in str(call) and call.by("conflearn", size)
     ]
-    return calls_table(str(size), rows)
+    return markdown_table([str(size), *CALL_COLUMNS], rows)
 
 
 def layouts_section(usual: Size, arguments: argparse.Namespace) -> str:
-    """The default filter on other dtypes and orders, each against its own R."""
+    """Measure the default filter on other dtypes and orders, each against its own R."""
     rows = []
     for dtype, order, target in LAYOUT_TARGETS:
         size = replace(usual, dtype=dtype)
-        name = f"{dtype}, {'C' if order == 'C' else 'Fortran'} order"
         problem = make(size, order=order)
-        rows.append(
-            call_row(
-                name,
-                DEFAULT,
-                size,
-                problem,
-                target if usual == SIZES["imagenet"] else None,
-                arguments,
-            )
+        row = call_row(
+            DEFAULT,
+            size,
+            problem,
+            name=f"{dtype}, {'C' if order == 'C' else 'Fortran'} order",
+            target=target if usual == SIZES["imagenet"] else None,
+            n_rounds=arguments.rounds,
+            asks_cleanlab=problem.pred_probs.size <= CELLS_UNASKED,
         )
-        del problem  # before the next one is made: two would not fit
-    return calls_table(f"`{DEFAULT}`", rows)
-
-
-def calls_table(title: str, rows: list[list[str]]) -> str:
-    """Rows of `call_row` under their header."""
-    header = [title, "times R", "target", "", "seconds", "R", "blocked numpy", "cleanlab"]
-    return markdown_table(header, rows)
+        rows.append(row)
+        del problem  # before the next one is made: two might not fit
+    return markdown_table([f"`{DEFAULT}`", *CALL_COLUMNS], rows)
 
 
 def call_row(
-    name: str,
     call: Call,
     size: Size,
     problem: Problem,
+    *,
+    name: str,
     target: float | None,
-    arguments: argparse.Namespace,
+    n_rounds: int,
+    asks_cleanlab: bool,
 ) -> list[str]:
-    """One call in turns with R, then the same question to the others, once."""
+    """Measure one call in turns with R, then the same question to the others, once."""
     print(name, file=sys.stderr)
     method = call.by("conflearn", size)
     assert method is not None
-    turns = take_turns(
-        partial(method, *problem), partial(read, problem.pred_probs), arguments.rounds
-    )
+    turns = take_turns(partial(method, *problem), partial(read, problem.pred_probs), n_rounds)
     times_read = turns.call / turns.neighbour
     return [
         name,
@@ -208,15 +208,17 @@ def call_row(
         verdict(times_read, target),
         duration(turns.call),
         duration(turns.neighbour),
-        opponent("blocked numpy", call, size, problem, turns.call),
-        opponent("cleanlab", call, size, problem, turns.call)
-        if arguments.cleanlab or problem.pred_probs.size <= CELLS_UNASKED
+        opponent_cell("blocked numpy", call, size, problem, ours=turns.call),
+        opponent_cell("cleanlab", call, size, problem, ours=turns.call)
+        if asks_cleanlab
         else "not asked",
     ]
 
 
-def opponent(who: Implementation, call: Call, size: Size, problem: Problem, ours: float) -> str:
-    """Their time, and how many times ours that is."""
+def opponent_cell(
+    who: Implementation, call: Call, size: Size, problem: Problem, *, ours: float
+) -> str:
+    """Measure their time, and how many times ours that is."""
     method = call.by(who, size)
     if method is None or (who == "cleanlab" and not fits_cleanlab(problem.pred_probs)):
         return "does not fit"
@@ -225,7 +227,7 @@ def opponent(who: Implementation, call: Call, size: Size, problem: Problem, ours
 
 
 def duration(value: float) -> str:
-    """A time in the unit that suits it, to three digits."""
+    """Write a time in the unit that suits it, to three digits."""
     for unit, length in (("s", 1.0), ("ms", 1e-3)):
         if value >= length:
             return f"{value / length:.3g} {unit}"
@@ -233,7 +235,7 @@ def duration(value: float) -> str:
 
 
 def small_data_section(n_rounds: int) -> str:
-    """One call where cleanlab takes milliseconds, and one that has nothing to do."""
+    """Measure a call where cleanlab takes milliseconds, and one that has nothing to do."""
     rows = []
     for size_name, target in TIMES_FASTER_TARGETS.items():
         size = SIZES[size_name]
@@ -274,7 +276,7 @@ def small_data_section(n_rounds: int) -> str:
 
 
 def import_section() -> str:
-    """`import conflearn` beside `import numpy`, both in fresh processes, taking turns."""
+    """Time `import conflearn` beside `import numpy`, both in fresh processes, taking turns."""
     times: dict[str, list[float]] = {"numpy": [], "conflearn": []}
     for module in times:
         import_time(module)  # compiles what has no bytecode yet
@@ -290,7 +292,7 @@ def import_section() -> str:
 
 
 def import_time(module: str) -> float:
-    """How long a fresh interpreter takes for one import, in seconds."""
+    """Time one import in a fresh interpreter, in seconds."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
     return float(subprocess.check_output([sys.executable, "-c", code]))
 

@@ -1,18 +1,17 @@
 """The opponents give the right answers: a baseline that is wrong would be no baseline."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import get_args
 
-import blocked_numpy
 import numpy as np
 import pytest
-import read
-from blocked_numpy import Filter, Score
 from cleanlab.count import get_confident_thresholds
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
+
+import blocked_numpy
+import read
+from blocked_numpy import Filter, Score
 from data import SIZES, Dtype, Order, Problem, Size, make
 
 # Few classes and many, a joint with rich rows and with poor ones, classes nobody was given.
@@ -24,7 +23,7 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def widened(problem: Problem) -> Problem:
-    """The same values in float64, where cleanlab's sums and slacks are not rounded away."""
+    """Widen to float64, where cleanlab's sums and slacks are not rounded away."""
     return Problem(problem.labels, problem.pred_probs.astype(np.float64))
 
 

@@ -3,25 +3,21 @@
 Nothing here fails for being slow: times belong into a table, not into an assertion.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
 from calls import CALLS, CELLS_UNASKED, DEFAULT, Call, Implementation, fits_cleanlab
 from data import SIZES, Dtype, Order, Problem, Size, make
-from pytest_benchmark.fixture import BenchmarkFixture
 from read import read
 
 ROUNDS = 5
 BYTES_WORTH_FEW_ROUNDS = 500_000_000
-WHO: tuple[Implementation | Literal["read"], ...] = (
-    "read",
-    "conflearn",
-    "blocked numpy",
-    "cleanlab",
-)
+
+Who = Implementation | Literal["read"]
+WHO: tuple[Who, ...] = ("read", "conflearn", "blocked numpy", "cleanlab")
 
 
 class Layout(NamedTuple):
@@ -29,15 +25,6 @@ class Layout(NamedTuple):
 
     dtype: Dtype | None
     order: Order
-
-
-USUAL = Layout(None, "C")
-UNUSUAL = (Layout("float16", "C"), Layout("float64", "C"), Layout("float32", "F"))
-# Grouped by layout, so that each matrix is made once and is gone before the next one.
-CASES = [
-    *((USUAL, call, who) for call in CALLS for who in WHO),
-    *((layout, DEFAULT, who) for layout in UNUSUAL for who in WHO),
-]
 
 
 class Prepared(NamedTuple):
@@ -50,23 +37,48 @@ class Prepared(NamedTuple):
 
 @pytest.fixture(scope="module")
 def prepared(request: pytest.FixtureRequest) -> Prepared:
-    """Data of the size that was chosen, in one layout."""
+    """Make data of the chosen size in one layout; it is gone before the next is made."""
     layout: Layout = request.param
     named = SIZES[request.config.getoption("--size")]
     size = replace(named, dtype=layout.dtype or named.dtype)
     return Prepared(size, layout, make(size, order=layout.order))
 
 
-@pytest.mark.parametrize(
-    ("prepared", "call", "who"),
-    CASES,
-    indirect=["prepared"],
-    ids=lambda value: "-".join(filter(None, value)) if isinstance(value, Layout) else str(value),
-)
+each_implementation = pytest.mark.parametrize("who", WHO)
+
+
+@pytest.mark.parametrize("prepared", [Layout(None, "C")], ids=["usual"], indirect=True)
+@pytest.mark.parametrize("call", CALLS, ids=str)
+@each_implementation
 def test_function(
     prepared: Prepared,
     call: Call,
-    who: Implementation | Literal["read"],
+    who: Who,
+    benchmark: BenchmarkFixture,
+    pytestconfig: pytest.Config,
+) -> None:
+    """All functions, on the layout that the size usually has."""
+    measure(prepared, call, who, benchmark, pytestconfig)
+
+
+@pytest.mark.parametrize(
+    "prepared",
+    [Layout("float16", "C"), Layout("float64", "C"), Layout("float32", "F")],
+    ids=["float16", "float64", "Fortran"],
+    indirect=True,
+)
+@each_implementation
+def test_layout(
+    prepared: Prepared, who: Who, benchmark: BenchmarkFixture, pytestconfig: pytest.Config
+) -> None:
+    """The default filter on other dtypes and in the other order."""
+    measure(prepared, DEFAULT, who, benchmark, pytestconfig)
+
+
+def measure(
+    prepared: Prepared,
+    call: Call,
+    who: Who,
     benchmark: BenchmarkFixture,
     pytestconfig: pytest.Config,
 ) -> None:

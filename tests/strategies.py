@@ -1,20 +1,23 @@
 """Data to test with: random makers for sizes that matter, hypothesis strategies for corners."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import numpy as np
 
-SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
-PRUNE_FILTERS = ("prune_by_class", "prune_by_noise_rate", "both")
-OTHER_FILTERS = (
+#: Names are Any: that the functions take literals is for their callers, not for loops over all.
+Names = tuple[Any, ...]
+
+SCORES: Names = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
+PRUNE_FILTERS: Names = ("prune_by_class", "prune_by_noise_rate", "both")
+OTHER_FILTERS: Names = (
     "confident_learning",
     "predicted_neq_given",
     "low_self_confidence",
     "low_normalized_margin",
 )
-FILTERS = PRUNE_FILTERS + OTHER_FILTERS
-PRIOR_METHODS = ("cnt", "eqn", "marginal", "marginal_ps")
+FILTERS: Names = PRUNE_FILTERS + OTHER_FILTERS
+PRIOR_METHODS: Names = ("cnt", "eqn", "marginal", "marginal_ps")
 
 
 class Data(NamedTuple):
@@ -64,6 +67,15 @@ def random_joint(n_classes: int, *, seed: int = 0, total: int = 1000) -> np.ndar
     weights = rng.dirichlet(np.ones(n_classes), size=n_classes) + 2 * np.eye(n_classes)
     joint = rng.multinomial(total, (weights / weights.sum()).ravel())
     return joint.reshape(n_classes, n_classes) + np.eye(n_classes, dtype=np.int64)
+
+
+#: What the prune filters can be told, for data of 500 examples and 4 classes.
+PRUNE_OPTIONS: tuple[dict[str, Any], ...] = (
+    {"frac_noise": 0.5},
+    {"min_examples_per_class": 90},
+    {"num_to_remove_per_class": [3, 0, 8, 1]},
+    {"confident_joint": random_joint(4, total=500)},
+)
 
 
 @st.composite

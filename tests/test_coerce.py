@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import warnings
 import weakref
 from decimal import Decimal
 from fractions import Fraction
@@ -1472,13 +1471,3 @@ def test_one_of():
         with refused(OptionError, "filter_by=", "not one of 'both', 'prune_by_class'") as caught:
             one_of(value, ("both", "prune_by_class"), "filter_by")
         assert "did you mean" not in str(caught.value)
-
-
-# --- warnings ----------------------------------------------------------------------------------
-
-
-def test_common_inputs_raise_no_warning(big):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        as_pred_probs(big)
-        as_labels(np.zeros(MANY, np.int64), 3, n_examples=MANY)

@@ -184,7 +184,7 @@ def test_every_cell_that_is_read_is_a_probability(name: str, value: float) -> No
 
 @pytest.mark.parametrize("method", ["normalized_margin", "confidence_weighted_entropy"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1.5, -0.25])
-def test_scores_of_whole_rows_check_whole_rows(method: str, value: float) -> None:
+def test_scores_of_whole_rows_check_whole_rows(method: Any, value: float) -> None:
     column = (LABELS[11] + 1) % K
     with pytest.raises(ProbabilityError, match=rf"pred_probs.*11.*{column}"):
         conflearn.label_quality_scores(
@@ -193,7 +193,7 @@ def test_scores_of_whole_rows_check_whole_rows(method: str, value: float) -> Non
 
 
 @pytest.mark.parametrize("filter_by", FILTERS)
-def test_every_filter_checks_every_cell(filter_by: str) -> None:
+def test_every_filter_checks_every_cell(filter_by: Any) -> None:
     column = (LABELS[11] + 1) % K
     with pytest.raises(ProbabilityError, match=rf"pred_probs.*11.*{column}"):
         conflearn.find_label_issues(
@@ -247,6 +247,8 @@ def test_labels_are_a_column(function: Function, labels: object) -> None:
 
 # --- Options
 
+NONSENSE: Any = "nonsense"
+
 
 @pytest.mark.parametrize(
     ("name", "option", "choice"),
@@ -271,13 +273,13 @@ def test_a_name_that_does_not_exist(name: str, option: str, choice: str, value: 
 
 def test_a_prior_method_that_does_not_exist() -> None:
     with pytest.raises(OptionError, match=r"prior_method.*nonsense.*marginal_ps"):
-        conflearn.estimate_noise_model(random_joint(K), LABELS, prior_method="nonsense")
+        conflearn.estimate_noise_model(random_joint(K), LABELS, prior_method=NONSENSE)
 
 
 def test_a_score_to_order_by_that_does_not_exist() -> None:
     mask = np.ones(N, dtype=bool)
     with pytest.raises(OptionError, match=r"rank_by.*nonsense"):
-        conflearn.order_label_issues(mask, LABELS, PRED_PROBS, rank_by="nonsense")
+        conflearn.order_label_issues(mask, LABELS, PRED_PROBS, rank_by=NONSENSE)
 
 
 @pytest.mark.parametrize("filter_by", OTHER_FILTERS)
@@ -292,7 +294,7 @@ def test_a_score_to_order_by_that_does_not_exist() -> None:
 )
 @pytest.mark.parametrize("name", ["find_label_issues", "rank_label_issues", "analyze"])
 def test_an_option_that_the_filter_would_ignore(
-    name: str, filter_by: str, option: str, value: object
+    name: str, filter_by: Any, option: str, value: object
 ) -> None:
     with pytest.raises(OptionError, match=option) as caught:
         getattr(conflearn, name)(LABELS, PRED_PROBS, filter_by=filter_by, **{option: value})
@@ -331,7 +333,7 @@ def test_there_is_at_least_one_thread(n_threads: int) -> None:
 
 
 def test_entropy_cannot_be_adjusted() -> None:
-    entropy = "confidence_weighted_entropy"
+    entropy: Any = "confidence_weighted_entropy"
     with pytest.raises(OptionError, match="adjust_pred_probs"):
         conflearn.label_quality_scores(LABELS, PRED_PROBS, method=entropy, adjust_pred_probs=True)
     with pytest.raises(OptionError, match="adjust_pred_probs"):

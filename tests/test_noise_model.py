@@ -1,5 +1,7 @@
 """The noise model: the prior of the true classes and the two noise matrices."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -14,7 +16,7 @@ JointAndLabels = tuple[np.ndarray, np.ndarray]
 
 @given(joints(), st.sampled_from(PRIOR_METHODS), st.booleans())
 def test_the_noise_model_is_the_oracles(
-    joint_and_labels: JointAndLabels, prior_method: str, converge: bool
+    joint_and_labels: JointAndLabels, prior_method: Any, converge: bool
 ) -> None:
     joint, labels = joint_and_labels
     if prior_method == "eqn":  # solves a system of equations: only for a sound matrix

@@ -1,5 +1,7 @@
 """Label quality scores: between 0 and 1, higher is a better label."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -34,7 +36,7 @@ def test_confidence_weighted_entropy_is_the_oracles(data: Data) -> None:
 
 
 @pytest.mark.parametrize("method", SCORES)
-def test_scores_are_the_oracles_in_every_width_and_size(method: str, width: np.dtype) -> None:
+def test_scores_are_the_oracles_in_every_width_and_size(method: Any, width: np.dtype) -> None:
     for n_classes in (2, 3, 15, 16, 17, 64, 100, 513):
         labels, pred_probs = random_data(300, n_classes)
         pred_probs = pred_probs.astype(width)
@@ -46,7 +48,7 @@ def test_scores_are_the_oracles_in_every_width_and_size(method: str, width: np.d
 
 
 @pytest.mark.parametrize("method", SCORES)
-def test_scores_are_the_oracles_on_real_data(real_data: Data, method: str) -> None:
+def test_scores_are_the_oracles_on_real_data(real_data: Data, method: Any) -> None:
     labels, pred_probs = real_data.labels.astype(int), real_data.pred_probs.astype(float)
     np.testing.assert_allclose(
         conflearn.label_quality_scores(*real_data, method=method),
@@ -57,7 +59,7 @@ def test_scores_are_the_oracles_on_real_data(real_data: Data, method: str) -> No
 
 @pytest.mark.parametrize("method", ["self_confidence", "normalized_margin"])
 @given(data=likely_data())
-def test_adjusted_scores_are_the_oracles(data: Data, method: str) -> None:
+def test_adjusted_scores_are_the_oracles(data: Data, method: Any) -> None:
     assume((data.pred_probs.sum(axis=1) > 0).all())
     options = {"method": method, "adjust_pred_probs": True}
     thresholds = conflearn.confident_thresholds(*data)
@@ -78,13 +80,13 @@ def test_adjustment_leaves_the_columns_of_absent_classes_alone() -> None:
 
 @pytest.mark.parametrize("method", SCORES)
 @given(data=datasets())
-def test_scores_lie_between_zero_and_one(data: Data, method: str) -> None:
+def test_scores_lie_between_zero_and_one(data: Data, method: Any) -> None:
     scores = conflearn.label_quality_scores(*data, method=method)
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
 @pytest.mark.parametrize("method", SCORES)
-def test_scores_are_clamped_where_the_probabilities_overshoot(method: str) -> None:
+def test_scores_are_clamped_where_the_probabilities_overshoot(method: Any) -> None:
     pred_probs = np.array([[1 + 5e-7, -5e-7], [1 + 5e-7, -5e-7]])
     scores = conflearn.label_quality_scores([0, 1], pred_probs, method=method)
     assert ((scores >= 0) & (scores <= 1)).all()

@@ -6,6 +6,7 @@ too few; and rows of certainty get the worst entropy score instead of the best.
 """
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,7 +103,7 @@ def test_masks(
     zero_diagonal = (joint.diagonal() == 0) & (given_counts > 0)
     if len(np.unique(data.labels)) < 2 or zero_diagonal.any():
         return
-    options = {"min_examples_per_class": minimum}
+    options: dict[str, Any] = {"min_examples_per_class": minimum}
     if filter_by in PRUNE_FILTERS:
         options["frac_noise"] = frac_noise
     np.testing.assert_array_equal(

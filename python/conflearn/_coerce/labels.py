@@ -184,11 +184,10 @@ def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
 
 def _columns_of(classes: Iterable[Any], n_classes: int) -> Columns:
     """Check the class names, and number them."""
-    if isinstance(classes, str | bytes | AbstractSet | Mapping) or not isinstance(
-        classes, Iterable
-    ):
+    orderless = isinstance(classes, str | bytes | AbstractSet | Mapping)
+    if orderless or not isinstance(classes, Iterable):
         raise InputTypeError(
-            f"classes must list the names of the columns of pred_probs in their order; "
+            "classes must list the names of the columns of pred_probs in their order; "
             f"got {spelled(classes)}, of type {type(classes).__name__}"
         )
     names = [name.item() if isinstance(name, np.generic) else name for name in classes]

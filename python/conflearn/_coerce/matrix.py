@@ -92,11 +92,11 @@ def _refuse_shape(shape: tuple[int, ...], name: str) -> NoReturn:
     binary = "for the score p of a problem with two classes pass np.column_stack([1 - p, p])"
     match shape:
         case _ if 0 in shape:
-            message = f"{name} is empty: its shape is {shape}, and it needs at least one row"
+            message = f"{name} is empty, with the shape {shape}; it needs at least one row"
         case (_,):
             message = f"{rule}; it has one dimension, with the shape {shape}; {binary}"
         case (_, _):
-            message = f"{name} must have at least two columns; its shape is {shape}: {binary}"
+            message = f"{name} must have at least two columns; its shape is {shape}; {binary}"
         case _:
             message = f"{rule}; it has {len(shape)} dimensions, with the shape {shape}"
     raise ShapeError(message)

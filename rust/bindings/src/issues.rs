@@ -2,7 +2,6 @@
 
 use conflearn_core::Several;
 use conflearn_core::issues::{self, Removals, Search};
-use conflearn_core::joint::Layout;
 use conflearn_core::prune::{Filter, PruneCounts};
 use conflearn_core::quality::{Adjust, Method};
 use numpy::{
@@ -117,7 +116,7 @@ pub(crate) fn num_label_issues<'py>(
             return issues::num_label_issues(labels, pred_probs, several.0, workers);
         }
         let (joint, _) = issues::count_confident(labels, pred_probs, None, several.0, workers)?;
-        let joint = joint.calibrated(labels.counts(), Layout::ByTrue);
+        let joint = joint.calibrated(labels.counts(), several.0.layout());
         Ok(joint.num_off_diagonal(labels.n_examples()))
     })
 }

@@ -32,7 +32,7 @@ pub(crate) fn count_confident<'py>(
         let (joint, rows) =
             issues::count_confident(labels, pred_probs, thresholds.as_deref(), several.0, workers)?;
         let counts = labels.counts();
-        Ok((if calibrate { joint.calibrated(counts, Layout::ByTrue) } else { joint }, rows))
+        Ok((if calibrate { joint.calibrated(counts, several.0.layout()) } else { joint }, rows))
     })?;
     Ok((arrays::dense_counts(py, &joint)?, arrays::rows(py, &rows)))
 }

@@ -58,7 +58,7 @@ pub fn analyze(
         let Findings { mask, seen, calibrated_joint } = findings;
         let confident_joint = match calibrated_joint {
             Some(joint) => joint,
-            None => seen.calibrated_joint(labels, &labels.rows_by_class(), workers)?,
+            None => seen.calibrated_joint(labels, workers)?,
         };
         let facts = &seen.facts;
         let suggested = |(row, facts): (usize, &RowFacts)| {

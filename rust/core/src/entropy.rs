@@ -3,14 +3,16 @@
 //! `ln` is our own because no library offers one that works on many lanes on stable Rust and gives
 //! the same bits on every CPU: only additions and multiplications in a fixed order, none fused.
 
-use crate::format::Format;
+use crate::format::{Bits, Format};
+use crate::row::PREFETCH_BYTES;
+use crate::simd::prefetch;
 
 /// Cells looked at together. Fixed, because the order of additions is part of the answer.
 const LANES: usize = 16;
 /// Float32 terms are added in float32 for this many steps, then in float64.
 const STEPS: usize = 8;
 
-/// -sum p ln p over a row of valid cells; a cell of 0 (or below, within tolerance) adds nothing.
+/// -sum p ln p over a row of valid cells none of which is negative; a cell of 0 adds nothing.
 #[inline(always)]
 pub(crate) fn entropy<F: Format>(row: &[F::Bits]) -> f64 {
     let mut sums = [0.0_f64; LANES];
@@ -18,12 +20,17 @@ pub(crate) fn entropy<F: Format>(row: &[F::Bits]) -> f64 {
         let mut partial = [F::Real::ZERO; LANES];
         let (chunks, rest) = part.as_chunks::<LANES>();
         for cells in chunks {
+            prefetch(cells.as_ptr().wrapping_byte_add(PREFETCH_BYTES));
             for lane in 0..LANES {
                 partial[lane] = partial[lane].plus(F::real(cells[lane]).x_ln_x());
             }
         }
-        for (sum, &bits) in partial.iter_mut().zip(rest) {
-            *sum = sum.plus(F::real(bits).x_ln_x());
+        if !rest.is_empty() {
+            let mut cells = [F::Bits::ZERO; LANES];
+            cells[..rest.len()].copy_from_slice(rest);
+            for lane in 0..LANES {
+                partial[lane] = partial[lane].plus(F::real(cells[lane]).x_ln_x());
+            }
         }
         for lane in 0..LANES {
             sums[lane] += partial[lane].double();
@@ -36,7 +43,7 @@ pub(crate) fn entropy<F: Format>(row: &[F::Bits]) -> f64 {
 pub trait Real: Copy {
     /// 0.
     const ZERO: Self;
-    /// x ln x for 0 < x; 0 at and below 0. Finite for every finite x.
+    /// x ln x for 0 < x; 0 at 0.
     fn x_ln_x(self) -> Self;
     /// The sum.
     fn plus(self, other: Self) -> Self;
@@ -47,30 +54,25 @@ pub trait Real: Copy {
 impl Real for f32 {
     const ZERO: Self = 0.0;
 
-    /// Within 2 ulp of ln for normal x (tested); for subnormal x the product is below 1e-35 anyway.
+    /// ln within 2.4e-7 of itself for normal x; below, x ln x is under 1e-35 anyway.
     ///
-    /// x = m 2^e with m in [sqrt(1/2), sqrt(2)); ln(1 + f) for f = m - 1 is the minimax polynomial
-    /// of S. Moshier's Cephes library, `logf`; ln 2 is split so that e ln 2 is exact in its head.
+    /// x = m 2^e with m in [sqrt(1/2), sqrt(2)), and ln(1 + f) = f + f^2 Q(f) for f = m - 1. Q is
+    /// the polynomial of degree 6 with the smallest relative error of ln (1.8e-7, by Lawson's
+    /// algorithm): one degree less shows in a float32, one more does not.
     #[inline(always)]
     fn x_ln_x(self) -> f32 {
         const SQRT_HALF: u32 = 0x3f35_04f3;
-        let x = if self > 0.0 { self } else { 0.0 };
-        let exponent = (x.to_bits().wrapping_sub(SQRT_HALF)).cast_signed() >> 23;
-        let m = f32::from_bits(x.to_bits().wrapping_sub((exponent << 23).cast_unsigned()));
-        let e = exponent as f32;
-        let f = m - 1.0;
-        let z = f * f;
-        let mut p = 7.037_683_6e-2;
-        p = p * f - 1.151_461e-1;
-        p = p * f + 1.167_699_9e-1;
-        p = p * f - 1.242_014_1e-1;
-        p = p * f + 1.424_932_3e-1;
-        p = p * f - 1.666_805_7e-1;
-        p = p * f + 2.000_071_5e-1;
-        p = p * f - 2.499_999_4e-1;
-        p = p * f + 3.333_333e-1;
-        let tail = p * f * z + e * -2.121_944_4e-4 - 0.5 * z;
-        x * (f + tail + e * 0.693_359_4)
+        let bits = self.to_bits();
+        let exponent = bits.wrapping_sub(SQRT_HALF).cast_signed() >> 23;
+        let f = f32::from_bits(bits.wrapping_sub((exponent << 23).cast_unsigned())) - 1.0;
+        let mut q = -0.100_823_79;
+        q = q * f + 0.161_805_02;
+        q = q * f - 0.172_432_24;
+        q = q * f + 0.199_068_83;
+        q = q * f - 0.249_712_29;
+        q = q * f + 0.333_347_14;
+        q = q * f - 0.500_003_2;
+        self * ((f + f * (f * q)) + exponent as f32 * std::f32::consts::LN_2)
     }
 
     #[inline(always)]
@@ -93,7 +95,7 @@ impl Real for f64 {
         const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
         const LN2_HEAD: f64 = 6.931_471_803_691_238e-1;
         const LN2_TAIL: f64 = 1.908_214_929_270_587_7e-10;
-        let x = if self > 0.0 { self } else { 0.0 };
+        let x = self;
         let exponent = (x.to_bits().wrapping_sub(SQRT_HALF)).cast_signed() >> 52;
         let m = f64::from_bits(x.to_bits().wrapping_sub((exponent << 52).cast_unsigned()));
         let e = f64::from(exponent as i32);
@@ -131,8 +133,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn nothing_is_added_at_and_below_zero() {
-        for x in [0.0_f64, -0.0, -1e-7, 1.0] {
+    fn nothing_is_added_at_zero_and_one() {
+        for x in [0.0_f64, 1.0] {
             assert_eq!(x.x_ln_x(), 0.0);
             assert_eq!((x as f32).x_ln_x(), 0.0);
         }
@@ -149,7 +151,7 @@ mod tests {
             if narrow.is_normal() {
                 let exact = f64::from(narrow) * f64::from(narrow).ln();
                 let error = (f64::from(narrow.x_ln_x()) - exact).abs();
-                prop_assert!(error <= 3e-7 * exact.abs().max(f64::from(narrow)));
+                prop_assert!(error <= 4e-7 * exact.abs());
             }
         }
 

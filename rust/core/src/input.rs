@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::format::{BFloat16, Float16, Float32, Float64, Format};
+use crate::format::{BFloat16, Bits, Float16, Float32, Float64, Format};
 
 /// The given labels: `labels[i]` in `0..n_classes`.
 #[derive(Debug, Clone)]
@@ -79,23 +79,11 @@ impl Labels {
     /// The rows of each class, ascending.
     #[must_use]
     pub fn rows_by_class(&self) -> RowsByClass {
-        let mut starts = Vec::with_capacity(self.n_classes() + 1);
-        starts.push(0);
-        for count in &self.counts {
-            starts.push(starts[starts.len() - 1] + count);
-        }
-        let mut next = starts.clone();
-        let mut rows = vec![0; self.n_examples()];
-        for (row, &class) in self.given.iter().enumerate() {
-            let place = &mut next[class as usize];
-            rows[*place] = row;
-            *place += 1;
-        }
-        RowsByClass { starts, rows }
+        RowsByClass::of_some(self, |_| true)
     }
 }
 
-/// The rows of each class, ascending: one counting sort of the labels.
+/// The rows of each class, ascending.
 #[derive(Debug)]
 pub struct RowsByClass {
     starts: Vec<usize>,
@@ -103,6 +91,31 @@ pub struct RowsByClass {
 }
 
 impl RowsByClass {
+    /// Of some classes; the others have none. One counting sort of the labels.
+    pub(crate) fn of_some(labels: &Labels, is_wanted: impl Fn(usize) -> bool) -> Self {
+        let n_classes = labels.n_classes();
+        let wanted: Vec<bool> = (0..n_classes).map(is_wanted).collect();
+        let mut starts = Vec::with_capacity(n_classes + 1);
+        let mut start = 0;
+        starts.push(start);
+        for (&count, &is_wanted) in labels.counts.iter().zip(&wanted) {
+            start += if is_wanted { count } else { 0 };
+            starts.push(start);
+        }
+        let mut rows = vec![0; start];
+        if start > 0 {
+            let mut next = starts.clone();
+            for (row, &class) in labels.given.iter().enumerate() {
+                if wanted[class as usize] {
+                    let place = &mut next[class as usize];
+                    rows[*place] = row;
+                    *place += 1;
+                }
+            }
+        }
+        Self { starts, rows }
+    }
+
     /// Rows given `class`.
     #[must_use]
     pub fn of(&self, class: usize) -> &[usize] {
@@ -188,38 +201,22 @@ impl<F: Format> Matrix<'_, F> {
             && aligned(self.row_stride)
     }
 
-    /// Calls `each(position, row)` for the rows `rows[positions]` as contiguous slices, in order.
-    ///
-    /// Rows that do not lie side by side are first laid out in `tile`, some at a time.
+    /// Lends the first of some rows as contiguous slices: all of them where they lie so, else as
+    /// many as fit `tile`, laid out there.
     #[inline(always)]
-    pub(crate) fn for_each_row<R: Rows>(
-        &self,
-        rows: &R,
+    pub(crate) fn lend<'t, R: Rows>(
+        &'t self,
+        rows: &'t R,
         positions: Range<usize>,
-        tile: &mut Vec<F::Bits>,
-        mut each: impl FnMut(usize, &[F::Bits]),
-    ) {
+        tile: &'t mut Vec<F::Bits>,
+    ) -> Lent<'t, F, R> {
         if self.rows_are_slices() {
-            for position in positions {
-                let row = rows.row(position);
-                assert!(row < self.n_rows);
-                // SAFETY: the row is within the shape, its cells lie side by side and aligned.
-                let cells =
-                    unsafe { std::slice::from_raw_parts(self.address(row, 0), self.n_columns) };
-                each(position, cells);
-            }
-            return;
+            return Lent { matrix: self, rows, tile: None, positions };
         }
-        let tile_rows = (TILE_BYTES / self.row_bytes().max(1)).clamp(1, positions.len().max(1));
-        let mut start = positions.start;
-        while start < positions.end {
-            let end = positions.end.min(start + tile_rows);
-            self.fill_tile(rows, start..end, tile);
-            for (position, cells) in (start..end).zip(tile.chunks_exact(self.n_columns)) {
-                each(position, cells);
-            }
-            start = end;
-        }
+        let n_rows = (TILE_BYTES / self.row_bytes().max(1)).clamp(1, positions.len().max(1));
+        let positions = positions.start..positions.end.min(positions.start + n_rows);
+        self.fill_tile(rows, positions.clone(), tile);
+        Lent { matrix: self, rows, tile: Some(tile), positions }
     }
 
     /// Copies some rows into `tile`, a few columns at a time.
@@ -248,7 +245,30 @@ impl<F: Format> Matrix<'_, F> {
     }
 }
 
-use crate::format::Bits as _;
+/// Some rows as contiguous slices.
+pub(crate) struct Lent<'t, F: Format, R> {
+    matrix: &'t Matrix<'t, F>,
+    rows: &'t R,
+    tile: Option<&'t [F::Bits]>,
+    /// Which.
+    pub(crate) positions: Range<usize>,
+}
+
+impl<F: Format, R: Rows> Lent<'_, F, R> {
+    /// The cells of the row at one of the positions.
+    #[inline(always)]
+    pub(crate) fn cells(&self, position: usize) -> &[F::Bits] {
+        let n_columns = self.matrix.n_columns;
+        if let Some(tile) = self.tile {
+            let start = (position - self.positions.start) * n_columns;
+            return &tile[start..start + n_columns];
+        }
+        let row = self.rows.row(position);
+        assert!(row < self.matrix.n_rows);
+        // SAFETY: the row is within the shape, and its cells lie side by side, aligned.
+        unsafe { std::slice::from_raw_parts(self.matrix.address(row, 0), n_columns) }
+    }
+}
 
 /// How much of a matrix is laid out anew at a time where its rows are no slices: fits in L2.
 const TILE_BYTES: usize = 512 * 1024;

@@ -155,7 +155,7 @@ pub fn count_confident(
     let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
     with_matrix!(pred_probs, matrix => {
         let seen = Seen::look(labels, matrix, thresholds, keep, workers)?;
-        let joint = seen.joint(labels, &labels.rows_by_class(), workers)?;
+        let joint = seen.joint(labels, workers)?;
         Ok((joint, rows_of_mask(&mask_where(&seen.facts, labels, RowFacts::is_off_diagonal))))
     })
 }
@@ -192,18 +192,15 @@ impl<F: Format> Findings<F> {
                 lowest(facts, num_off_diagonal(facts, labels), self_confidence)
             }
             Filter::PruneByNoiseRate | Filter::PruneByClass | Filter::Both => {
-                let rows_by_class = labels.rows_by_class();
                 let least = search.min_examples_per_class;
                 let counts = match &search.removals {
                     Removals::Counts(counts) => counts.clone(),
                     Removals::Joint { confident_joint, frac_noise, per_class } => {
                         let joint = match confident_joint {
                             Some(given) => given,
-                            None => calibrated_joint.insert(seen.calibrated_joint(
-                                labels,
-                                &rows_by_class,
-                                workers,
-                            )?),
+                            None => {
+                                calibrated_joint.insert(seen.calibrated_joint(labels, workers)?)
+                            }
                         };
                         let counts =
                             PruneCounts::new(joint, least, *frac_noise, Spread::OffDiagonal);
@@ -213,8 +210,7 @@ impl<F: Format> Findings<F> {
                         }
                     }
                 };
-                let pruning =
-                    Pruning { labels, matrix, seen: &seen, rows_by_class: &rows_by_class };
+                let pruning = Pruning { labels, matrix, seen: &seen };
                 pruning.mask(search.filter, &counts, least, workers)?
             }
         };

@@ -4,8 +4,8 @@
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
-use crate::input::{AllRows, Labels, Matrix, RowsByClass};
-use crate::joint::{ConfidentJoint, Layout};
+use crate::input::{AllRows, Labels, Matrix};
+use crate::joint::ConfidentJoint;
 use crate::prune::{Shortlist, list_floors};
 use crate::quality::WeightedEntropy;
 use crate::row::{Cutoffs, Kind, NotAProbability, RowFacts, Several, row_facts};
@@ -37,6 +37,8 @@ pub(crate) struct Seen<F: Format> {
     pub(crate) shortlists: Vec<Shortlist<F>>,
     /// From where on cells were listed.
     pub(crate) floors: Cutoffs<F>,
+    /// Which class was the guess when several were confident.
+    several: Several,
 }
 
 impl<F: Format> Seen<F> {
@@ -77,28 +79,22 @@ impl<F: Format> Seen<F> {
             shortlists.push(block.shortlist);
         }
         let floors = kernel.floors.unwrap_or_else(|| Cutoffs::never(labels.n_classes()));
-        Ok(Self { thresholds, facts, entropies, shortlists, floors })
+        Ok(Self { thresholds, facts, entropies, shortlists, floors, several: keep.several })
     }
 
     /// The confident joint of the guesses, not calibrated.
-    pub(crate) fn joint(
-        &self,
-        labels: &Labels,
-        rows_by_class: &RowsByClass,
-        workers: &Workers<'_>,
-    ) -> Result<ConfidentJoint> {
-        ConfidentJoint::count(&self.facts, labels, rows_by_class, workers)
+    pub(crate) fn joint(&self, labels: &Labels, workers: &Workers<'_>) -> Result<ConfidentJoint> {
+        ConfidentJoint::count(&self.facts, labels, workers)
     }
 
     /// The same, calibrated.
     pub(crate) fn calibrated_joint(
         &self,
         labels: &Labels,
-        rows_by_class: &RowsByClass,
         workers: &Workers<'_>,
     ) -> Result<ConfidentJoint> {
-        let joint = self.joint(labels, rows_by_class, workers)?;
-        Ok(joint.calibrated(labels.counts(), Layout::ByTrue))
+        let joint = self.joint(labels, workers)?;
+        Ok(joint.calibrated(labels.counts(), self.several.layout()))
     }
 }
 
@@ -139,12 +135,15 @@ impl<F: Format> RowKernel<F> for Look<F> {
             && facts.best_other > facts.own
         {
             match kind {
-                Kind::Usual => side.shortlist.push(row, cells, given, floors),
-                Kind::Unusual => side.shortlist.push_unlisted(row),
+                Kind::Usual => side.shortlist.push(row, cells, given, &facts, floors),
+                Kind::Unusual => side.shortlist.push_unlisted(row, given, &facts),
             }
         }
         if let Some(entropy) = &self.entropy {
-            side.entropies.push(entropy.score(cells, given));
+            side.entropies.push(match kind {
+                Kind::Usual => entropy.score(cells, given),
+                Kind::Unusual => entropy.score_unusual(cells, given),
+            });
         }
         Ok(facts)
     }

@@ -188,12 +188,25 @@ impl<F: Format> WeightedEntropy<F> {
         Self { scale: 1.0 / (n_classes as f64).ln(), largest: F::largest() }
     }
 
-    /// The score of a row of valid cells.
+    /// The score of a row of valid cells whose bits are in order.
     #[inline(always)]
     pub(crate) fn score(&self, cells: &[F::Bits], given: usize) -> f64 {
-        let own = F::widen(cells[given]).max(SLACK);
-        // Rounding may leave the entropy of a certain row a little below 0.
-        let weighted = (entropy::<F>(cells) * self.scale).max(0.0) / own;
+        self.weigh(entropy::<F>(cells), F::widen(cells[given]))
+    }
+
+    /// The score of a row of valid cells, of which some have a sign: those count as zeros.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn score_unusual(&self, cells: &[F::Bits], given: usize) -> f64 {
+        let without_sign = |&bits| if F::widen(bits) > 0.0 { bits } else { F::Bits::ZERO };
+        let row: Vec<F::Bits> = cells.iter().map(without_sign).collect();
+        self.weigh(entropy::<F>(&row), F::widen(cells[given]))
+    }
+
+    #[inline(always)]
+    fn weigh(&self, entropy: f64, own: f64) -> f64 {
+        // Rounding, or a cell a little above 1, may leave the entropy a little below 0.
+        let weighted = (entropy * self.scale).max(0.0) / own.max(SLACK);
         if weighted > 0.0 { libm::log1p(weighted) / weighted } else { 1.0 }
     }
 }
@@ -213,6 +226,7 @@ impl<F: Format> RowKernel<F> for WeightedEntropy<F> {
         let largest = cells.iter().fold(F::Bits::ZERO, |largest, &cell| largest.max(cell));
         if largest > self.largest {
             check_row::<F>(cells)?;
+            return Ok(self.score_unusual(cells, given));
         }
         Ok(self.score(cells, given))
     }

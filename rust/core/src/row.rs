@@ -4,6 +4,7 @@
 //! largest cell among the confident ones. Where those cells stand is found afterwards, in cache.
 
 use crate::format::{Bits, Format, RANGE_TOLERANCE};
+use crate::joint::Layout;
 use crate::simd::prefetch;
 
 /// Slack of every comparison between probabilities: class j is confident at `P >= t_j - SLACK`
@@ -16,7 +17,7 @@ pub const NO_CLASS: u32 = u32::MAX;
 
 /// How far ahead of its use the matrix is fetched. Between 4 and 16 KiB all distances did equally
 /// well; without it the sweep took a third longer.
-const PREFETCH_BYTES: usize = 8 * 1024;
+pub(crate) const PREFETCH_BYTES: usize = 8 * 1024;
 
 /// Which class is the guessed truth when several are confident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,18 @@ pub enum Several {
     /// The most probable class of the whole row, even when it is not itself confident: what
     /// cleanlab does.
     RowArgmax,
+}
+
+impl Several {
+    /// In which order the counted joint is added up when it is calibrated: cleanlab's lies in
+    /// memory by true classes, and its last bit decides where a half is rounded to.
+    #[must_use]
+    pub fn layout(self) -> Layout {
+        match self {
+            Self::MostProbable => Layout::ByGiven,
+            Self::RowArgmax => Layout::ByTrue,
+        }
+    }
 }
 
 /// What a sweep keeps of a row.
@@ -221,30 +234,17 @@ fn scan<B: Bits>(row: &[B], given: usize, cutoffs: &[B]) -> Scan<B> {
 
 #[inline(always)]
 fn scan_lanes<B: Bits, const L: usize>(row: &[B], given: usize, cutoffs: &[B]) -> Scan<B> {
-    let mut other = [B::ZERO; L];
-    let mut confident_other = [B::NONE; L];
-    let mut look = |cells: &[B; L], cutoffs: &[B; L]| {
-        for lane in 0..L {
-            let cell = cells[lane];
-            other[lane] = other[lane].max(cell);
-            let confident = if cell >= cutoffs[lane] { cell.signed() } else { B::NONE };
-            confident_other[lane] = confident_other[lane].max(confident);
-        }
-    };
+    let mut lanes = Lanes::<B, L> { other: [B::ZERO; L], confident_other: [B::NONE; L] };
     let (cells, cells_left) = row.as_chunks::<L>();
     let (bounds, bounds_left) = cutoffs.as_chunks::<L>();
     let home = given / L;
     for (chunk, (cells, bounds)) in cells.iter().zip(bounds).enumerate() {
         prefetch(cells.as_ptr().wrapping_byte_add(PREFETCH_BYTES));
         if chunk == home {
-            // The given class does not compete with itself.
-            let mut others = *cells;
-            let mut bounds = *bounds;
-            others[given % L] = B::ZERO;
-            bounds[given % L] = B::MAX;
-            look(&others, &bounds);
+            lanes
+                .look(&with_lane(cells, given % L, B::ZERO), &with_lane(bounds, given % L, B::MAX));
         } else {
-            look(cells, bounds);
+            lanes.look(cells, bounds);
         }
     }
     if !cells_left.is_empty() {
@@ -253,15 +253,41 @@ fn scan_lanes<B: Bits, const L: usize>(row: &[B], given: usize, cutoffs: &[B]) -
         others[..cells_left.len()].copy_from_slice(cells_left);
         bounds[..bounds_left.len()].copy_from_slice(bounds_left);
         if home == cells.len() {
-            others[given % L] = B::ZERO;
-            bounds[given % L] = B::MAX;
+            others = with_lane(&others, given % L, B::ZERO);
+            bounds = with_lane(&bounds, given % L, B::MAX);
         }
-        look(&others, &bounds);
+        lanes.look(&others, &bounds);
     }
     Scan {
-        other: other.into_iter().fold(B::ZERO, Ord::max),
-        confident_other: confident_other.into_iter().fold(B::NONE, Ord::max),
+        other: lanes.other.into_iter().fold(B::ZERO, Ord::max),
+        confident_other: lanes.confident_other.into_iter().fold(B::NONE, Ord::max),
     }
+}
+
+/// The largest cells so far, lane by lane.
+struct Lanes<B: Bits, const L: usize> {
+    other: [B; L],
+    confident_other: [B::Signed; L],
+}
+
+impl<B: Bits, const L: usize> Lanes<B, L> {
+    #[inline(always)]
+    fn look(&mut self, cells: &[B; L], bounds: &[B; L]) {
+        for lane in 0..L {
+            let cell = cells[lane];
+            self.other[lane] = self.other[lane].max(cell);
+            let confident = if cell >= bounds[lane] { cell.signed() } else { B::NONE };
+            self.confident_other[lane] = self.confident_other[lane].max(confident);
+        }
+    }
+}
+
+/// The same cells but for one: the given class does not compete with itself.
+#[inline(always)]
+fn with_lane<B: Bits, const L: usize>(cells: &[B; L], lane: usize, cell: B) -> [B; L] {
+    let mut others = *cells;
+    others[lane] = cell;
+    others
 }
 
 /// The largest cell of the other classes alone.

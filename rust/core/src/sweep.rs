@@ -62,20 +62,21 @@ impl<F: Format, R: Rows, K: RowKernel<F>> Kernel for Block<'_, '_, '_, F, R, K> 
 
     #[inline(always)]
     fn run(self) -> Result<K::Side> {
-        let Self { matrix, labels, rows, kernel, positions, tile, facts } = self;
+        let Self { matrix, labels, rows, kernel, mut positions, tile, facts } = self;
         let mut side = K::Side::default();
-        let mut fault = None;
-        matrix.for_each_row(rows, positions, tile, |position, cells| {
-            if fault.is_some() {
-                return;
+        while !positions.is_empty() {
+            let lent = matrix.lend(rows, positions.clone(), tile);
+            for position in lent.positions.clone() {
+                let row = rows.row(position);
+                // The only call, so that it is inlined, and so compiled for the level.
+                match kernel.row(row, lent.cells(position), labels.given(row), &mut side) {
+                    Ok(fact) => facts.push(fact),
+                    Err(found) => return Err(not_a_probability(row, found)),
+                }
             }
-            let row = rows.row(position);
-            match kernel.row(row, cells, labels.given(row), &mut side) {
-                Ok(fact) => facts.push(fact),
-                Err(found) => fault = Some(not_a_probability(row, found)),
-            }
-        });
-        fault.map_or(Ok(side), Err)
+            positions.start = lent.positions.end;
+        }
+        Ok(side)
     }
 }
 
@@ -98,15 +99,17 @@ fn first_fault<F: Format, R: Rows>(
 ) -> Option<Error> {
     let piece = 4096;
     let look = |tile: &mut Vec<F::Bits>, number: usize| {
-        let mut fault = None;
-        let positions = number * piece..rows.len().min((number + 1) * piece);
-        matrix.for_each_row(rows, positions, tile, |position, cells| {
-            if fault.is_none() {
-                let row = rows.row(position);
-                fault = check_row::<F>(cells).err().map(|found| not_a_probability(row, found));
+        let mut positions = number * piece..rows.len().min((number + 1) * piece);
+        while !positions.is_empty() {
+            let lent = matrix.lend(rows, positions.clone(), tile);
+            for position in lent.positions.clone() {
+                if let Err(found) = check_row::<F>(lent.cells(position)) {
+                    return Ok(Some(not_a_probability(rows.row(position), found)));
+                }
             }
-        });
-        Ok(fault)
+            positions.start = lent.positions.end;
+        }
+        Ok(None)
     };
     let faults = workers.map(rows.len().div_ceil(piece), Vec::new, look);
     faults.ok()?.into_iter().flatten().next()

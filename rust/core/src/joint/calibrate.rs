@@ -27,16 +27,22 @@ impl ConfidentJoint {
                 *scaled = *scaled / total * count as f64;
             }
         }
-        let mut places: Vec<(usize, f64)> = calibrated
-            .entries()
-            .map(|(given, true_class, count)| match layout {
-                Layout::ByGiven => (given * n_classes + true_class, count),
-                Layout::ByTrue => (true_class * n_classes + given, count),
-            })
-            .collect();
-        if layout == Layout::ByTrue {
-            places.sort_unstable_by_key(|(place, _)| *place);
-        }
+        let by_given = calibrated.entries();
+        let places: Vec<(usize, f64)> = match layout {
+            Layout::ByGiven => by_given.map(|(k, j, count)| (k * n_classes + j, count)).collect(),
+            Layout::ByTrue => {
+                // By true class, and stable, so given classes ascend within one.
+                let mut next = vec![0; n_classes + 1];
+                self.columns.iter().for_each(|&column| next[column as usize + 1] += 1);
+                (0..n_classes).for_each(|class| next[class + 1] += next[class]);
+                let mut places = vec![(0, 0.0); self.columns.len()];
+                for (k, j, count) in by_given {
+                    places[next[j]] = (j * n_classes + k, count);
+                    next[j] += 1;
+                }
+                places
+            }
+        };
         let total = pairwise_sum(n_classes * n_classes, &places).max(TINY);
         let n_examples = counts.iter().sum::<usize>() as f64;
         for scaled in &mut calibrated.counts {

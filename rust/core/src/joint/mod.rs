@@ -14,7 +14,7 @@ pub(crate) use pairwise::pairwise_sum;
 
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
-use crate::input::{Labels, RowsByClass};
+use crate::input::Labels;
 use crate::row::{NO_CLASS, RowFacts};
 
 /// A (K, K) matrix of counts, rows given, columns true, zeros left out.
@@ -29,15 +29,6 @@ pub struct ConfidentJoint {
 }
 
 impl ConfidentJoint {
-    /// From its rows, each a list of (true class, count) with ascending classes.
-    fn from_rows(rows: impl IntoIterator<Item = Vec<(u32, f64)>>) -> Self {
-        let mut joint = Self { starts: vec![0], columns: Vec::new(), counts: Vec::new() };
-        for row in rows {
-            joint.push_row(row);
-        }
-        joint
-    }
-
     fn push_row(&mut self, row: impl IntoIterator<Item = (u32, f64)>) {
         for (column, count) in row {
             self.columns.push(column);
@@ -50,36 +41,47 @@ impl ConfidentJoint {
     pub(crate) fn count(
         facts: &[RowFacts],
         labels: &Labels,
-        rows_by_class: &RowsByClass,
         workers: &Workers<'_>,
     ) -> Result<Self> {
         let n_classes = labels.n_classes();
-        // A counter per class in each thread, all zero between two given classes.
-        let counters = || (vec![0_u32; n_classes], Vec::new());
-        let rows = workers.map(n_classes, counters, |(counters, seen), given| {
-            for &row in rows_by_class.of(given) {
-                let guess = facts[row].guess;
-                if guess != NO_CLASS {
-                    let counter = &mut counters[guess as usize];
-                    if *counter == 0 {
-                        seen.push(guess);
+        // Most guesses are the given class: those are counted, the others written down.
+        let none = || (vec![0_u32; n_classes], Vec::<(u32, u32)>::new());
+        let (diagonal, mut pairs) = workers.fold(
+            facts.len(),
+            size_of::<RowFacts>(),
+            none,
+            |(diagonal, pairs), rows| {
+                for row in rows {
+                    let (given, guess) = (labels.given(row), facts[row].guess);
+                    if guess as usize == given {
+                        diagonal[given] += 1;
+                    } else if guess != NO_CLASS {
+                        pairs.push((given as u32, guess));
                     }
-                    *counter += 1;
                 }
-            }
-            let diagonal = &mut counters[given];
-            if *diagonal == 0 {
-                *diagonal = 1;
-                seen.push(given as u32);
-            }
-            seen.sort_unstable();
-            let row = seen.drain(..).map(|class| {
-                let count = std::mem::take(&mut counters[class as usize]);
-                (class, f64::from(count))
-            });
-            Ok(row.collect())
-        })?;
-        Ok(Self::from_rows(rows))
+                Ok(())
+            },
+            |(mut diagonal, mut pairs), (more, more_pairs)| {
+                diagonal.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+                pairs.extend(more_pairs);
+                (diagonal, pairs)
+            },
+        )?;
+        pairs.extend((0..).zip(&diagonal).map(|(class, _)| (class, class)));
+        workers.sort(&mut pairs, Ord::cmp);
+        let mut joint = Self { starts: vec![0], columns: Vec::new(), counts: Vec::new() };
+        for row in pairs.chunk_by(|left, right| left.0 == right.0) {
+            joint.push_row(row.chunk_by(|left, right| left == right).map(|equal| {
+                let (given, guess) = equal[0];
+                let count = if given == guess {
+                    diagonal[given as usize].max(1) as usize
+                } else {
+                    equal.len()
+                };
+                (guess, count as f64)
+            }));
+        }
+        Ok(joint)
     }
 
     /// From a dense matrix in C order.

@@ -7,26 +7,28 @@ use crate::format::Format;
 use crate::rank::n_smallest;
 
 impl<F: Format> Pruning<'_, F> {
-    /// The rows to prune from each class.
+    /// The rows to prune.
     pub(super) fn smallest_own(
         &self,
         counts: &PruneCounts,
         min_examples_per_class: usize,
         workers: &Workers<'_>,
-    ) -> Result<Vec<Vec<usize>>> {
-        workers.map(
+    ) -> Result<Vec<usize>> {
+        let rows_by_class = self.labels.rows_by_class();
+        let pruned = workers.map(
             self.labels.n_classes(),
             || (),
             |(), given| {
-                let rows = self.rows_by_class.of(given);
+                let rows = rows_by_class.of(given);
                 if rows.len() <= min_examples_per_class {
                     return Ok(Vec::new());
                 }
                 let mut keyed: Vec<_> =
                     rows.iter().map(|&row| (self.seen.facts[row].own, row)).collect();
                 let smallest = n_smallest(&mut keyed, counts.n_removed(given, rows.len()));
-                Ok(smallest.iter().map(|&(_, row)| row).collect())
+                Ok(smallest.iter().map(|&(_, row)| row).collect::<Vec<_>>())
             },
-        )
+        )?;
+        Ok(pruned.into_iter().flatten().collect())
     }
 }

@@ -13,114 +13,155 @@ use super::{PruneCounts, Pruning};
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
-use crate::input::Labels;
+use crate::input::RowsByClass;
 use crate::rank::n_smallest;
-use crate::row::{Cutoffs, for_each_above};
+use crate::row::{Cutoffs, RowFacts, for_each_above};
+use crate::simd::prefetch;
 
-/// A cell is listed from this share of its class's threshold on. Half or a fifth left more cells
-/// to be read again, a twentieth made the lists longer; all three were slower.
-const SHARE: f64 = 0.1;
+/// A cell is listed from this share of its class's threshold on. With a larger share more cells
+/// are read again, with a smaller one the lists grow; between a tenth and a third it hardly shows.
+const SHARE: f64 = 0.2;
 /// No list is longer, so that the lists of an uninformative matrix do not become its copy.
 const LONGEST: usize = 32;
-
-/// The contenders of one block of rows, and their shortlists.
-pub(crate) struct Shortlist<F: Format> {
-    contenders: Vec<Contender>,
-    classes: Vec<u32>,
-    cells: Vec<F::Bits>,
-}
-
-struct Contender {
-    row: usize,
-    start: usize,
-    end: usize,
-    /// Whether the list was cut at its longest.
-    is_cut: bool,
-}
-
-impl<F: Format> Default for Shortlist<F> {
-    fn default() -> Self {
-        Self { contenders: Vec::new(), classes: Vec::new(), cells: Vec::new() }
-    }
-}
+/// How far ahead a column of the matrix is fetched, in rows.
+const PREFETCH_ROWS: usize = 24;
 
 /// Where each class's cells begin to be listed.
 pub(crate) fn list_floors<F: Format>(thresholds: &[f64]) -> Cutoffs<F> {
     Cutoffs::at(thresholds.iter().map(|threshold| threshold * SHARE).collect())
 }
 
+/// The contenders of one block of rows, and their shortlists.
+pub(crate) struct Shortlist<F: Format> {
+    contenders: Vec<Contender>,
+    cells: Vec<Listed<F>>,
+}
+
+/// A row whose given class is not its most probable one.
+#[derive(Debug, Clone, Copy)]
+struct Contender {
+    row: usize,
+    given: u32,
+    /// How many cells are listed.
+    n_listed: u16,
+    /// Whether there would have been more.
+    is_cut: bool,
+    own: f64,
+    best_other: f64,
+}
+
+/// A cell of another class.
+#[derive(Clone, Copy)]
+struct Listed<F: Format> {
+    class: u32,
+    cell: F::Bits,
+}
+
+impl<F: Format> Default for Shortlist<F> {
+    fn default() -> Self {
+        Self { contenders: Vec::new(), cells: Vec::new() }
+    }
+}
+
 impl<F: Format> Shortlist<F> {
-    /// Lists the cells of one contender, a row of valid cells.
+    /// Lists the cells of one contender, a row of valid cells whose bits are in order.
     #[inline(always)]
     pub(crate) fn push(
         &mut self,
         row: usize,
         cells: &[F::Bits],
         given: usize,
+        facts: &RowFacts,
         floors: &Cutoffs<F>,
     ) {
-        let own = cells[given];
         let start = self.cells.len();
-        for_each_above(cells, floors.bits(), own, |class| {
-            self.classes.push(class as u32);
-            self.cells.push(cells[class]);
+        for_each_above(cells, floors.bits(), cells[given], |class| {
+            self.cells.push(Listed { class: class as u32, cell: cells[class] });
         });
-        let end = self.cells.len().min(start + LONGEST);
-        let is_cut = end < self.cells.len();
-        self.classes.truncate(end);
-        self.cells.truncate(end);
-        self.contenders.push(Contender { row, start, end, is_cut });
+        let is_cut = self.cells.len() - start > LONGEST;
+        self.cells.truncate(start + LONGEST);
+        let n_listed = (self.cells.len() - start) as u16;
+        self.push_contender(row, given, facts, n_listed, is_cut);
     }
 
     /// A contender of whose cells none is listed.
     #[cold]
-    pub(crate) fn push_unlisted(&mut self, row: usize) {
-        let end = self.cells.len();
-        self.contenders.push(Contender { row, start: end, end, is_cut: true });
+    pub(crate) fn push_unlisted(&mut self, row: usize, given: usize, facts: &RowFacts) {
+        self.push_contender(row, given, facts, 0, true);
     }
 
-    /// The listed cells of a contender: (class, value).
-    fn list(&self, of: &Contender) -> impl Iterator<Item = (u32, f64)> + '_ {
-        let values = self.cells[of.start..of.end].iter().map(|&bits| F::widen(bits));
-        self.classes[of.start..of.end].iter().copied().zip(values)
-    }
-
-    fn lists(&self, of: &Contender, class: usize) -> bool {
-        self.classes[of.start..of.end].contains(&(class as u32))
+    #[inline(always)]
+    fn push_contender(
+        &mut self,
+        row: usize,
+        given: usize,
+        facts: &RowFacts,
+        n_listed: u16,
+        is_cut: bool,
+    ) {
+        let RowFacts { own, best_other, .. } = *facts;
+        let given = given as u32;
+        self.contenders.push(Contender { row, given, n_listed, is_cut, own, best_other });
     }
 }
 
-/// The contenders of each given class, by block and place in it; rows ascend.
-struct ContendersByClass {
-    starts: Vec<usize>,
-    places: Vec<(u32, u32)>,
+/// The contenders of all blocks, by given class; within one, rows ascend.
+struct ContendersByClass<F: Format> {
+    contender_starts: Vec<usize>,
+    contenders: Vec<Contender>,
+    cell_starts: Vec<usize>,
+    cells: Vec<Listed<F>>,
 }
 
-impl ContendersByClass {
-    fn new<F: Format>(shortlists: &[Shortlist<F>], labels: &Labels) -> Self {
-        let all = || {
-            shortlists.iter().zip(0..).flat_map(|(block, number)| {
-                let rows = block.contenders.iter().zip(0..);
-                rows.map(move |(contender, place)| (labels.given(contender.row), (number, place)))
-            })
-        };
-        let mut starts = vec![0; labels.n_classes() + 1];
-        all().for_each(|(given, _)| starts[given + 1] += 1);
-        for class in 0..labels.n_classes() {
-            starts[class + 1] += starts[class];
+impl<F: Format> ContendersByClass<F> {
+    /// Two counting sorts, so that each class is then read from front to back.
+    fn new(blocks: &[Shortlist<F>], n_classes: usize) -> Self {
+        let all = || blocks.iter().flat_map(|block| &block.contenders);
+        let contender_starts = starts(n_classes, all().map(|one| (one.given, 1)));
+        let cell_starts =
+            starts(n_classes, all().map(|one| (one.given, usize::from(one.n_listed))));
+        let none =
+            Contender { row: 0, given: 0, n_listed: 0, is_cut: false, own: 0.0, best_other: 0.0 };
+        let mut contenders = vec![none; contender_starts[n_classes]];
+        let mut cells = blocks.iter().flat_map(|block| &block.cells).copied().collect::<Vec<_>>();
+        let (mut next_contender, mut next_cell) = (contender_starts.clone(), cell_starts.clone());
+        for block in blocks {
+            let mut from = 0;
+            for contender in &block.contenders {
+                let given = contender.given as usize;
+                contenders[next_contender[given]] = *contender;
+                next_contender[given] += 1;
+                let (to, n) = (next_cell[given], usize::from(contender.n_listed));
+                cells[to..to + n].copy_from_slice(&block.cells[from..from + n]);
+                next_cell[given] += n;
+                from += n;
+            }
         }
-        let mut next = starts.clone();
-        let mut places = vec![(0, 0); starts[labels.n_classes()]];
-        for (given, place) in all() {
-            places[next[given]] = place;
-            next[given] += 1;
-        }
-        Self { starts, places }
+        Self { contender_starts, contenders, cell_starts, cells }
     }
 
-    fn of(&self, class: usize) -> &[(u32, u32)] {
-        &self.places[self.starts[class]..self.starts[class + 1]]
+    /// The contenders of one given class, each with its list.
+    fn of(&self, given: usize) -> impl Iterator<Item = (&Contender, &[Listed<F>])> + Clone + '_ {
+        let contenders = self.contender_starts[given]..self.contender_starts[given + 1];
+        let mut cells = &self.cells[self.cell_starts[given]..self.cell_starts[given + 1]];
+        self.contenders[contenders].iter().map(move |contender| {
+            let (list, rest) = cells.split_at(usize::from(contender.n_listed));
+            cells = rest;
+            (contender, list)
+        })
     }
+}
+
+/// Where each class starts, from how many each item adds to its class.
+fn starts(n_classes: usize, added: impl Iterator<Item = (u32, usize)>) -> Vec<usize> {
+    let mut starts = vec![0; n_classes + 1];
+    for (class, n) in added {
+        starts[class as usize + 1] += n;
+    }
+    for class in 0..n_classes {
+        starts[class + 1] += starts[class];
+    }
+    starts
 }
 
 /// One other class that examples of a given class are to be removed in favour of.
@@ -133,112 +174,150 @@ struct Quota {
     cut: f64,
 }
 
+impl Quota {
+    fn rows(&mut self) -> impl Iterator<Item = usize> {
+        n_smallest(&mut self.known, self.n).iter().map(|&(_, row)| row)
+    }
+}
+
 impl<F: Format> Pruning<'_, F> {
-    /// The rows to prune from each class.
+    /// The rows to prune, some of them more than once.
     pub(super) fn largest_margins(
         &self,
         counts: &PruneCounts,
         min_examples_per_class: usize,
         workers: &Workers<'_>,
-    ) -> Result<Vec<Vec<usize>>> {
+    ) -> Result<Vec<usize>> {
         let n_classes = self.labels.n_classes();
-        let shortlists = &self.seen.shortlists;
-        let contenders = ContendersByClass::new(shortlists, self.labels);
-        let no_quota = || vec![u32::MAX; n_classes];
-        workers.map(n_classes, no_quota, |quota_of, given| {
-            let wanted = counts.removed(given);
-            let n_given = self.rows_by_class.of(given).len();
-            if n_given <= min_examples_per_class || wanted.is_empty() {
-                return Ok(Vec::new());
+        let contenders = ContendersByClass::new(&self.seen.shortlists, n_classes);
+        let no_quota = || (vec![u32::MAX; n_classes], Vec::new());
+        let by_class = workers.map(n_classes, no_quota, |(quota_of, unlisted), given| {
+            if self.labels.counts()[given] <= min_examples_per_class {
+                return Ok((Vec::new(), Vec::new()));
             }
-            let mut quotas: Vec<Quota> = wanted
+            let mut quotas: Vec<Quota> = counts
+                .removed(given)
                 .iter()
                 .map(|&(class, n)| Quota { class, n, known: Vec::new(), cut: f64::INFINITY })
                 .collect();
             for (quota, number) in quotas.iter().zip(0..) {
                 quota_of[quota.class] = number;
             }
-            let places = contenders.of(given).iter();
-            let contenders: Vec<(&Shortlist<F>, &Contender)> = places
-                .map(|&(block, place)| {
-                    let block = &shortlists[block as usize];
-                    (block, &block.contenders[place as usize])
-                })
-                .collect();
-            self.take_listed(&contenders, &mut quotas, quota_of);
-            self.read_unlisted(&contenders, &mut quotas);
-            let mut pruned = Vec::new();
+            let contenders = contenders.of(given);
+            take_listed(contenders.clone(), &mut quotas, quota_of);
+            self.read_unlisted(contenders, &mut quotas, unlisted);
+            let mut rows = Vec::new();
+            let mut unfilled = Vec::new();
             for mut quota in quotas {
                 quota_of[quota.class] = u32::MAX;
                 if quota.known.len() < quota.n {
-                    self.read_class(given, &mut quota);
-                }
-                pruned.extend(n_smallest(&mut quota.known, quota.n).iter().map(|&(_, row)| row));
-            }
-            Ok(pruned)
-        })
-    }
-
-    /// Step 1: the listed cells.
-    fn take_listed(
-        &self,
-        contenders: &[(&Shortlist<F>, &Contender)],
-        quotas: &mut [Quota],
-        quota_of: &[u32],
-    ) {
-        for (block, contender) in contenders {
-            let own = self.seen.facts[contender.row].own;
-            for (class, value) in block.list(contender) {
-                if let Some(quota) = quotas.get_mut(quota_of[class as usize] as usize) {
-                    quota.known.push((own - value, contender.row));
+                    unfilled.push(quota);
+                } else {
+                    rows.extend(quota.rows());
                 }
             }
-        }
-        for quota in quotas {
-            if quota.known.len() >= quota.n {
-                let among = n_smallest(&mut quota.known, quota.n);
-                quota.cut = among.iter().fold(f64::NEG_INFINITY, |cut, &(key, _)| cut.max(key));
-            }
-        }
+            Ok((rows, unfilled))
+        })?;
+        let (rows, unfilled): (Vec<_>, Vec<_>) = by_class.into_iter().unzip();
+        let mut rows: Vec<usize> = rows.into_iter().flatten().collect();
+        rows.extend(self.fill_from_class(unfilled, workers)?);
+        Ok(rows)
     }
 
     /// Step 2: cells above the given class's that are not listed, but might be among the largest
-    /// margins. Row by row, so that a row is fetched once.
-    fn read_unlisted(&self, contenders: &[(&Shortlist<F>, &Contender)], quotas: &mut [Quota]) {
+    /// margins.
+    fn read_unlisted<'c>(
+        &self,
+        contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])> + Clone,
+        quotas: &mut [Quota],
+        unlisted: &mut Vec<(usize, usize, f64)>,
+    ) {
         // An unlisted cell lies below its class's floor, or the list was cut.
-        let any_cut = contenders.iter().any(|(_, contender)| contender.is_cut);
-        let own = |(_, contender): &(_, &Contender)| self.seen.facts[contender.row].own;
-        let smallest_own = contenders.iter().map(own).fold(f64::INFINITY, f64::min);
-        let mut open: Vec<&mut Quota> = quotas
-            .iter_mut()
-            .filter(|q| any_cut || smallest_own - self.seen.floors.value(q.class) <= q.cut)
+        let mut any_cut = false;
+        let mut smallest_own = f64::INFINITY;
+        for (contender, _) in contenders.clone() {
+            any_cut |= contender.is_cut;
+            smallest_own = smallest_own.min(contender.own);
+        }
+        let floor = |quota: &Quota| self.seen.floors.value(quota.class);
+        let open: Vec<usize> = (0..quotas.len())
+            .filter(|&number| {
+                any_cut || smallest_own - floor(&quotas[number]) <= quotas[number].cut
+            })
             .collect();
         if open.is_empty() {
             return;
         }
-        for (block, contender) in contenders {
-            let facts = &self.seen.facts[contender.row];
-            for quota in &mut open {
-                let at_most = if contender.is_cut {
-                    facts.best_other
-                } else {
-                    self.seen.floors.value(quota.class)
-                };
-                if facts.own - at_most <= quota.cut && !block.lists(contender, quota.class) {
-                    let value = F::widen(self.matrix.cell(contender.row, quota.class));
-                    if value > facts.own {
-                        quota.known.push((facts.own - value, contender.row));
-                    }
+        // First ask for all of them, then read: they lie far apart.
+        unlisted.clear();
+        for (contender, list) in contenders {
+            for &number in &open {
+                let quota = &quotas[number];
+                let at_most = if contender.is_cut { contender.best_other } else { floor(quota) };
+                let is_listed = || list.iter().any(|listed| listed.class as usize == quota.class);
+                if contender.own - at_most <= quota.cut && !is_listed() {
+                    prefetch(self.matrix.address(contender.row, quota.class));
+                    unlisted.push((number, contender.row, contender.own));
                 }
+            }
+        }
+        for &(number, row, own) in unlisted.iter() {
+            let quota = &mut quotas[number];
+            let value = F::widen(self.matrix.cell(row, quota.class));
+            if value > own {
+                quota.known.push((own - value, row));
             }
         }
     }
 
     /// Step 3: a quota larger than the number of margins above 0 takes the rest of the class too.
-    fn read_class(&self, given: usize, quota: &mut Quota) {
-        quota.known.clear();
-        quota.known.extend(self.rows_by_class.of(given).iter().map(|&row| {
-            (self.seen.facts[row].own - F::widen(self.matrix.cell(row, quota.class)), row)
-        }));
+    fn fill_from_class(
+        &self,
+        unfilled: Vec<Vec<Quota>>,
+        workers: &Workers<'_>,
+    ) -> Result<impl Iterator<Item = usize>> {
+        let rows_by_class = RowsByClass::of_some(self.labels, |given| !unfilled[given].is_empty());
+        let filled = workers.map(
+            unfilled.len(),
+            || (),
+            |(), given| {
+                let rows = rows_by_class.of(given);
+                let mut pruned = Vec::new();
+                for &Quota { class, n, .. } in &unfilled[given] {
+                    let mut keyed = Vec::with_capacity(rows.len());
+                    for (place, &row) in rows.iter().enumerate() {
+                        if let Some(&ahead) = rows.get(place + PREFETCH_ROWS) {
+                            prefetch(self.matrix.address(ahead, class));
+                        }
+                        let value = F::widen(self.matrix.cell(row, class));
+                        keyed.push((self.seen.facts[row].own - value, row));
+                    }
+                    pruned.extend(n_smallest(&mut keyed, n).iter().map(|&(_, row)| row));
+                }
+                Ok(pruned)
+            },
+        )?;
+        Ok(filled.into_iter().flatten())
+    }
+}
+
+/// Step 1: the listed cells.
+fn take_listed<'c, F: Format>(
+    contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])>,
+    quotas: &mut [Quota],
+    quota_of: &[u32],
+) {
+    for (contender, list) in contenders {
+        for listed in list {
+            if let Some(quota) = quotas.get_mut(quota_of[listed.class as usize] as usize) {
+                quota.known.push((contender.own - F::widen(listed.cell), contender.row));
+            }
+        }
+    }
+    for quota in quotas {
+        if quota.known.len() >= quota.n {
+            let among = n_smallest(&mut quota.known, quota.n);
+            quota.cut = among.iter().fold(f64::NEG_INFINITY, |cut, &(key, _)| cut.max(key));
+        }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use low_score::lowest;
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
-use crate::input::{Labels, Matrix, RowsByClass};
+use crate::input::{Labels, Matrix};
 use crate::look::Seen;
 use crate::row::RowFacts;
 
@@ -71,7 +71,6 @@ pub(crate) fn mask_where(
 /// What the filters that prune look at.
 pub(crate) struct Pruning<'a, F: Format> {
     pub(crate) labels: &'a Labels,
-    pub(crate) rows_by_class: &'a RowsByClass,
     pub(crate) seen: &'a Seen<F>,
     pub(crate) matrix: &'a Matrix<'a, F>,
 }
@@ -106,10 +105,10 @@ impl<F: Format> Pruning<'_, F> {
         Ok(mask)
     }
 
-    /// A mask of the rows pruned from each class, less those where the model agrees with the label.
-    fn mask_of_disagreeing(&self, pruned: &[Vec<usize>]) -> Vec<bool> {
+    /// A mask of the pruned rows, less those where the model agrees with the label.
+    fn mask_of_disagreeing(&self, pruned: &[usize]) -> Vec<bool> {
         let mut mask = vec![false; self.labels.n_examples()];
-        for &row in pruned.iter().flatten() {
+        for &row in pruned {
             mask[row] = !self.seen.facts[row].agrees(self.labels.given(row));
         }
         mask

@@ -1,0 +1,24 @@
+"""cleanlab's functions, for code written for cleanlab: change the import line and nothing else.
+
+``from cleanlab.filter import find_label_issues`` becomes
+``from conflearn.cleanlab.filter import find_label_issues``. The modules `count`, `filter` and
+`rank` hold every public function of cleanlab 2.9.0's modules of those names, for multi-class data:
+with its signatures, defaults, return types, warnings and types of error, and on float64 data with
+its answers. For everything new there is `conflearn` itself.
+
+What differs, on purpose:
+
+- ties go to the lower index, where cleanlab's order depends on the CPU;
+- NaN is refused, naming row and column; a function that reads only some of the cells, such as
+  those of the given classes, checks those it reads;
+- probabilities may come in any form that `conflearn` reads, labels as whole floats or a frame;
+- cells of float32 and float16 are taken at their exact values and computed with in float64, so
+  thresholds and scores are float64 whatever the matrix is; scores are clipped to [0, 1];
+- a row of certainty has the best entropy score, not the worst;
+- `n_jobs` is a number of threads, no processes are started, and nothing is kept after the call;
+- ``multi_label=True`` is not supported yet.
+"""
+
+from conflearn.cleanlab import count, filter, rank  # noqa: A004 - cleanlab's own name for it
+
+__all__ = ["count", "filter", "rank"]

@@ -1,0 +1,287 @@
+"""How good each label is, and which to look at first: cleanlab's module of that name."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._coerce import as_mask, one_of
+from conflearn._names import SCORES, Adjust, Score
+from conflearn.cleanlab._inputs import NO_KWARGS, Inputs, read_inputs
+from conflearn.errors import LabelError, OptionError
+
+__all__ = [
+    "find_top_issues",
+    "get_confidence_weighted_entropy_for_each_label",
+    "get_label_quality_ensemble_scores",
+    "get_label_quality_scores",
+    "get_normalized_margin_for_each_label",
+    "get_self_confidence_for_each_label",
+    "order_label_issues",
+]
+
+_TEMPERATURES = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 2e2]
+
+#: No probability is lower where its logarithm is weighed.
+_LOG_FLOOR = 1e-6
+#: Cells of a matrix that are looked at together: 2 MiB of float64.
+_BLOCK_CELLS = 1 << 18
+
+
+def get_label_quality_scores(
+    labels: object,
+    pred_probs: object,
+    *,
+    method: str = "self_confidence",
+    adjust_pred_probs: bool = False,
+) -> npt.NDArray[np.float64]:
+    """Score each label from 0 (likely wrong) to 1 (likely right).
+
+    Same as cleanlab's function of that name; native: `conflearn.label_quality_scores`. For
+    ``method="self_confidence"`` only the cells of the given classes are read and checked.
+    """
+    inputs = read_inputs(labels, pred_probs, "allowed")
+    return _scores(inputs, method, adjust_pred_probs=adjust_pred_probs)
+
+
+def get_label_quality_ensemble_scores(
+    labels: object,
+    pred_probs_list: list[Any],
+    *,
+    method: str = "self_confidence",
+    adjust_pred_probs: bool = False,
+    weight_ensemble_members_by: str = "accuracy",
+    custom_weights: Sequence[float] | npt.NDArray[Any] | None = None,
+    log_loss_search_T_values: Sequence[float] = _TEMPERATURES,  # noqa: N803 - cleanlab's name
+    verbose: bool = True,
+) -> npt.NDArray[np.float64]:
+    """Average each label's score over several models.
+
+    Same as cleanlab's function of that name. `weight_ensemble_members_by` is one of ``uniform``,
+    ``accuracy``, ``log_loss_search`` and ``custom``.
+    """
+    if not isinstance(pred_probs_list, list):
+        kind = type(pred_probs_list)
+        raise AssertionError(  # noqa: TRY004 - as cleanlab does
+            f"pred_probs_list needs to be a list. Provided pred_probs_list is a {kind}"
+        )
+    if not pred_probs_list:
+        raise AssertionError("pred_probs_list is empty.")
+    if len(pred_probs_list) == 1:
+        warnings.warn(
+            "pred_probs_list only has one element. Consider using get_label_quality_scores() if "
+            "you only have a single array of pred_probs.",
+            stacklevel=2,
+        )
+    models = [read_inputs(labels, pred_probs, "refused") for pred_probs in pred_probs_list]
+    weigh_by = weight_ensemble_members_by
+    if custom_weights is not None and weigh_by != "custom":
+        raise OptionError('custom_weights provided but weight_ensemble_members_by is not "custom"')
+    weights: npt.NDArray[Any] | None = None
+    if weigh_by == "log_loss_search":
+        weights = _weights_by_log_loss(models, log_loss_search_T_values)
+    scores = np.vstack(
+        [_scores(model, method, adjust_pred_probs=adjust_pred_probs) for model in models]
+    ).T
+    accuracies = [_accuracy(model) for model in models] if weigh_by == "accuracy" else []
+    say = print if verbose else _say_nothing
+    say(f"Weighting scheme for ensemble: {weigh_by}")
+    if weigh_by == "uniform":
+        return np.asarray(scores.mean(axis=1))
+    if weigh_by == "accuracy":
+        weights = np.array(accuracies) / sum(accuracies)
+        say("Ensemble members will be weighted by their relative accuracy")
+    elif weigh_by == "log_loss_search":
+        say(
+            "Ensemble members will be weighted by log-loss between their predicted probabilities "
+            "and given labels"
+        )
+    elif weigh_by == "custom":
+        if custom_weights is None:
+            raise AssertionError("custom_weights is None! Please pass a valid custom_weights.")
+        if len(custom_weights) != len(models):
+            raise AssertionError(
+                "Length of custom_weights array must match the number of models: "
+                "len(pred_probs_list)."
+            )
+        return np.asarray((scores * np.asarray(custom_weights)).sum(axis=1))
+    if weights is None:
+        raise OptionError(
+            f"{weigh_by} is not a valid weighting method for weight_ensemble_members_by! Please "
+            "choose a valid weight_ensemble_members_by: uniform, accuracy, log_loss_search, custom"
+        )
+    for i, weight in enumerate(weights):
+        if accuracies:
+            say(f"  Model {i} accuracy : {accuracies[i]}")
+        say(f"  Model {i} weight   : {weight}")
+    return np.asarray((scores * weights).sum(axis=1))
+
+
+def find_top_issues(
+    quality_scores: npt.NDArray[Any], *, top: int | None = 10
+) -> npt.NDArray[np.int64]:
+    """Find the `top` examples with the lowest scores, the lowest first.
+
+    Same as cleanlab's function of that name.
+    """
+    order = np.argsort(np.asarray(quality_scores), kind="stable")
+    return order if top is None or top > len(order) else order[:top]
+
+
+def order_label_issues(
+    label_issues_mask: object,
+    labels: object,
+    pred_probs: object,
+    *,
+    rank_by: str = "self_confidence",
+    rank_by_kwargs: Mapping[str, Any] = NO_KWARGS,
+) -> npt.NDArray[np.int64]:
+    """Order the examples of a mask, the worst label first.
+
+    Same as cleanlab's function of that name; native: `conflearn.order_label_issues`. Only the
+    rows of these examples are read and checked.
+    """
+    inputs = read_inputs(labels, pred_probs, "allowed_if_zero")
+    mask = as_mask(label_issues_mask, inputs.n_examples, name="label_issues_mask")
+    return _ordered(mask, inputs, rank_by, **rank_by_kwargs)
+
+
+def get_self_confidence_for_each_label(
+    labels: object, pred_probs: object
+) -> npt.NDArray[np.float64]:
+    """Score each label by the probability of its class.
+
+    Same as cleanlab's function of that name; native: `conflearn.label_quality_scores`. Only the
+    cells of the given classes are read and checked.
+    """
+    return _scores(read_inputs(labels, pred_probs, "allowed"), "self_confidence")
+
+
+def get_normalized_margin_for_each_label(
+    labels: object, pred_probs: object
+) -> npt.NDArray[np.float64]:
+    """Score each label by how far its class is above the best other one.
+
+    Same as cleanlab's function of that name; native: `conflearn.label_quality_scores`.
+    """
+    return _scores(read_inputs(labels, pred_probs, "allowed"), "normalized_margin")
+
+
+def get_confidence_weighted_entropy_for_each_label(
+    labels: object, pred_probs: object
+) -> npt.NDArray[np.float64]:
+    """Score each label by the entropy of its row over the probability of its class.
+
+    Same as cleanlab's function of that name; native: `conflearn.label_quality_scores`.
+    """
+    return _scores(read_inputs(labels, pred_probs, "allowed"), "confidence_weighted_entropy")
+
+
+# --- Scores and orders ---------------------------------------------------------------------------
+
+
+def _scores(
+    inputs: Inputs, method: str, *, adjust_pred_probs: bool = False
+) -> npt.NDArray[np.float64]:
+    score, adjust = _checked(method, "method", adjust_pred_probs=adjust_pred_probs)
+    return _core.label_quality_scores(
+        inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
+    )
+
+
+def _ordered(
+    mask: npt.NDArray[np.bool_], inputs: Inputs, rank_by: str, *, adjust_pred_probs: bool = False
+) -> npt.NDArray[np.int64]:
+    score, adjust = _checked(rank_by, "rank_by", adjust_pred_probs=adjust_pred_probs)
+    return _core.order_label_issues(
+        mask, inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
+    )
+
+
+def _checked(method: str, name: str, *, adjust_pred_probs: bool) -> tuple[Score, Adjust]:
+    score = one_of(method, SCORES, name)
+    if adjust_pred_probs and score == "confidence_weighted_entropy":
+        raise OptionError(f"adjust_pred_probs is not currently supported for {method}.")
+    return score, "all_classes" if adjust_pred_probs else "no"
+
+
+def _disagreeing(inputs: Inputs) -> npt.NDArray[np.int64]:
+    """Find the rows whose most probable class is not the given one."""
+    # Where every class is confident, the most probable one is the guess.
+    all_confident = np.full(inputs.n_classes, -1.0)
+    return _core.off_diagonal_examples(
+        inputs.labels, inputs.pred_probs, all_confident, "row_argmax", inputs.n_threads
+    )
+
+
+# --- Ensembles -----------------------------------------------------------------------------------
+
+
+def _say_nothing(_text: str) -> None:
+    pass
+
+
+def _accuracy(inputs: Inputs) -> float:
+    return (inputs.n_examples - len(_disagreeing(inputs))) / inputs.n_examples
+
+
+def _weights_by_log_loss(
+    models: list[Inputs], temperatures: Sequence[float]
+) -> npt.NDArray[np.float64]:
+    """Weigh models by exp(-t loss), with the t for which the weighted average has least loss."""
+    first = models[0]
+    n_present = np.count_nonzero(_core.label_counts(first.labels, first.n_classes))
+    if n_present != first.n_classes:
+        raise LabelError(
+            f"labels contain {n_present} of the {first.n_classes} classes; "
+            'weight_ensemble_members_by="log_loss_search" needs all of them'
+        )
+    own = np.array([_scores(model, "self_confidence") for model in models])
+    losses = np.array(
+        [
+            _log_loss(np.maximum(cells, _LOG_FLOOR) / _floored_row_sums(model))
+            for cells, model in zip(own, models, strict=True)
+        ]
+    )
+    best: npt.NDArray[np.float64] | None = None
+    least = np.inf
+    for t in temperatures:
+        likelihoods = np.exp(-t * losses)
+        if not likelihoods.any():
+            raise OptionError(
+                f"log_loss_search_T_values: at {t} all weights vanish, so poor are the models; "
+                "leave it out"
+            )
+        weights = likelihoods / likelihoods.sum()
+        loss = _log_loss(weights @ own)
+        if loss < least:
+            best, least = weights, loss
+    if best is None:
+        raise AssertionError("log_loss_search_T_values holds no value that gives weights")
+    return best
+
+
+def _log_loss(own: npt.NDArray[np.float64]) -> float:
+    epsilon = np.finfo(np.float64).eps
+    return float(-np.log(np.clip(own, epsilon, 1 - epsilon)).mean())
+
+
+def _floored_row_sums(inputs: Inputs) -> npt.NDArray[np.float64]:
+    """Sum the rows of the matrix, no cell counted as less than the floor."""
+    _disagreeing(inputs)  # for the core to check the cells; adding them up would not
+    sums = [np.maximum(block, _LOG_FLOOR).sum(axis=1) for block in _blocks(inputs.pred_probs)]
+    return np.concatenate(sums)
+
+
+def _blocks(pred_probs: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float64]]:
+    """Widen a few rows at a time."""
+    n_examples, n_classes = pred_probs.shape
+    n_rows = max(1, _BLOCK_CELLS // n_classes)
+    for start in range(0, n_examples, n_rows):
+        block = pred_probs[start : start + n_rows]
+        if block.dtype == np.uint16:  # the bits of bfloat16 are the upper half of a float32
+            block = (block.astype(np.uint32) << 16).view(np.float32)
+        yield block.astype(np.float64, copy=False)
