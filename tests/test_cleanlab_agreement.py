@@ -581,7 +581,6 @@ BAD_INPUTS: dict[str, tuple[Any, Any]] = {
     "one dimension": (LABELS, PRED_PROBS[:, 0]),
     "three dimensions": (LABELS, PRED_PROBS[:, :, None]),
     "no matrix": (LABELS, "nonsense"),
-    "no labels": (object(), PRED_PROBS),
     "one class": (np.ones(60, dtype=int), PRED_PROBS),
     "one class, which is zero": (np.zeros(60, dtype=int), PRED_PROBS),
 }

@@ -42,6 +42,8 @@ def confident_joint(
     counted = guess != NOT_COUNTED
     np.add.at(counts, (labels[counted], guess[counted]), 1)
     np.fill_diagonal(counts, np.maximum(counts.diagonal(), 1))
+    if several == "row_argmax":
+        counts = np.asfortranarray(counts)  # as cleanlab's counts lie in memory
     return calibrate_confident_joint(counts, labels) if calibrate else counts
 
 
@@ -60,8 +62,11 @@ def off_diagonal_examples(
 
 
 def calibrate_confident_joint(counts: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Scale row k to the count of given class k, the whole to N, then round row by row."""
-    counts = np.asfortranarray(counts)  # fixes the order in which the total is added up
+    """Scale row k to the count of given class k, the whole to N, then round row by row.
+
+    The total is added up in the order in which the counts lie in memory: its last bit can decide
+    where a half goes.
+    """
     given = class_counts(labels, len(counts))
     exact = (counts.T / np.maximum(counts.sum(axis=1), TINY) * given).T
     exact = exact / max(np.sum(exact), TINY) * given.sum()

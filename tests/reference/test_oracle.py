@@ -54,7 +54,7 @@ def test_calibration(cleanlab: SimpleNamespace, joint_and_labels: tuple) -> None
     joint, labels = joint_and_labels
     np.testing.assert_array_equal(
         reference.calibrate_confident_joint(joint, labels),
-        cleanlab.count.calibrate_confident_joint(np.asfortranarray(joint), labels),
+        cleanlab.count.calibrate_confident_joint(joint, labels),
     )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_joint, as_n_threads, as_thresholds
-from conflearn._names import FILTERS, PRUNING_FILTERS
+from conflearn._names import FILTERS, PRUNING_FILTERS, Filter
 from conflearn.cleanlab._inputs import (
     Inputs,
     read_inputs,
@@ -83,15 +83,13 @@ def find_label_issues(
             refuse_one_class(inputs.labels, "refused")
         options = _Options(filter_, several="row_argmax")
     else:
-        least = _as_least(min_examples_per_class)
-        options = _Options(
+        options = _pruning_options(
+            inputs,
             filter_,
-            # A class with but one example never loses it, however few are to be left.
-            min_examples_per_class=max(least, 1),
-            prune_counts=_prune_counts(
-                inputs, confident_joint, least, float(frac_noise), num_to_remove_per_class
-            ),
-            several="row_argmax",
+            confident_joint,
+            _as_least(min_examples_per_class),
+            float(frac_noise),
+            num_to_remove_per_class,
         )
     mask = _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
     if prunes:
@@ -153,6 +151,30 @@ def _as_least(min_examples_per_class: Any) -> int:
             f"min_examples_per_class must be a whole number, but is {min_examples_per_class!r}"
         )
     return max(least, 0)
+
+
+def _pruning_options(
+    inputs: Inputs,
+    filter_by: Filter,
+    confident_joint: object,
+    least: int,
+    frac_noise: float,
+    num_to_remove_per_class: object,
+) -> _Options:
+    """Say how many to remove: as the core itself does where it can, which takes one sweep."""
+    if num_to_remove_per_class is None and least >= 1 and 0 <= frac_noise <= 1:
+        joint = None if confident_joint is None else as_joint(confident_joint, inputs.n_classes)
+        return _Options(
+            filter_by, frac_noise, None, least, confident_joint=joint, several="row_argmax"
+        )
+    counts = _prune_counts(inputs, confident_joint, least, frac_noise, num_to_remove_per_class)
+    # A class with but one example never loses it, however few are to be left.
+    return _Options(
+        filter_by,
+        min_examples_per_class=max(least, 1),
+        prune_counts=counts,
+        several="row_argmax",
+    )
 
 
 def _prune_counts(

@@ -9,7 +9,7 @@ use crate::format::Format;
 use crate::input::{Labels, Matrix, PredProbs, with_matrix};
 use crate::joint::ConfidentJoint;
 use crate::look::{Keep, Seen};
-use crate::prune::{Filter, PruneCounts, Pruning, Spread, lowest, mask_where};
+use crate::prune::{Filter, PruneCounts, Pruning, lowest, mask_where};
 use crate::quality::{
     Adjust, Method, label_quality_scores, normalized_margin, scores_of_rows, self_confidence,
 };
@@ -203,7 +203,7 @@ impl<F: Format> Findings<F> {
                             }
                         };
                         let counts =
-                            PruneCounts::new(joint, least, *frac_noise, Spread::OffDiagonal);
+                            PruneCounts::new(joint, least, *frac_noise, search.several.spread());
                         match per_class {
                             Some(asked) => counts.with_removals(asked, labels.counts())?,
                             None => counts,

@@ -5,6 +5,7 @@
 
 use crate::format::{Bits, Format, RANGE_TOLERANCE};
 use crate::joint::Layout;
+use crate::prune::Spread;
 use crate::simd::prefetch;
 
 /// Slack of every comparison between probabilities: class j is confident at `P >= t_j - SLACK`
@@ -37,6 +38,15 @@ impl Several {
         match self {
             Self::MostProbable => Layout::ByGiven,
             Self::RowArgmax => Layout::ByTrue,
+        }
+    }
+
+    /// Among how many entries a raised diagonal is shared.
+    #[must_use]
+    pub fn spread(self) -> Spread {
+        match self {
+            Self::MostProbable => Spread::OffDiagonal,
+            Self::RowArgmax => Spread::NonzeroLessOne,
         }
     }
 }
