@@ -46,8 +46,8 @@ INTENDED_DIFFERENCES = {
     "scores_clamped": "Scores lie in [0, 1]; there a probability within the tolerance above 1 is "
     "a score above 1.",
     "nothing_kept_alive": "No array outlives the call; there a module global keeps a copy.",
-    "bad_labels_named": "Labels that are no column are refused by name; there they crash in ways that "
-    "depend on the function.",
+    "bad_labels_named": "Labels that are no column are refused by name; there they crash, in ways "
+    "that depend on the function.",
     "multi_label_refused": "multi_label=True is not supported yet, and says so.",
 }
 
@@ -557,7 +557,7 @@ def test_real_data(cleanlab: SimpleNamespace, real_data: Data) -> None:
 
 def test_ranked_issues_of_real_data(cleanlab: SimpleNamespace, real_data: Data) -> None:
     labels, pred_probs = real_data.labels.astype(int), real_data.pred_probs.astype(np.float64)
-    options = {"return_indices_ranked_by": "self_confidence", "n_jobs": 1}
+    options: dict[str, Any] = {"return_indices_ranked_by": "self_confidence", "n_jobs": 1}
     np.testing.assert_array_equal(
         filters.find_label_issues(labels, pred_probs, **options),
         cleanlab.filter.find_label_issues(labels, pred_probs, **options),

@@ -27,8 +27,6 @@ array([2])
 `conflearn.cleanlab` has the same under cleanlab's names.
 """
 
-from importlib.metadata import version as _version
-
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import ConflearnCopyWarning
@@ -71,5 +69,7 @@ __all__ = [
 def __getattr__(name: str) -> str:
     # Looking up the version of an installed package reads its metadata: only when it is asked for.
     if name == "__version__":
-        return _version("conflearn")
+        from importlib.metadata import version
+
+        return version("conflearn")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

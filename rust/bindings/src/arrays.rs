@@ -38,17 +38,6 @@ fn place<const D: usize>(array: &Bound<'_, PyUntypedArray>) -> PyResult<Place<D>
 /// for the bits of bfloat16.
 pub(crate) fn pred_probs<'a>(array: &'a Bound<'_, PyUntypedArray>) -> PyResult<PredProbs<'a>> {
     let Place { first, shape: [n, k], strides: [down, right] } = place::<2>(array)?;
-    // The lifetime 'a ties the view to the borrowed array object.
-    fn matrix<'a, F: Format>(
-        first: *const u8,
-        shape: (usize, usize),
-        strides: (isize, isize),
-    ) -> Matrix<'a, F> {
-        // SAFETY: numpy guarantees that every cell within the shape is readable at these strides
-        // while the array lives. That nobody writes meanwhile is asked of the caller, as numpy
-        // itself does: a torn cell is a wrong number, which the sweep checks like any other.
-        unsafe { Matrix::new(first, shape, strides) }
-    }
     let (shape, strides) = ((n, k), (down, right));
     let dtype = array.dtype();
     match (dtype.kind(), dtype.itemsize()) {
@@ -60,6 +49,18 @@ pub(crate) fn pred_probs<'a>(array: &'a Bound<'_, PyUntypedArray>) -> PyResult<P
             Err(PyTypeError::new_err(format!("pred_probs of dtype {dtype} must be coerced first")))
         }
     }
+}
+
+/// The cells of an array, for as long as `'a`, which the caller ties to the array object.
+fn matrix<'a, F: Format>(
+    first: *const u8,
+    shape: (usize, usize),
+    strides: (isize, isize),
+) -> Matrix<'a, F> {
+    // SAFETY: numpy guarantees that every cell within the shape is readable at these strides
+    // while the array lives. That nobody writes meanwhile is asked of the caller, as numpy
+    // itself does: a torn cell is a wrong number, which the sweep checks like any other.
+    unsafe { Matrix::new(first, shape, strides) }
 }
 
 /// `labels`, not yet checked: a 1-D array of any integer dtype and stride.

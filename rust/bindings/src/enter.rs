@@ -25,7 +25,7 @@ pub(crate) fn enter<R: Send>(
     let pred_probs = arrays::pred_probs(pred_probs)?;
     let mut raised = None;
     let mut stop = || {
-        raised = Python::attach(|py| py.check_signals()).err();
+        raised = Python::attach(Python::check_signals).err();
         raised.is_some()
     };
     let work = || {

@@ -3,6 +3,9 @@
 //! No loop over data and no arithmetic lives here. Arguments are checked for type by the Python
 //! package and for value by the core.
 
+// Python hands arguments over by value; a binding names the lifetime of what it returns.
+#![allow(clippy::needless_pass_by_value, clippy::elidable_lifetime_names)]
+
 mod analysis;
 mod arrays;
 mod enter;

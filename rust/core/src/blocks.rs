@@ -18,6 +18,9 @@ use crate::simd::Level;
 /// that stopping takes no time and that the threads finish together.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// So many blocks let threads finish together even where blocks take unequal time.
+const BLOCKS_PER_THREAD: usize = 8;
+
 /// Below this many bytes one thread is done sooner than a second one wakes up.
 pub const ALONE_BYTES: usize = 1 << 18;
 
@@ -67,9 +70,15 @@ impl<'a> Workers<'a> {
         if self.cancelled.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// How many rows of that many bytes make a block.
-    fn block_rows(&self, row_bytes: usize) -> usize {
-        (self.block_bytes / row_bytes.max(1)).max(1)
+    /// How many rows of that many bytes make a block: fewer where there would not be enough blocks
+    /// for all threads.
+    fn block_rows(&self, n_rows: usize, row_bytes: usize) -> usize {
+        let most = (self.block_bytes / row_bytes.max(1)).max(1);
+        if self.parallel {
+            most.min(n_rows.div_ceil(BLOCKS_PER_THREAD * rayon::current_num_threads())).max(1)
+        } else {
+            most
+        }
     }
 
     /// One value for each of `n` pieces of work, in order; each thread works with a `scratch`.
@@ -101,7 +110,7 @@ impl<'a> Workers<'a> {
         add: impl Fn(&mut A, Range<usize>) -> Result<()> + Sync + Send,
         merge: impl Fn(A, A) -> A + Sync + Send,
     ) -> Result<A> {
-        let block_rows = self.block_rows(row_bytes);
+        let block_rows = self.block_rows(n_rows, row_bytes);
         let n_blocks = n_rows.div_ceil(block_rows);
         let block = |mut sum: A, number: usize| {
             self.check()?;
@@ -130,7 +139,7 @@ impl<'a> Workers<'a> {
         scratch: impl Fn() -> S + Sync + Send,
         fill: impl Fn(&mut S, Range<usize>, &mut Filling<'_, T>) -> Result<R> + Sync + Send,
     ) -> Result<(Vec<T>, Vec<R>)> {
-        let block_rows = self.block_rows(row_bytes);
+        let block_rows = self.block_rows(n_rows, row_bytes);
         let mut values = Vec::with_capacity(n_rows);
         let one = |scratch: &mut S, (number, slots): (usize, &mut [MaybeUninit<T>])| {
             self.check()?;

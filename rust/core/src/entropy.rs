@@ -4,8 +4,8 @@
 //! the same bits on every CPU: only additions and multiplications in a fixed order, none fused.
 
 use crate::format::{Bits, Format};
-use crate::row::PREFETCH_BYTES;
-use crate::simd::prefetch;
+use crate::scan::PREFETCH_BYTES;
+use crate::simd::{self, Kernel, Level, prefetch};
 
 /// Cells looked at together. Fixed, because the order of additions is part of the answer.
 const LANES: usize = 16;
@@ -13,8 +13,23 @@ const LANES: usize = 16;
 const STEPS: usize = 8;
 
 /// -sum p ln p over a row of valid cells none of which is negative; a cell of 0 adds nothing.
+pub(crate) fn entropy<F: Format>(row: &[F::Bits], level: Level) -> f64 {
+    simd::dispatch(level, Entropy::<F>(row))
+}
+
+struct Entropy<'a, F: Format>(&'a [F::Bits]);
+
+impl<F: Format> Kernel for Entropy<'_, F> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        entropy_of_lanes::<F>(self.0)
+    }
+}
+
 #[inline(always)]
-pub(crate) fn entropy<F: Format>(row: &[F::Bits]) -> f64 {
+fn entropy_of_lanes<F: Format>(row: &[F::Bits]) -> f64 {
     let mut sums = [0.0_f64; LANES];
     for part in row.chunks(LANES * STEPS) {
         let mut partial = [F::Real::ZERO; LANES];
@@ -161,13 +176,13 @@ mod tests {
             let row: Vec<f64> = row.iter().map(|p| p / total).collect();
             let exact = |row: &[f64]| -row.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f64>();
             let bits: Vec<u64> = row.iter().map(|p| p.to_bits()).collect();
-            prop_assert!((entropy::<Float64>(&bits) - exact(&row)).abs() < 1e-13);
+            prop_assert!((entropy::<Float64>(&bits, Level::chosen()) - exact(&row)).abs() < 1e-13);
             let bits: Vec<u32> = row.iter().map(|p| (*p as f32).to_bits()).collect();
-            prop_assert!((entropy::<Float32>(&bits) - exact(&row)).abs() < 1e-5);
+            prop_assert!((entropy::<Float32>(&bits, Level::chosen()) - exact(&row)).abs() < 1e-5);
             let narrow: Vec<half::f16> = row.iter().map(|p| half::f16::from_f64(*p)).collect();
             let widened: Vec<f64> = narrow.iter().map(|p| p.to_f64()).collect();
             let bits: Vec<u16> = narrow.iter().map(|p| p.to_bits()).collect();
-            prop_assert!((entropy::<Float16>(&bits) - exact(&widened)).abs() < 1e-5);
+            prop_assert!((entropy::<Float16>(&bits, Level::chosen()) - exact(&widened)).abs() < 1e-5);
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Error {
         n_classes: usize,
     },
     /// More classes than class numbers can hold.
-    #[error("pred_probs has {n_classes} columns, more than the 4,294,967,294 classes supported")]
+    #[error("pred_probs has {n_classes} columns, but at most 2,097,152 classes are supported")]
     TooManyClasses {
         /// Columns in `pred_probs`.
         n_classes: usize,

@@ -33,6 +33,7 @@ pub trait Format: Copy + Send + Sync + 'static {
     fn round_up(value: f64) -> Self::Bits;
 
     /// Bits of the largest valid cell: the largest one not above `1 + RANGE_TOLERANCE`.
+    #[must_use]
     fn largest() -> Self::Bits {
         let above = Self::round_up(1.0 + RANGE_TOLERANCE);
         if Self::widen(above) > 1.0 + RANGE_TOLERANCE { above.previous() } else { above }
@@ -51,9 +52,17 @@ pub trait Bits: Copy + Ord + Send + Sync + 'static {
     const NONE: Self::Signed;
     /// The same bits, signed: keeps the order of valid cells.
     fn signed(self) -> Self::Signed;
+    /// The number of a chunk of a row, which fits (see `input::MAX_CLASSES`).
+    fn of_index(index: usize) -> Self;
+    /// And back.
+    fn index(self) -> usize;
+    /// The bits of a signed integer.
+    fn of_signed(signed: Self::Signed) -> Self;
     /// The next smaller integer.
+    #[must_use]
     fn previous(self) -> Self;
     /// The next larger integer.
+    #[must_use]
     fn next(self) -> Self;
 }
 
@@ -67,6 +76,18 @@ macro_rules! bits {
             #[inline(always)]
             fn signed(self) -> $signed {
                 self.cast_signed()
+            }
+            #[inline(always)]
+            fn of_index(index: usize) -> Self {
+                index as $unsigned
+            }
+            #[inline(always)]
+            fn index(self) -> usize {
+                self as usize
+            }
+            #[inline(always)]
+            fn of_signed(signed: $signed) -> Self {
+                signed.cast_unsigned()
             }
             fn previous(self) -> Self {
                 self - 1

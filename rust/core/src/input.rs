@@ -9,6 +9,9 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::format::{BFloat16, Bits, Float16, Float32, Float64, Format};
 
+/// The most classes: 2^16 chunks of 32 cells, so that a 16-bit cell can hold the number of a chunk.
+const MAX_CLASSES: usize = 1 << 21;
+
 /// The given labels: `labels[i]` in `0..n_classes`.
 #[derive(Debug, Clone)]
 pub struct Labels {
@@ -32,7 +35,7 @@ impl Labels {
         if n_classes < 2 {
             return Err(Error::TooFewClasses { n_classes });
         }
-        if n_classes >= u32::MAX as usize {
+        if n_classes > MAX_CLASSES {
             return Err(Error::TooManyClasses { n_classes });
         }
         let mut counts = vec![0; n_classes];

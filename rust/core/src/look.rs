@@ -67,7 +67,9 @@ impl<F: Format> Seen<F> {
             largest: F::largest(),
             several: keep.several,
             floors: keep.shortlists.then(|| list_floors(&thresholds)),
-            entropy: keep.entropies.then(|| WeightedEntropy::new(labels.n_classes())),
+            entropy: keep
+                .entropies
+                .then(|| WeightedEntropy::new(labels.n_classes(), workers.level())),
         };
         let all = AllRows(labels.n_examples());
         let (facts, blocks) = sweep(matrix, labels, &all, &kernel, workers)?;

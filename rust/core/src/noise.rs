@@ -207,7 +207,9 @@ fn normalized_prior(mut prior: Vec<f64>, floor: f64) -> Vec<f64> {
         *p = p.clamp(floor, 1.0);
     }
     let total = prior.iter().sum::<f64>().max(TINY);
-    prior.iter_mut().for_each(|p| *p /= total);
+    for p in &mut prior {
+        *p /= total;
+    }
     prior
 }
 

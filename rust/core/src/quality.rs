@@ -13,7 +13,9 @@ use crate::entropy::entropy;
 use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
-use crate::row::{Cutoffs, NotAProbability, RowFacts, SLACK, best_other, check_row};
+use crate::row::{Cutoffs, NotAProbability, RowFacts, SLACK, check_row};
+use crate::scan::Scan;
+use crate::simd::Level;
 use crate::sweep::{RowKernel, sweep};
 use crate::thresholds::{NEVER, own_cells, thresholds_before_sweep};
 
@@ -108,7 +110,7 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
             sweep(matrix, labels, rows, &kernel, workers)?.0
         }
         Method::ConfidenceWeightedEntropy => {
-            let kernel = WeightedEntropy::<F>::new(labels.n_classes());
+            let kernel = WeightedEntropy::<F>::new(labels.n_classes(), workers.level());
             sweep(matrix, labels, rows, &kernel, workers)?.0
         }
     })
@@ -159,7 +161,7 @@ impl<F: Format> RowKernel<F> for Margin<F> {
         (): &mut (),
     ) -> Result<f64, NotAProbability> {
         let own = cells[given];
-        let other = best_other(cells, given, self.never.bits());
+        let other = Scan::of(cells, given, self.never.bits()).other;
         if own.max(other) > self.largest {
             return unusual_margin::<F>(cells, given);
         }
@@ -181,17 +183,18 @@ fn unusual_margin<F: Format>(cells: &[F::Bits], given: usize) -> Result<f64, Not
 pub(crate) struct WeightedEntropy<F: Format> {
     scale: f64,
     largest: F::Bits,
+    level: Level,
 }
 
 impl<F: Format> WeightedEntropy<F> {
-    pub(crate) fn new(n_classes: usize) -> Self {
-        Self { scale: 1.0 / (n_classes as f64).ln(), largest: F::largest() }
+    pub(crate) fn new(n_classes: usize, level: Level) -> Self {
+        Self { scale: 1.0 / (n_classes as f64).ln(), largest: F::largest(), level }
     }
 
     /// The score of a row of valid cells whose bits are in order.
     #[inline(always)]
     pub(crate) fn score(&self, cells: &[F::Bits], given: usize) -> f64 {
-        self.weigh(entropy::<F>(cells), F::widen(cells[given]))
+        self.weigh(entropy::<F>(cells, self.level), F::widen(cells[given]))
     }
 
     /// The score of a row of valid cells, of which some have a sign: those count as zeros.
@@ -200,7 +203,7 @@ impl<F: Format> WeightedEntropy<F> {
     pub(crate) fn score_unusual(&self, cells: &[F::Bits], given: usize) -> f64 {
         let without_sign = |&bits| if F::widen(bits) > 0.0 { bits } else { F::Bits::ZERO };
         let row: Vec<F::Bits> = cells.iter().map(without_sign).collect();
-        self.weigh(entropy::<F>(&row), F::widen(cells[given]))
+        self.weigh(entropy::<F>(&row, self.level), F::widen(cells[given]))
     }
 
     #[inline(always)]

@@ -1,12 +1,11 @@
 //! Everything the method wants to know of one row, from one look at it.
 //!
-//! The look compares bits (see [`crate::format`]): the largest cell of the other classes, and the
-//! largest cell among the confident ones. Where those cells stand is found afterwards, in cache.
+//! The look itself is in [`crate::scan`]; here is what follows from it.
 
 use crate::format::{Bits, Format, RANGE_TOLERANCE};
 use crate::joint::Layout;
 use crate::prune::Spread;
-use crate::simd::prefetch;
+use crate::scan::Scan;
 
 /// Slack of every comparison between probabilities: class j is confident at `P >= t_j - SLACK`
 /// (the paper's Eq. 1, with room for rounding), and a given label agrees with the model if it would
@@ -15,10 +14,6 @@ pub const SLACK: f64 = 1e-6;
 
 /// "No class", among class numbers.
 pub const NO_CLASS: u32 = u32::MAX;
-
-/// How far ahead of its use the matrix is fetched. Between 4 and 16 KiB all distances did equally
-/// well; without it the sweep took a third longer.
-pub(crate) const PREFETCH_BYTES: usize = 8 * 1024;
 
 /// Which class is the guessed truth when several are confident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,17 +152,16 @@ pub(crate) fn row_facts<F: Format>(
     several: Several,
 ) -> Result<(RowFacts, Kind), NotAProbability> {
     let own = row[given];
-    let seen = scan(row, given, &cutoffs.bits);
+    let seen = Scan::of(row, given, &cutoffs.bits);
     if seen.other.max(own) > largest {
         let facts = unusual_row_facts(row, given, cutoffs, several)?;
         return Ok((facts, Kind::Unusual));
     }
-    let best_other_class = position_of(row, seen.other, given);
-    let guess = guess(row, given, &cutoffs.bits, &seen, best_other_class, several);
+    let guess = guess(row, given, &cutoffs.bits, &seen, several);
     let facts = RowFacts {
         own: F::widen(own),
         best_other: F::widen(seen.other),
-        best_other_class: best_other_class as u32,
+        best_other_class: seen.other_class as u32,
         guess,
     };
     Ok((facts, Kind::Usual))
@@ -224,186 +218,10 @@ pub(crate) fn defined_row_facts(
     }
 }
 
-/// What one look at a row gives, as bits.
-struct Scan<B: Bits> {
-    /// The largest cell of the other classes.
-    other: B,
-    /// The largest confident cell of the other classes, or `NONE`.
-    confident_other: B::Signed,
-}
-
-/// One look at a row, a cache line at a time.
-#[inline(always)]
-fn scan<B: Bits>(row: &[B], given: usize, cutoffs: &[B]) -> Scan<B> {
-    match size_of::<B>() {
-        2 => scan_lanes::<B, 32>(row, given, cutoffs),
-        4 => scan_lanes::<B, 16>(row, given, cutoffs),
-        _ => scan_lanes::<B, 8>(row, given, cutoffs),
-    }
-}
-
-#[inline(always)]
-fn scan_lanes<B: Bits, const L: usize>(row: &[B], given: usize, cutoffs: &[B]) -> Scan<B> {
-    let mut lanes = Lanes::<B, L> { other: [B::ZERO; L], confident_other: [B::NONE; L] };
-    let (cells, cells_left) = row.as_chunks::<L>();
-    let (bounds, bounds_left) = cutoffs.as_chunks::<L>();
-    let home = given / L;
-    for (chunk, (cells, bounds)) in cells.iter().zip(bounds).enumerate() {
-        prefetch(cells.as_ptr().wrapping_byte_add(PREFETCH_BYTES));
-        if chunk == home {
-            lanes
-                .look(&with_lane(cells, given % L, B::ZERO), &with_lane(bounds, given % L, B::MAX));
-        } else {
-            lanes.look(cells, bounds);
-        }
-    }
-    if !cells_left.is_empty() {
-        let mut others = [B::ZERO; L];
-        let mut bounds = [B::MAX; L];
-        others[..cells_left.len()].copy_from_slice(cells_left);
-        bounds[..bounds_left.len()].copy_from_slice(bounds_left);
-        if home == cells.len() {
-            others = with_lane(&others, given % L, B::ZERO);
-            bounds = with_lane(&bounds, given % L, B::MAX);
-        }
-        lanes.look(&others, &bounds);
-    }
-    Scan {
-        other: lanes.other.into_iter().fold(B::ZERO, Ord::max),
-        confident_other: lanes.confident_other.into_iter().fold(B::NONE, Ord::max),
-    }
-}
-
-/// The largest cells so far, lane by lane.
-struct Lanes<B: Bits, const L: usize> {
-    other: [B; L],
-    confident_other: [B::Signed; L],
-}
-
-impl<B: Bits, const L: usize> Lanes<B, L> {
-    #[inline(always)]
-    fn look(&mut self, cells: &[B; L], bounds: &[B; L]) {
-        for lane in 0..L {
-            let cell = cells[lane];
-            self.other[lane] = self.other[lane].max(cell);
-            let confident = if cell >= bounds[lane] { cell.signed() } else { B::NONE };
-            self.confident_other[lane] = self.confident_other[lane].max(confident);
-        }
-    }
-}
-
-/// The same cells but for one: the given class does not compete with itself.
-#[inline(always)]
-fn with_lane<B: Bits, const L: usize>(cells: &[B; L], lane: usize, cell: B) -> [B; L] {
-    let mut others = *cells;
-    others[lane] = cell;
-    others
-}
-
-/// The largest cell of the other classes alone.
-#[inline(always)]
-pub(crate) fn best_other<B: Bits>(row: &[B], given: usize, cutoffs_never: &[B]) -> B {
-    scan(row, given, cutoffs_never).other
-}
-
-/// The lowest class other than `given` that has this cell.
-#[inline(always)]
-fn position_of<B: Bits>(row: &[B], cell: B, given: usize) -> usize {
-    let mut from = 0;
-    loop {
-        let class = first_at(row, from, |bits, _| bits == cell).unwrap_or(given);
-        if class != given || from > given {
-            return class;
-        }
-        from = given + 1;
-    }
-}
-
-/// The first class at or after `from` for which `is` holds, looking at a cache line at a time.
-#[inline(always)]
-pub(crate) fn first_at<B: Bits>(
-    row: &[B],
-    from: usize,
-    is: impl Fn(B, usize) -> bool + Copy,
-) -> Option<usize> {
-    match size_of::<B>() {
-        2 => first_at_lanes::<B, 32>(row, from, is),
-        4 => first_at_lanes::<B, 16>(row, from, is),
-        _ => first_at_lanes::<B, 8>(row, from, is),
-    }
-}
-
-#[inline(always)]
-fn first_at_lanes<B: Bits, const L: usize>(
-    row: &[B],
-    mut from: usize,
-    is: impl Fn(B, usize) -> bool + Copy,
-) -> Option<usize> {
-    while from < row.len() {
-        let Some(cells) = row[from..].first_chunk::<L>() else {
-            return (from..row.len()).find(|&class| is(row[class], class));
-        };
-        let mut any = false;
-        for (lane, &cell) in cells.iter().enumerate() {
-            any |= is(cell, from + lane);
-        }
-        if any {
-            return (from..from + L).find(|&class| is(row[class], class));
-        }
-        from += L;
-    }
-    None
-}
-
-/// Calls `each` for the classes whose cell is above `own` and not below their bound, ascending.
-#[inline(always)]
-pub(crate) fn for_each_above<B: Bits>(row: &[B], bounds: &[B], own: B, each: impl FnMut(usize)) {
-    match size_of::<B>() {
-        2 => for_each_above_lanes::<B, 32>(row, bounds, own, each),
-        4 => for_each_above_lanes::<B, 16>(row, bounds, own, each),
-        _ => for_each_above_lanes::<B, 8>(row, bounds, own, each),
-    }
-}
-
-#[inline(always)]
-fn for_each_above_lanes<B: Bits, const L: usize>(
-    row: &[B],
-    bounds: &[B],
-    own: B,
-    mut each: impl FnMut(usize),
-) {
-    let mut some = |from: usize, cells: &[B], bounds: &[B]| {
-        for (class, (&cell, &bound)) in (from..).zip(cells.iter().zip(bounds)) {
-            if cell > own && cell >= bound {
-                each(class);
-            }
-        }
-    };
-    let (chunks, cells_left) = row.as_chunks::<L>();
-    let (bound_chunks, bounds_left) = bounds.as_chunks::<L>();
-    for (number, (cells, bounds)) in chunks.iter().zip(bound_chunks).enumerate() {
-        let mut any = false;
-        for lane in 0..L {
-            any |= (cells[lane] > own) & (cells[lane] >= bounds[lane]);
-        }
-        if any {
-            some(number * L, cells, bounds);
-        }
-    }
-    some(chunks.len() * L, cells_left, bounds_left);
-}
-
 /// The guessed true class of a row.
 #[inline(always)]
-fn guess<B: Bits>(
-    row: &[B],
-    given: usize,
-    cutoffs: &[B],
-    seen: &Scan<B>,
-    best_other_class: usize,
-    several: Several,
-) -> u32 {
-    let own = row[given];
+fn guess<B: Bits>(row: &[B], given: usize, cutoffs: &[B], seen: &Scan<B>, several: Several) -> u32 {
+    let (own, best_other_class) = (row[given], seen.other_class);
     let own_is_confident = own >= cutoffs[given];
     if seen.confident_other == B::NONE {
         return if own_is_confident { given as u32 } else { NO_CLASS };
@@ -417,15 +235,7 @@ fn guess<B: Bits>(
         return best_other_class as u32;
     }
     // The row's argmax is not confident, but some other class is.
-    let best_confident_other = |bits: B, _| bits.signed() == seen.confident_other;
-    let mut from = 0;
-    let other = loop {
-        let class = first_at(row, from, best_confident_other).unwrap_or(given);
-        if class != given && row[class] >= cutoffs[class] || from > class {
-            break class;
-        }
-        from = class + 1;
-    };
+    let other = seen.confident_class(row, given, cutoffs);
     let own_is_most_probable = own.signed() > seen.confident_other
         || (own.signed() == seen.confident_other && given < other);
     let most_probable = if own_is_confident && own_is_most_probable { given } else { other };

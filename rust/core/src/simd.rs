@@ -73,10 +73,13 @@ pub(crate) trait Kernel {
 pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
+        // Each kernel stands by itself, so that it has all registers to itself.
+        #[inline(never)]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
         fn avx512<K: Kernel>(kernel: K) -> K::Output {
             kernel.run()
         }
+        #[inline(never)]
         #[target_feature(enable = "avx2")]
         fn avx2<K: Kernel>(kernel: K) -> K::Output {
             kernel.run()

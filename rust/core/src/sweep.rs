@@ -26,6 +26,9 @@ pub(crate) trait RowKernel<F: Format>: Sync {
     ) -> Result<Self::Fact, NotAProbability>;
 }
 
+/// One fact a row, and what each block collected.
+pub(crate) type Swept<F, K> = (Vec<<K as RowKernel<F>>::Fact>, Vec<<K as RowKernel<F>>::Side>);
+
 /// Runs a kernel over rows: one fact a row, and what the blocks collected, both in order.
 pub(crate) fn sweep<F: Format, R: Rows, K: RowKernel<F>>(
     matrix: &Matrix<'_, F>,
@@ -33,7 +36,7 @@ pub(crate) fn sweep<F: Format, R: Rows, K: RowKernel<F>>(
     rows: &R,
     kernel: &K,
     workers: &Workers<'_>,
-) -> Result<(Vec<K::Fact>, Vec<K::Side>)> {
+) -> Result<Swept<F, K>> {
     let fill = |tile: &mut Vec<F::Bits>, positions: Range<usize>, facts: &mut Filling<'_, _>| {
         let block = Block { matrix, labels, rows, kernel, positions, tile, facts };
         simd::dispatch(workers.level(), block)

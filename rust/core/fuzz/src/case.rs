@@ -7,7 +7,9 @@ use conflearn_core::joint::ConfidentJoint;
 use conflearn_core::prune::{Filter, PruneCounts};
 use conflearn_core::quality::{Adjust, Method};
 use conflearn_core::simd::Level;
-use conflearn_core::{Bits, Format, Several};
+use conflearn_core::{Bits, Format, Matrix, PredProbs, Several};
+
+use crate::layout::ToBytes;
 
 /// Every score.
 pub const METHODS: [Method; 3] =
@@ -32,7 +34,10 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        let state = bytes.iter().fold(0, |state, &byte| (state ^ u64::from(byte)) * 31 + 1);
+        let state = bytes.iter().fold(0, |mut state, &byte| {
+            state ^= u64::from(byte);
+            splitmix(&mut state)
+        });
         Self { bytes: Unstructured::new(bytes), state }
     }
 
@@ -76,7 +81,8 @@ pub fn splitmix(state: &mut u64) -> u64 {
 }
 
 /// Labels and a matrix, in C order.
-pub struct Data<F: Format> {
+#[derive(Debug)]
+pub struct Data<F: FuzzFormat> {
     pub given: Vec<u32>,
     pub n_classes: usize,
     pub cells: Vec<F::Bits>,
@@ -85,15 +91,20 @@ pub struct Data<F: Format> {
 }
 
 /// A format that cells can be made of.
-pub trait FuzzFormat: Format {
+pub trait FuzzFormat: Format<Bits: ToBytes> + std::fmt::Debug {
     /// The cell nearest to a value.
     fn nearest(value: f64) -> Self::Bits;
     /// A cell of any bits.
     fn any(bits: u64) -> Self::Bits;
+    /// A matrix of it.
+    fn pred_probs(matrix: Matrix<'_, Self>) -> PredProbs<'_>;
+    /// How far an entropy score may be from its definition: the engine adds up the narrow formats
+    /// in float32.
+    const ENTROPY_TOLERANCE: f64;
 }
 
 macro_rules! fuzz_format {
-    ($($format:ident, $unsigned:ty, $narrow:expr;)*) => {$(
+    ($($format:ident, $unsigned:ty, $narrow:expr, $tolerance:expr;)*) => {$(
         impl FuzzFormat for conflearn_core::$format {
             fn nearest(value: f64) -> $unsigned {
                 $narrow(value).to_bits()
@@ -101,14 +112,18 @@ macro_rules! fuzz_format {
             fn any(bits: u64) -> $unsigned {
                 bits as $unsigned
             }
+            fn pred_probs(matrix: Matrix<'_, Self>) -> PredProbs<'_> {
+                PredProbs::$format(matrix)
+            }
+            const ENTROPY_TOLERANCE: f64 = $tolerance;
         }
     )*};
 }
 fuzz_format! {
-    Float16, u16, half::f16::from_f64;
-    BFloat16, u16, half::bf16::from_f64;
-    Float32, u32, |value: f64| value as f32;
-    Float64, u64, std::convert::identity::<f64>;
+    Float16, u16, half::f16::from_f64, 1e-5;
+    BFloat16, u16, half::bf16::from_f64, 1e-5;
+    Float32, u32, |value: f64| value as f32, 1e-5;
+    Float64, u64, std::convert::identity::<f64>, 1e-12;
 }
 
 impl<F: FuzzFormat> Data<F> {
@@ -181,11 +196,7 @@ impl<F: FuzzFormat> Data<F> {
 }
 
 /// A row that sums to 1 but for rounding.
-fn normalized<F: FuzzFormat>(
-    source: &mut Source<'_>,
-    n_classes: usize,
-    cells: &mut Vec<F::Bits>,
-) {
+fn normalized<F: FuzzFormat>(source: &mut Source<'_>, n_classes: usize, cells: &mut Vec<F::Bits>) {
     let weights: Vec<f64> = (0..n_classes).map(|_| source.unit().powi(3)).collect();
     let total = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
     cells.extend(weights.iter().map(|weight| F::nearest(weight / total)));
@@ -221,6 +232,7 @@ fn at_the_edge<F: FuzzFormat>(source: &mut Source<'_>) -> F::Bits {
 }
 
 /// What is asked for, beside the data.
+#[derive(Debug)]
 pub struct Options {
     pub search: Search,
     pub rank_by: Method,
@@ -232,7 +244,7 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn new<F: Format>(source: &mut Source<'_>, data: &Data<F>) -> Self {
+    pub fn new<F: FuzzFormat>(source: &mut Source<'_>, data: &Data<F>) -> Self {
         let (n_rows, n_classes) = (data.n_rows(), data.n_classes);
         let several = source.pick(&[Several::MostProbable, Several::RowArgmax]);
         let min_examples_per_class = source.pick(&[1, 0, 2, 5, 1000]);
@@ -264,7 +276,7 @@ impl Options {
     }
 }
 
-fn removals<F: Format>(source: &mut Source<'_>, data: &Data<F>) -> Removals {
+fn removals<F: FuzzFormat>(source: &mut Source<'_>, data: &Data<F>) -> Removals {
     let n_classes = data.n_classes;
     match source.below(4) {
         0 => {
@@ -297,7 +309,7 @@ fn removals<F: Format>(source: &mut Source<'_>, data: &Data<F>) -> Removals {
 
 /// A joint that nobody counted: fractions, tiny and huge entries, empty rows.
 fn joint(source: &mut Source<'_>, n_classes: usize) -> ConfidentJoint {
-    let kinds = 1 + source.below(8);
+    let kinds = 1 + source.below(7);
     let entry = |source: &mut Source<'_>| match source.below(kinds) {
         0 => source.below(20) as f64,
         1 => 0.0,
@@ -305,8 +317,7 @@ fn joint(source: &mut Source<'_>, n_classes: usize) -> ConfidentJoint {
         3 => 1e-9,
         4 => f64::MIN_POSITIVE,
         5 => 1e15,
-        6 => 1e18,
-        _ => f64::MAX,
+        _ => 1e18,
     };
     let dense: Vec<f64> = (0..n_classes * n_classes).map(|_| entry(source)).collect();
     ConfidentJoint::from_dense(&dense, n_classes).expect("all entries are finite and not negative")

@@ -109,6 +109,7 @@ impl ConfidentJoint {
     }
 
     /// The entries of one given class: (true class, count), ascending.
+    #[must_use]
     pub fn row(&self, given: usize) -> impl ExactSizeIterator<Item = (usize, f64)> + Clone + '_ {
         let range = self.starts[given]..self.starts[given + 1];
         let columns = self.columns[range.clone()].iter().map(|&column| column as usize);

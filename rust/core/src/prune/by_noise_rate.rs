@@ -15,7 +15,8 @@ use crate::error::Result;
 use crate::format::Format;
 use crate::input::RowsByClass;
 use crate::rank::n_smallest;
-use crate::row::{Cutoffs, RowFacts, for_each_above};
+use crate::row::{Cutoffs, RowFacts};
+use crate::scan::for_each_above;
 use crate::simd::prefetch;
 
 /// A cell is listed from this share of its class's threshold on. With a larger share more cells
@@ -220,7 +221,7 @@ impl<F: Format> Pruning<'_, F> {
         })?;
         let (rows, unfilled): (Vec<_>, Vec<_>) = by_class.into_iter().unzip();
         let mut rows: Vec<usize> = rows.into_iter().flatten().collect();
-        rows.extend(self.fill_from_class(unfilled, workers)?);
+        rows.extend(self.fill_from_class(&unfilled, workers)?);
         Ok(rows)
     }
 
@@ -273,9 +274,9 @@ impl<F: Format> Pruning<'_, F> {
     /// Step 3: a quota larger than the number of margins above 0 takes the rest of the class too.
     fn fill_from_class(
         &self,
-        unfilled: Vec<Vec<Quota>>,
+        unfilled: &[Vec<Quota>],
         workers: &Workers<'_>,
-    ) -> Result<impl Iterator<Item = usize>> {
+    ) -> Result<impl Iterator<Item = usize> + use<F>> {
         let rows_by_class = RowsByClass::of_some(self.labels, |given| !unfilled[given].is_empty());
         let filled = workers.map(
             unfilled.len(),
