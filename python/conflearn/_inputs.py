@@ -40,7 +40,9 @@ def read_inputs(
     return Inputs(given, matrix, as_n_threads(n_threads))
 
 
-def class_counts(labels: object, n_classes: int, classes: Sequence[object] | None) -> npt.NDArray[np.int64]:
+def class_counts(
+    labels: object, n_classes: int, classes: Sequence[object] | None
+) -> npt.NDArray[np.int64]:
     """Count how many examples are given each class."""
     from conflearn import _core
 

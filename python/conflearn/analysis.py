@@ -86,7 +86,7 @@ class Analysis:
         joint = self.confident_joint.astype(np.float64)
         return NoiseModel(*_core.estimate_noise_model(joint, self._given_counts, "cnt", False))
 
-    def to_records(self) -> "np.recarray[Any, np.dtype[np.record]]":
+    def to_records(self) -> "np.recarray[Any, Any]":
         """Tabulate the issues, the worst first.
 
         Returns
@@ -112,7 +112,8 @@ class Analysis:
         # The margin score is (own - other + 1) / 2.
         other = own + 1 - 2 * self.scores["normalized_margin"][rows]
         reasons = [
-            f"{there} at {p_there:.2f} ({_typical(t_there)}), {here} at {p_here:.2f} ({_typical(t_here)})"
+            f"{there} at {p_there:.2f} ({_typical(t_there)}), "
+            f"{here} at {p_here:.2f} ({_typical(t_here)})"
             for there, p_there, t_there, here, p_here, t_here in zip(
                 suggested_names,
                 other,
@@ -123,10 +124,18 @@ class Analysis:
                 strict=True,
             )
         ]
-        return np.rec.fromarrays(
-            [rows, given_names, suggested_names, self.scores[self.rank_by][rows], np.array(reasons, dtype=np.str_)],
-            names=["index", "given", "suggested", "score", "reason"],
-        )
+        columns = {
+            "index": rows,
+            "given": given_names,
+            "suggested": suggested_names,
+            "score": self.scores[self.rank_by][rows],
+            "reason": np.array(reasons, dtype=np.str_),
+        }
+        dtype = [(name, column.dtype) for name, column in columns.items()]
+        records = np.recarray(len(rows), dtype=dtype)
+        for name, column in columns.items():
+            records[name] = column
+        return records
 
     def _names(self, classes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         return classes if self.classes is None else np.asarray(self.classes)[classes]
@@ -139,8 +148,10 @@ class Analysis:
         lines = [
             f"Analysis of {n_examples:,} labels in {self.n_classes:,} classes",
             f"  flagged by {self.filter_by}: {n_flagged:,} ({n_flagged / n_examples:.1%})",
-            f"  estimated number of wrong labels: {self.num_issues:,} "
-            f"({self.num_issues / n_examples:.1%})",
+            (
+                f"  estimated number of wrong labels: {self.num_issues:,} "
+                f"({self.num_issues / n_examples:.1%})"
+            ),
         ]
         confused = [
             f"{self._name(given)} -> {self._name(true)} ({count:,})"

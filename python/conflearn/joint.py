@@ -162,7 +162,9 @@ def calibrate_confident_joint(
            [0, 2]])
     """
     joint = as_joint(confident_joint, _n_classes(confident_joint))
-    return _core.calibrate_confident_joint(joint, class_counts(labels, len(joint), classes), "by_given")
+    return _core.calibrate_confident_joint(
+        joint, class_counts(labels, len(joint), classes), "by_given"
+    )
 
 
 def estimate_joint(
@@ -216,7 +218,8 @@ def estimate_joint(
         counts = _core.label_counts(inputs.labels, inputs.n_classes)
         joint = as_joint(confident_joint, inputs.n_classes)
         counted = _core.calibrate_confident_joint(joint, counts, "by_given")
-    return counted / counted.sum()
+    distribution: npt.NDArray[np.float64] = counted / counted.sum()
+    return distribution
 
 
 def _n_classes(confident_joint: object) -> int:

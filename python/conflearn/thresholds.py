@@ -26,8 +26,8 @@ def confident_thresholds(
     labels : array_like of shape (N,)
         Given labels: integers 0..K-1, or names together with `classes`.
     pred_probs : array_like of shape (N, K)
-        Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64. Only the own-class
-        cells ``pred_probs[i, labels[i]]`` are read and checked.
+        Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64. Only the
+        own-class cells ``pred_probs[i, labels[i]]`` are read and checked.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional

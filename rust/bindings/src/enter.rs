@@ -24,8 +24,10 @@ pub(crate) fn enter<R: Send>(
     let raw_labels = RawLabels::new(labels)?;
     let pred_probs = arrays::pred_probs(pred_probs)?;
     let mut raised = None;
+    // A closure, because the method itself is not general enough in the lifetime of `py`.
+    #[allow(clippy::redundant_closure_for_method_calls)]
     let mut stop = || {
-        raised = Python::attach(Python::check_signals).err();
+        raised = Python::attach(|py| py.check_signals()).err();
         raised.is_some()
     };
     let work = || {

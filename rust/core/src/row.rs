@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn what_is_no_probability_is_found() {
         for bad in [f32::NAN, -f32::NAN, f32::INFINITY, -0.5, 1.1, f32::NEG_INFINITY] {
-            let mut row = vec![0.0_f32; 40];
+            let mut row = [0.0_f32; 40];
             row[37] = bad;
             let bits: Vec<u32> = row.iter().map(|value| value.to_bits()).collect();
             let cutoffs = Cutoffs::<Float32>::never(40);

@@ -224,7 +224,6 @@ fn check_search<F: FuzzFormat>(data: &Data<F>, options: &Options, answers: &Answ
     let joint = joint.calibrated(&counts, search.several.layout());
     assert_eq!(all.confident_joint, joint, "the joint of the data, whichever one was used");
     let prune_counts = prune_counts(search, &joint, &counts);
-    if std::env::var_os("CONFLEARN_FUZZ_SHOW").is_some() { let k=data.n_classes; eprintln!("DBG {:?} {:?} {:?}", (0..k).map(|j| prune_counts.get(j*k)).collect::<Vec<_>>(), joint.row(0).collect::<Vec<_>>(), counts); }
     assert_eq!(*mask, data.mask(search, &thresholds, &prune_counts), "{:?}", search.filter);
     check_order(data, ranked, &rows_of_mask(mask), *rank_by);
 

@@ -1,7 +1,7 @@
 //! What the engine must answer, in plain loops over float64 rows.
 
 use conflearn_core::issues::{Removals, Search};
-use conflearn_core::prune::{Filter, PruneCounts, Spread};
+use conflearn_core::prune::{Filter, PruneCounts};
 use conflearn_core::quality::{Adjust, Method};
 use conflearn_core::thresholds::{FLOOR, NEVER};
 use conflearn_core::{Error, RANGE_TOLERANCE, SLACK, Several};
@@ -253,7 +253,7 @@ pub fn prune_counts(
         Removals::Joint { confident_joint, frac_noise, per_class } => {
             let joint = confident_joint.as_ref().unwrap_or(calibrated);
             let least = search.min_examples_per_class;
-            let counts = PruneCounts::new(joint, least, *frac_noise, Spread::OffDiagonal);
+            let counts = PruneCounts::new(joint, least, *frac_noise, search.several.spread());
             let counts = match per_class {
                 Some(asked) => counts.with_removals(asked, given_counts).expect("no fault"),
                 None => counts,
