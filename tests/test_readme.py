@@ -21,8 +21,10 @@ import conflearn
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLE = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.M | re.S)
-IMPORT = re.compile(r"^(?:from|import) (\w+)", re.M)
+EXAMPLE = re.compile(
+    r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
+)
+IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 by_name = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
 use crate::row::{Cutoffs, NotAProbability, RowFacts, SLACK, check_row};
-use crate::scan::Scan;
+use crate::scan::{PREFETCH_BYTES, Scan};
 use crate::simd::Level;
 use crate::sweep::{RowKernel, sweep};
 use crate::thresholds::{NEVER, own_cells, thresholds_before_sweep};
@@ -161,7 +161,7 @@ impl<F: Format> RowKernel<F> for Margin<F> {
         (): &mut (),
     ) -> Result<f64, NotAProbability> {
         let own = cells[given];
-        let other = Scan::of(cells, given, self.never.bits()).other;
+        let other = Scan::of(cells, given, self.never.bits(), PREFETCH_BYTES).other;
         if own.max(other) > self.largest {
             return unusual_margin::<F>(cells, given);
         }

@@ -150,9 +150,10 @@ pub(crate) fn row_facts<F: Format>(
     cutoffs: &Cutoffs<F>,
     largest: F::Bits,
     several: Several,
+    ahead: usize,
 ) -> Result<(RowFacts, Kind), NotAProbability> {
     let own = row[given];
-    let seen = Scan::of(row, given, &cutoffs.bits);
+    let seen = Scan::of(row, given, &cutoffs.bits, ahead);
     if seen.other.max(own) > largest {
         let facts = unusual_row_facts(row, given, cutoffs, several)?;
         return Ok((facts, Kind::Unusual));
@@ -295,7 +296,7 @@ mod tests {
         let widened: Vec<f64> = row.iter().map(|&bits| F::widen(bits)).collect();
         let expected = defined_row_facts(&widened, given, cutoffs, several);
         let cutoffs = Cutoffs::<F>::at(cutoffs.to_vec());
-        let found = row_facts::<F>(&row, given, &cutoffs, F::largest(), several);
+        let found = row_facts::<F>(&row, given, &cutoffs, F::largest(), several, 0);
         assert_eq!(found, Ok((expected, Kind::Usual)));
     }
 
@@ -315,7 +316,7 @@ mod tests {
             let several = Several::MostProbable;
             let expected = defined_row_facts(&values, given, &cutoffs, several);
             let cutoffs = Cutoffs::<Float64>::at(cutoffs);
-            let found = row_facts::<Float64>(&row, given, &cutoffs, Float64::largest(), several);
+            let found = row_facts::<Float64>(&row, given, &cutoffs, Float64::largest(), several, 0);
             prop_assert_eq!(found.map(|(facts, _)| facts), Ok(expected));
         }
     }
@@ -334,6 +335,7 @@ mod tests {
                     &cutoffs,
                     Float32::largest(),
                     Several::MostProbable,
+                    0,
                 );
                 assert_eq!(facts.unwrap_err().column, 37);
             }

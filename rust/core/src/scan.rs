@@ -22,16 +22,16 @@ pub(crate) struct Scan<B: Bits> {
 }
 
 impl<B: Bits> Scan<B> {
-    /// Looks at a row whose label is `given`.
+    /// Looks at a row whose label is `given`, and fetches the matrix `ahead` bytes further on.
     #[inline(always)]
-    pub(crate) fn of(row: &[B], given: usize, cutoffs: &[B]) -> Self {
+    pub(crate) fn of(row: &[B], given: usize, cutoffs: &[B], ahead: usize) -> Self {
         if row.len() <= FEW {
             return Self::of_few(row, given, cutoffs);
         }
         match size_of::<B>() {
-            2 => Self::of_lanes::<32>(row, given, cutoffs),
-            4 => Self::of_lanes::<16>(row, given, cutoffs),
-            _ => Self::of_lanes::<8>(row, given, cutoffs),
+            2 => Self::of_lanes::<32>(row, given, cutoffs, ahead),
+            4 => Self::of_lanes::<16>(row, given, cutoffs, ahead),
+            _ => Self::of_lanes::<8>(row, given, cutoffs, ahead),
         }
     }
 
@@ -56,8 +56,8 @@ impl<B: Bits> Scan<B> {
     }
 
     #[inline(always)]
-    fn of_lanes<const L: usize>(row: &[B], given: usize, cutoffs: &[B]) -> Self {
-        let mut lanes = Lanes::<B, L>::new();
+    fn of_lanes<const L: usize>(row: &[B], given: usize, cutoffs: &[B], ahead: usize) -> Self {
+        let mut lanes = Lanes::<B, L>::new(ahead);
         let (cells, cells_left) = row.as_chunks::<L>();
         let (bounds, bounds_left) = cutoffs.as_chunks::<L>();
         // The chunk of the given class stands apart: it does not compete with itself.
@@ -67,7 +67,7 @@ impl<B: Bits> Scan<B> {
         if let (Some(cells), Some(bounds)) = (cells.get(home), bounds.get(home)) {
             let (cells, bounds) =
                 (with_lane(cells, lane, B::ZERO), with_lane(bounds, lane, B::MAX));
-            lanes.look(B::of_index(home), &cells, &bounds);
+            lanes = lanes.look(B::of_index(home), &cells, &bounds);
         }
         let after = (home + 1).min(cells.len());
         lanes.look_at_all(after, &cells[after..], &bounds[after..]);
@@ -80,7 +80,7 @@ impl<B: Bits> Scan<B> {
                 cells_padded[lane] = B::ZERO;
                 bounds_padded[lane] = B::MAX;
             }
-            lanes.look(B::of_index(cells.len()), &cells_padded, &bounds_padded);
+            lanes = lanes.look(B::of_index(cells.len()), &cells_padded, &bounds_padded);
         }
         lanes.seen(usize::from(given == 0))
     }
@@ -100,7 +100,10 @@ impl<B: Bits> Scan<B> {
 }
 
 /// The largest cells so far, lane by lane.
+#[derive(Clone, Copy)]
 struct Lanes<B: Bits, const L: usize> {
+    /// How far ahead to fetch, in bytes.
+    ahead: usize,
     other: [B; L],
     /// In which chunk of `L` classes it was found.
     other_chunk: [B; L],
@@ -109,28 +112,38 @@ struct Lanes<B: Bits, const L: usize> {
 
 impl<B: Bits, const L: usize> Lanes<B, L> {
     #[inline(always)]
-    fn new() -> Self {
-        Self { other: [B::ZERO; L], other_chunk: [B::ZERO; L], confident_other: [B::NONE; L] }
+    fn new(ahead: usize) -> Self {
+        Self {
+            ahead,
+            other: [B::ZERO; L],
+            other_chunk: [B::ZERO; L],
+            confident_other: [B::NONE; L],
+        }
     }
 
     #[inline(always)]
     fn look_at_all(&mut self, first: usize, cells: &[[B; L]], bounds: &[[B; L]]) {
+        // Out and back in: behind a reference the compiler leaves lanes in memory.
+        let mut lanes = *self;
         for (chunk, (cells, bounds)) in (first..).zip(cells.iter().zip(bounds)) {
-            prefetch(cells.as_ptr().wrapping_byte_add(PREFETCH_BYTES));
-            self.look(B::of_index(chunk), cells, bounds);
+            prefetch(cells.as_ptr().wrapping_byte_add(lanes.ahead));
+            lanes = lanes.look(B::of_index(chunk), cells, bounds);
         }
+        *self = lanes;
     }
 
     #[inline(always)]
-    fn look(&mut self, chunk: B, cells: &[B; L], bounds: &[B; L]) {
+    fn look(self, chunk: B, cells: &[B; L], bounds: &[B; L]) -> Self {
+        let mut seen = self;
         for lane in 0..L {
-            let cell = cells[lane];
-            let is_larger = cell > self.other[lane];
-            self.other[lane] = if is_larger { cell } else { self.other[lane] };
-            self.other_chunk[lane] = if is_larger { chunk } else { self.other_chunk[lane] };
-            let confident = if cell >= bounds[lane] { cell.signed() } else { B::NONE };
-            self.confident_other[lane] = self.confident_other[lane].max(confident);
+            let (cell, other, confident) =
+                (cells[lane], self.other[lane], self.confident_other[lane]);
+            seen.other[lane] = cell.max(other);
+            seen.other_chunk[lane] = if cell > other { chunk } else { self.other_chunk[lane] };
+            let candidate = if cell >= bounds[lane] { cell.signed() } else { B::NONE };
+            seen.confident_other[lane] = candidate.max(confident);
         }
+        seen
     }
 
     /// The largest of all lanes; a row of zeros has it in its first other class.

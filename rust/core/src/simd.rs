@@ -2,7 +2,8 @@
 //!
 //! A kernel is written once, as plain loops over fixed lanes, and compiled once per level; the
 //! level is chosen when the program runs. No level may change an answer: kernels compare integers
-//! or add and multiply in a fixed order, and Rust never fuses a multiplication with an addition.
+//! or add and multiply in a fixed order, and Rust fuses a multiplication with an addition only where
+//! `mul_add` says so.
 
 use std::sync::OnceLock;
 
@@ -11,7 +12,7 @@ use std::sync::OnceLock;
 pub enum Level {
     /// What every CPU of the target has (SSE2 on x86-64, NEON on AArch64).
     Baseline,
-    /// 256-bit lanes.
+    /// 256-bit lanes, fused multiply-add.
     Avx2,
     /// 512-bit lanes with byte, word and double-word instructions.
     Avx512,
@@ -24,13 +25,14 @@ impl Level {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl")
             {
                 return Self::Avx512;
             }
-            if is_x86_feature_detected!("avx2") {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 return Self::Avx2;
             }
         }
@@ -75,12 +77,12 @@ pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     {
         // Each kernel stands by itself, so that it has all registers to itself.
         #[inline(never)]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
         fn avx512<K: Kernel>(kernel: K) -> K::Output {
             kernel.run()
         }
         #[inline(never)]
-        #[target_feature(enable = "avx2")]
+        #[target_feature(enable = "avx2,fma")]
         fn avx2<K: Kernel>(kernel: K) -> K::Output {
             kernel.run()
         }
