@@ -41,7 +41,8 @@ INTENDED_DIFFERENCES = {
     "thresholds_float64": "Thresholds are float64; there their dtype depends on the matrix and on "
     "whether a class is absent.",
     "narrow_arithmetic_in_float64": "float16 and float32 cells are taken at their exact values and "
-    "computed with in float64; there sums and slacks are rounded to the narrow type.",
+    "computed with in float64; there sums and slacks are rounded to the narrow type. "
+    "(The terms of the entropy are float32 for cells of at most that width.)",
     "n_jobs_means_threads": "n_jobs is the number of threads; there it forks a pool of processes.",
     "scores_clamped": "Scores lie in [0, 1]; there a probability within the tolerance above 1 is "
     "a score above 1.",

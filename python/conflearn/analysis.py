@@ -1,6 +1,6 @@
 """Everything from one sweep over the matrix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -248,6 +248,8 @@ confident_joint, classes, n_threads
     array([0, 0, 1, 1, 1])
     """
     one_of(rank_by, SCORES, "rank_by")
+    if isinstance(classes, Iterator):
+        classes = tuple(classes)  # read more than once
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
     options = _read_options(
         inputs,

@@ -29,4 +29,6 @@ def as_mask(mask: object, n_examples: int, *, name: str = "mask") -> Array:
         )
     if values.dtype != bool:
         raise InputTypeError(f"{name} has the dtype {values.dtype}, but must hold bools")
-    return values
+    # A byte of a bool array may hold more than 0 and 1, where it is a view of other numbers; Rust
+    # must never see such a bool.
+    return np.not_equal(values.view(np.uint8), 0)

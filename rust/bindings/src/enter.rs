@@ -21,13 +21,17 @@ pub(crate) fn enter<R: Send>(
     n_threads: Option<usize>,
     work: impl FnOnce(&Labels, &PredProbs<'_>, &Workers<'_>) -> Result<R> + Send,
 ) -> PyResult<R> {
+    // Read while the GIL keeps others from setting environment variables.
+    let n_threads = n_threads.unwrap_or_else(threads::default_n_threads);
     let raw_labels = RawLabels::new(labels)?;
     let pred_probs = arrays::pred_probs(pred_probs)?;
     let mut raised = None;
     // A closure, because the method itself is not general enough in the lifetime of `py`.
     #[allow(clippy::redundant_closure_for_method_calls)]
     let mut stop = || {
-        raised = Python::attach(|py| py.check_signals()).err();
+        if raised.is_none() {
+            raised = Python::attach(|py| py.check_signals()).err();
+        }
         raised.is_some()
     };
     let work = || {
@@ -35,12 +39,16 @@ pub(crate) fn enter<R: Send>(
         if pred_probs.n_bytes() <= ALONE_BYTES {
             return on_this_thread(|workers| work(&labels, &pred_probs, workers));
         }
-        let n_threads = n_threads.unwrap_or_else(threads::default_n_threads);
         on_pool(n_threads, &mut stop, |workers| work(&labels, &pred_probs, workers))
     };
-    match catch_unwind(AssertUnwindSafe(|| py.detach(work))) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| py.detach(work)));
+    // What a signal handler raised is raised, even where the work was done before it could stop.
+    if let Some(raised) = raised {
+        return Err(raised);
+    }
+    match outcome {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(raised.unwrap_or_else(|| raise(error))),
+        Ok(Err(error)) => Err(raise(error)),
         Err(panic) => Err(internal(&*panic)),
     }
 }
