@@ -1297,7 +1297,9 @@ def test_every_spelling_of_a_matrix_is_the_same_matrix(matrix, flipped, listed):
 
 def test_masks():
     mask = np.array([True, False, True])
-    assert as_mask(mask, 3) is mask
+    np.testing.assert_array_equal(as_mask(mask, 3), mask)
+    odd = np.array([2, 0, 255], np.uint8).view(bool)  # bytes that are neither 0 nor 1
+    assert as_mask(odd, 3).view(np.uint8).tolist() == [1, 0, 1]
     for spelling in (mask.tolist(), tuple(mask), mask.astype(object)):
         result = as_mask(spelling, 3)
         assert result.dtype == bool
