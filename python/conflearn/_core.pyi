@@ -7,6 +7,27 @@ import numpy.typing as npt
 
 from conflearn._names import Adjust, Filter, Layout, PriorMethod, Score, Several, Spread
 
+__all__ = [
+    "Analysis",
+    "analyze",
+    "calibrate_confident_joint",
+    "confident_thresholds",
+    "count_confident",
+    "default_n_threads",
+    "estimate_noise_model",
+    "find_label_issues",
+    "label_counts",
+    "label_quality_scores",
+    "num_label_issues",
+    "num_off_diagonal",
+    "off_diagonal_examples",
+    "order_label_issues",
+    "prune_counts",
+    "rank_label_issues",
+    "round_preserving_row_totals",
+    "simd_level",
+]
+
 class _Options(Protocol):
     @property
     def filter_by(self) -> Filter: ...
