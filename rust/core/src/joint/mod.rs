@@ -1,6 +1,6 @@
 //! The confident joint: how many examples given class k are, confidently, of true class j.
 //!
-//! C[k, j] counts the examples given class k whose guessed truth (see [`crate::row`]) is j; the
+//! C[k, j] counts the examples given class k whose guessed truth (see `row`) is j; the
 //! diagonal is at least 1 (the paper's Section 3.1, Eq. 1). At most N of its K x K entries are not
 //! zero, so it is kept by rows of such entries; a dense array is made only for a caller who wants
 //! one.

@@ -169,7 +169,7 @@ fn starts(n_classes: usize, added: impl Iterator<Item = (u32, usize)>) -> Vec<us
 struct Quota {
     class: usize,
     n: usize,
-    /// (P[given] - P[class], row): the smallest are the largest margins.
+    /// (`P[given] - P[class]`, row): the smallest are the largest margins.
     known: Vec<(f64, usize)>,
     /// Cells that are not known, but might have a key of at most this, are to be read.
     cut: f64,
