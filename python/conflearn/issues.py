@@ -68,7 +68,8 @@ def find_label_issues(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`. Never shows in the answer.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`. It never
+        shows in the answer.
 
     Returns
     -------

@@ -39,7 +39,7 @@ def confident_joint(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def off_diagonal_examples(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def estimate_joint(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------

@@ -15,7 +15,7 @@ __all__ = ["MAX_THREADS", "as_bool", "as_count", "as_n_threads", "as_share", "on
 
 Name = TypeVar("Name", bound=str)
 
-#: More threads than any machine has use for; so many cost nothing worse than time.
+#: More threads than a sweep has use for; few enough that asking for them all does no harm.
 MAX_THREADS = 1024
 
 _INT64_END = 2**63
@@ -66,7 +66,7 @@ def as_count(value: object, name: str) -> int:
 
 
 def as_n_threads(n_threads: object) -> int | None:
-    """Return a whole number of at least 1, or None for the number the environment suggests."""
+    """Return a whole number from 1 to 1024, or None for the number the environment suggests."""
     if n_threads is None:
         return None
     count = _whole_number(n_threads)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -191,9 +192,10 @@ def _as_indices(label_issues_mask: object) -> npt.NDArray[np.int64] | None:
     if isinstance(label_issues_mask, list) and not label_issues_mask:
         return np.empty(0, dtype=np.int64)
     if isinstance(label_issues_mask, list | np.ndarray):
-        indices = np.asarray(label_issues_mask)
-        if indices.ndim == 1 and indices.dtype.kind in "iu":
-            return indices.astype(np.int64)
+        with suppress(ValueError):  # of lists that are no rectangle
+            indices = np.asarray(label_issues_mask)
+            if indices.ndim == 1 and indices.dtype.kind in "iu":
+                return indices.astype(np.int64)
     return None
 
 
