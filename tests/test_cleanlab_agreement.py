@@ -5,8 +5,12 @@ Where the two differ on purpose, the difference has a name in `INTENDED_DIFFEREN
 """
 
 import inspect
+import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -49,6 +53,14 @@ INTENDED_DIFFERENCES = {
     "nothing_kept_alive": "No array outlives the call; there a module global keeps a copy.",
     "bad_labels_named": "Labels that are no column are refused by name; there they crash, in ways "
     "that depend on the function.",
+    "bad_masks_named": "A mask that does not fit is refused by name, as is a slice; there it is an "
+    "IndexError, and a slice is taken.",
+    "bad_numbers_named": "Joints, numbers to remove and options that make no sense are refused by "
+    "name; there they are computed with, or crash.",
+    "one_column_refused": "A matrix of one column is refused; there some functions take it.",
+    "few_examples_warned": "A class too small to prune is always warned of; there worker processes "
+    "warn, which the caller can neither catch nor silence.",
+    "clf_made_when_needed": "clf=None stands for LogisticRegression(), which is the default there.",
     "multi_label_refused": "multi_label=True is not supported yet, and says so.",
 }
 
@@ -134,6 +146,12 @@ def test_every_intended_difference_is_shown() -> None:
     assert shown == set(INTENDED_DIFFERENCES)
 
 
+def test_every_intended_difference_is_documented() -> None:
+    method = (Path(__file__).parents[1] / "docs" / "method.md").read_text()
+    documented = re.findall(r"^\| `(\w+)` \|", method.partition("## Differences")[2], re.MULTILINE)
+    assert set(documented) >= set(INTENDED_DIFFERENCES)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_every_public_function_has_the_signature_of_cleanlab(
     cleanlab: SimpleNamespace, module: str
@@ -145,7 +163,7 @@ def test_every_public_function_has_the_signature_of_cleanlab(
         for parameter, other in expected.items():
             assert ours[parameter].kind == other.kind, f"{name}: {parameter}"
             if not hasattr(other.default, "fit"):  # an estimator
-                assert ours[parameter].default == other.default, f"{name}: {parameter}"
+                assert repr(ours[parameter].default) == repr(other.default), f"{name}: {parameter}"
 
 
 # --- count
@@ -180,6 +198,37 @@ def test_confident_joint_with_given_thresholds(
             calibrate=False,
             return_indices_of_off_diagonals=True,
         )
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        0.3,
+        np.array(0.3),
+        [0.3],
+        [[0.2, 0.3, 0.4]],
+        np.nan,
+        [0.3, np.nan, 0.4],
+        [0.3, np.inf, 0.4],
+        [0.3, -np.inf, 0.4],
+    ],
+    ids=str,
+)
+def test_thresholds_that_numpy_would_broadcast(both: Layers, thresholds: Any) -> None:
+    both.agree(
+        "compute_confident_joint",
+        *random_data(60, 3),
+        thresholds=thresholds,
+        return_indices_of_off_diagonals=True,
+    )
+
+
+def test_a_joint_of_zeros(both: Layers) -> None:
+    joint = np.zeros((3, 3))
+    both.agree("calibrate_confident_joint", joint, LABELS)
+    both.agree("estimate_joint", LABELS, PRED_PROBS, confident_joint=joint)
+    both.agree("estimate_latent", joint, LABELS)
+    both.agree("find_label_issues", LABELS, PRED_PROBS, confident_joint=joint, n_jobs=1)
 
 
 @given(joints())
@@ -316,6 +365,19 @@ def data_and_removals(draw: st.DrawFn) -> tuple[Data, list[int]]:
     data = draw(likely_data(max_classes=9))
     counts = np.bincount(data.labels, minlength=data.pred_probs.shape[1])
     return data, [draw(st.integers(0, int(count))) for count in counts]
+
+
+@pytest.mark.parametrize("filter_by", PRUNE_FILTERS)
+@pytest.mark.parametrize("removals", [3, [[3, 1, 2]], [2.5, 0, 1]], ids=str)
+def test_removals_that_numpy_would_broadcast(both: Layers, filter_by: str, removals: Any) -> None:
+    both.agree(
+        "find_label_issues",
+        LABELS,
+        PRED_PROBS,
+        filter_by=filter_by,
+        num_to_remove_per_class=np.array(removals),
+        n_jobs=1,
+    )
 
 
 @pytest.mark.parametrize("filter_by", [*PRUNE_FILTERS, "confident_learning"])
@@ -456,6 +518,16 @@ def test_orders(cleanlab: SimpleNamespace, data: Data, draw: st.DataObject, rank
     assert_same_order(ours.value, theirs.value, scores)
     if rank_by == "self_confidence":
         np.testing.assert_array_equal(ours.value, theirs.value)
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [np.array([3, 5, 1]), [3, 5, 1], np.array([3, 3, -1]), np.array([7], np.uint8), [], [99]],
+    ids=str,
+)
+@pytest.mark.parametrize("rank_by", ["self_confidence", "normalized_margin"])
+def test_indices_in_place_of_a_mask(both: Layers, rank_by: str, indices: Any) -> None:
+    both.agree("order_label_issues", indices, LABELS, PRED_PROBS, rank_by=rank_by)
 
 
 @pytest.mark.parametrize("method", ["self_confidence", "normalized_margin"])
@@ -780,6 +852,123 @@ def test_difference_nothing_kept_alive(cleanlab: SimpleNamespace) -> None:
     filters.find_label_issues(LABELS, PRED_PROBS, n_jobs=1)
     assert not hasattr(filters, "pred_probs_by_class")
     assert not any(isinstance(value, np.ndarray) for value in vars(filters).values())
+
+
+@pytest.mark.parametrize(
+    ("mask", "error"),
+    [(np.ones(59, dtype=bool), ValueError), (np.ones(60), TypeError), (slice(5), TypeError)],
+    ids=["short", "floats", "slice"],
+)
+def test_difference_bad_masks_named(
+    cleanlab: SimpleNamespace, mask: Any, error: type[Exception]
+) -> None:
+    theirs = outcome(cleanlab.rank.order_label_issues, mask, LABELS, PRED_PROBS)
+    assert isinstance(theirs.error, IndexError) or isinstance(mask, slice)
+    with pytest.raises(error, match="label_issues_mask"):
+        rank.order_label_issues(mask, LABELS, PRED_PROBS)
+
+
+BAD_JOINTS: dict[str, tuple[Any, type[Exception] | None]] = {
+    "negative": (np.array([[5, -1, 0], [0, 5, 1], [1, 1, 9]]), None),
+    "not square": (np.ones((3, 2)), None),
+    "not finite": (np.full((3, 3), np.nan), None),
+    "infinite sum": (np.full((3, 3), 1e308), None),
+    "one dimension": (np.ones(3), IndexError),
+}
+
+
+@pytest.mark.parametrize(("joint", "theirs"), BAD_JOINTS.values(), ids=BAD_JOINTS.keys())
+def test_difference_bad_numbers_named(
+    cleanlab: SimpleNamespace, joint: np.ndarray, theirs: type[Exception] | None
+) -> None:
+    answer = outcome(cleanlab.count.calibrate_confident_joint, joint, LABELS)
+    assert answer.error is None if theirs is None else isinstance(answer.error, theirs)
+    with pytest.raises(ValueError, match="confident_joint"):
+        count.calibrate_confident_joint(joint, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("confident_joint", np.diag([9, 9, 9, 9]), ValueError),
+        ("num_to_remove_per_class", [1, np.nan, 0], ValueError),
+        ("num_to_remove_per_class", [np.inf, 0, 0], ValueError),
+        ("min_examples_per_class", 1.5, ValueError),
+        ("min_examples_per_class", np.nan, ValueError),
+        ("frac_noise", np.array([1, 0.5, 0.2]), TypeError),
+    ],
+    ids=str,
+)
+def test_options_that_make_no_sense_are_named(
+    cleanlab: SimpleNamespace, name: str, value: Any, error: type[Exception]
+) -> None:
+    options: dict[str, Any] = {name: value, "n_jobs": 1}
+    assert outcome(cleanlab.filter.find_label_issues, LABELS, PRED_PROBS, **options).error is None
+    with pytest.raises(error, match=name):
+        filters.find_label_issues(LABELS, PRED_PROBS, **options)
+
+
+def test_difference_one_column_refused(cleanlab: SimpleNamespace) -> None:
+    labels, pred_probs = np.zeros(60, dtype=int), PRED_PROBS[:, :1].copy()
+    assert cleanlab.rank.get_label_quality_scores(labels, pred_probs).shape == (60,)
+    with pytest.raises(ValueError, match="zero-size"):
+        cleanlab.rank.get_normalized_margin_for_each_label(labels, pred_probs)
+    for score in (rank.get_label_quality_scores, rank.get_normalized_margin_for_each_label):
+        with pytest.raises(ValueError, match="at least two columns"):
+            score(labels, pred_probs)
+
+
+WARNED = """
+import warnings
+import numpy as np
+from {package}.filter import find_label_issues
+
+if __name__ == "__main__":
+    pred_probs = np.tile([0.5, 0.3, 0.2], (60, 1))
+    labels = np.array([0] * 57 + [1, 2, 2])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        find_label_issues(labels, pred_probs, n_jobs=2)
+    print(any("class: 1" in str(warning.message) for warning in caught))
+"""
+
+
+@pytest.mark.parametrize(("package", "warned"), [("cleanlab", False), ("conflearn.cleanlab", True)])
+def test_difference_few_examples_warned(package: str, warned: bool, tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(WARNED.format(package=package))
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == str(warned)
+
+
+def test_difference_clf_made_when_needed(cleanlab: SimpleNamespace) -> None:
+    name = "estimate_cv_predicted_probabilities"
+    theirs = inspect.signature(getattr(cleanlab.count, name)).parameters["clf"].default
+    assert type(theirs).__name__ == "LogisticRegression"
+    assert inspect.signature(getattr(count, name)).parameters["clf"].default is None
+    features = PRED_PROBS[:, :2]
+    np.testing.assert_array_equal(
+        getattr(count, name)(features, LABELS, None, seed=0),
+        getattr(count, name)(features, LABELS, theirs, seed=0),
+    )
+
+
+MULTI_LABEL = (
+    "find_label_issues",
+    "find_predicted_neq_given",
+    "num_label_issues",
+    "compute_confident_joint",
+    "get_confident_thresholds",
+    "estimate_joint",
+)
+
+
+@pytest.mark.parametrize("name", MULTI_LABEL)
+def test_multi_label_wants_a_list(both: Layers, name: str) -> None:
+    both.agree(name, LABELS, PRED_PROBS, multi_label=True)
+    both.agree("calibrate_confident_joint", np.ones((3, 2, 2)), LABELS, multi_label=True)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 import weakref
 from decimal import Decimal
 from fractions import Fraction
@@ -18,13 +19,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from conflearn._coerce import (
+    as_bool,
+    as_count,
     as_joint,
     as_labels,
     as_mask,
     as_n_threads,
     as_num_to_remove,
+    as_per_class,
     as_pred_probs,
-    as_thresholds,
+    as_share,
     one_of,
 )
 from conflearn.errors import (
@@ -40,7 +44,7 @@ from conflearn.errors import (
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-#: Rows that make a matrix of float64 with three columns larger than what is copied in silence.
+#: Rows that make a matrix of float64 with three columns of a few MiB.
 MANY = 100_000
 
 
@@ -52,7 +56,7 @@ def probs():
 
 @pytest.fixture
 def big():
-    """The same in float64, and large enough for a copy to be announced."""
+    """The same in float64, and many more."""
     return np.random.default_rng(0).dirichlet(np.ones(3), MANY)
 
 
@@ -161,7 +165,7 @@ def test_masked_array_without_masked_cells_is_lent(probs):
 def test_masked_cells_are_refused(probs):
     mask = np.zeros(probs.shape, bool)
     mask[3, 1] = True
-    with refused(ProbabilityError, "pred_probs", "row 3, column 1", "masked"):
+    with refused(ProbabilityError, "pred_probs", "[3, 1]", "masked"):
         as_pred_probs(np.ma.array(probs, mask=mask))
 
 
@@ -199,7 +203,8 @@ def test_narrow_complex_is_refused():
 def test_float8_is_widened(probs):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     for dtype in (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2):
-        result = as_pred_probs(probs.astype(dtype))
+        with announced("pred_probs", "60 bytes", "float8"):
+            result = as_pred_probs(probs.astype(dtype))
         assert result.dtype == np.float32
         np.testing.assert_array_equal(result, probs.astype(dtype).astype(np.float32))
 
@@ -211,11 +216,8 @@ def test_float8_is_widened(probs):
 def test_other_byte_order_is_converted(big, dtype):
     native = np.asfortranarray(big.astype(dtype))
     swapped = native.astype(native.dtype.newbyteorder())
-    mib = f"{swapped.nbytes / 2**20:.1f} MiB"
-    if swapped.nbytes > 2**20:
-        with announced("pred_probs", mib, "byte order", f"pred_probs.astype('<{dtype}')"):
-            result = as_pred_probs(swapped)
-    else:
+    size = {"f2": "585.9 KiB", "f4": "1.1 MiB", "f8": "2.3 MiB"}[dtype]
+    with announced("pred_probs", size, "byte order", f"pred_probs.astype('<{dtype}')"):
         result = as_pred_probs(swapped)
     assert result.dtype.isnative
     assert result.dtype == native.dtype
@@ -223,8 +225,9 @@ def test_other_byte_order_is_converted(big, dtype):
     np.testing.assert_array_equal(result, native)
 
 
-def test_small_copies_are_silent(probs):
-    result = as_pred_probs(probs.astype(">f4"))
+def test_small_copies_are_announced_too(probs):
+    with announced("pred_probs", "60 bytes"):
+        result = as_pred_probs(probs.astype(">f4"))
     np.testing.assert_array_equal(result, probs)
 
 
@@ -238,7 +241,9 @@ def test_integers_are_converted(dtype):
 
 
 def test_uint16_is_never_taken_for_bits():
-    np.testing.assert_array_equal(as_pred_probs(np.eye(2, dtype=np.uint16)), np.eye(2))
+    with announced("uint16"):
+        result = as_pred_probs(np.eye(2, dtype=np.uint16))
+    np.testing.assert_array_equal(result, np.eye(2))
 
 
 def test_longdouble_is_converted(big):
@@ -258,12 +263,15 @@ def test_objects_are_converted(big):
 
 def test_every_sort_of_real_number_is_read():
     cells = [[Decimal("0.25"), Fraction(3, 4)], [True, 0], [np.float32(0.5), np.bool_(False)]]
-    result = as_pred_probs(np.array(cells, dtype=object))
+    with announced("object"):
+        result = as_pred_probs(np.array(cells, dtype=object))
     np.testing.assert_array_equal(result, [[0.25, 0.75], [1, 0], [0.5, 0]])
 
 
 def test_nan_in_objects_is_left_to_the_core():
-    assert np.isnan(as_pred_probs(np.array([[float("nan"), 1]], dtype=object))[0, 0])
+    with announced("object"):
+        result = as_pred_probs(np.array([[float("nan"), 1]], dtype=object))
+    assert np.isnan(result[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -280,7 +288,7 @@ def test_nan_in_objects_is_left_to_the_core():
 def test_first_bad_object_is_named(cell, error, essential):
     matrix = np.full((4, 3), 0.5, dtype=object)
     matrix[2, 1] = cell
-    with refused(error, "pred_probs: row 2, column 1", essential):
+    with refused(error, "pred_probs[2, 1]", essential):
         as_pred_probs(matrix)
 
 
@@ -350,7 +358,8 @@ def test_lists_of_rows(probs, wrap):
 
 
 def test_list_of_arrays_keeps_their_width(probs):
-    result = as_pred_probs(list(probs))
+    with announced("60 bytes", "separate arrays", "np.stack(pred_probs)"):
+        result = as_pred_probs(list(probs))
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, probs)
 
@@ -360,23 +369,27 @@ def test_list_of_integers():
     assert result.dtype == np.float64
 
 
-def test_large_list_is_announced_once(big):
-    with announced("pred_probs", "2.3 MiB", "np.array(pred_probs)") as record:
-        as_pred_probs(big.tolist())
+def test_a_list_of_numbers_is_no_matrix_that_is_copied(big):
+    np.testing.assert_array_equal(as_pred_probs(big.tolist()), big)
+
+
+def test_a_copy_is_announced_once(big):
+    with announced("pred_probs", "2.3 MiB", "np.stack(pred_probs)") as record:
+        as_pred_probs(list(big))
     assert len(record) == 1
 
 
 def test_ragged_list_names_the_row():
-    with refused(ShapeError, "pred_probs", "row 0 has 2 entries", "row 2 has 1 entries"):
+    with refused(ShapeError, "pred_probs", "[0] has 2 entries", "[2] has 1 entries"):
         as_pred_probs([[0.5, 0.5], [0.5, 0.5], [1.0]])
-    with refused(ShapeError, "pred_probs", "row 0 has 2 entries", "row 1 is a single value"):
+    with refused(ShapeError, "pred_probs", "[0] has 2 entries", "[1] is a single value"):
         as_pred_probs([[0.5, 0.5], 0.5])
 
 
 def test_list_cells_that_are_no_numbers():
-    with refused(InputTypeError, "row 1, column 0", "'x'"):
+    with refused(InputTypeError, "[1, 0]", "'x'"):
         as_pred_probs([[0.5, 0.5], ["x", 0.5]])
-    with refused(ProbabilityError, "row 1, column 1", "missing (None)"):
+    with refused(ProbabilityError, "[1, 1]", "missing (None)"):
         as_pred_probs([[0.5, 0.5], [0.5, None]])
 
 
@@ -561,14 +574,15 @@ def test_pandas_nullable_columns(big, dtype):
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, big.astype(np.float32))
     frame.iloc[7, 1] = None
-    with refused(ProbabilityError, "pred_probs", "row 7, column 1 ('b')", "missing"):
+    with refused(ProbabilityError, "pred_probs", "[7, 1] (column 'b')", "missing"):
         as_pred_probs(frame)
 
 
 def test_pandas_mixed_columns():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": pd.array([1, 0], "Int64"), "b": [0.0, 1.0], "c": [True, False]})
-    result = as_pred_probs(frame)
+    with announced("48 bytes", "pred_probs.to_numpy()"):
+        result = as_pred_probs(frame)
     np.testing.assert_array_equal(result, [[1, 0, 1], [0, 1, 0]])
     assert result.dtype == np.float64
 
@@ -576,9 +590,9 @@ def test_pandas_mixed_columns():
 @pytest.mark.parametrize(
     ("column", "error", "essential"),
     [
-        (["x", "y"], InputTypeError, "row 0, column 1 holds 'x'"),
+        (["x", "y"], InputTypeError, "[0, 1] is 'x'"),
         ([0.5, None], None, None),
-        (np.array([0.5, None], dtype=object), ProbabilityError, "row 1, column 1 is missing"),
+        (np.array([0.5, None], dtype=object), ProbabilityError, "[1, 1] is missing"),
         (np.zeros(2, "M8[s]"), InputTypeError, "Timestamp"),
     ],
 )
@@ -596,15 +610,17 @@ def test_pandas_strings_and_categories():
     pd = pytest.importorskip("pandas")
     for dtype in ("string", "category"):
         frame = pd.DataFrame({"a": [0.5, 0.5], "b": pd.Series(["x", "y"], dtype=dtype)})
-        with refused(InputTypeError, "pred_probs", "row 0, column 1", "'x'"):
+        with refused(InputTypeError, "pred_probs", "[0, 1]", "'x'"):
             as_pred_probs(frame)
 
 
 def test_pandas_column_of_lists(probs):
     pd = pytest.importorskip("pandas")
-    for rows in (probs.tolist(), list(probs)):
-        np.testing.assert_array_equal(as_pred_probs(pd.Series(rows)), probs)
-    with refused(ShapeError, "row 1 has 1 entries"):
+    np.testing.assert_array_equal(as_pred_probs(pd.Series(probs.tolist())), probs)
+    with announced("separate arrays"):
+        result = as_pred_probs(pd.Series(list(probs)))
+    np.testing.assert_array_equal(result, probs)
+    with refused(ShapeError, "[1] has 1 entries"):
         as_pred_probs(pd.Series([[0.5, 0.5], [1.0]]))
 
 
@@ -640,17 +656,17 @@ def test_polars_frame_apart_is_announced(big):
 
 def test_polars_frames_that_hold_no_numbers():
     pl = pytest.importorskip("polars")
-    with refused(ProbabilityError, "pred_probs", "row 1, column 0 ('a')", "missing"):
+    with refused(ProbabilityError, "pred_probs", "[1, 0] (column 'a')", "missing"):
         as_pred_probs(pl.DataFrame({"a": [0.5, None], "b": [0.5, 0.5]}))
-    with refused(InputTypeError, "pred_probs", "column 1 ('b')", "String"):
+    with refused(InputTypeError, "pred_probs", "[:, 1] (column 'b')", "String"):
         as_pred_probs(pl.DataFrame({"a": [0.5, 0.5], "b": ["x", "y"]}))
     with refused(InputTypeError, "pred_probs", "LazyFrame", "pred_probs.collect()"):
         as_pred_probs(pl.DataFrame({"a": [0.5]}).lazy())
     with refused(ShapeError, "pred_probs", "empty"):
         as_pred_probs(pl.DataFrame())
-    np.testing.assert_array_equal(
-        as_pred_probs(pl.DataFrame({"a": [True, False], "b": [0, 1]})), np.eye(2)
-    )
+    with announced("side by side"), announced("dtype is int64"):  # two copies
+        result = as_pred_probs(pl.DataFrame({"a": [True, False], "b": [0, 1]}))
+    np.testing.assert_array_equal(result, np.eye(2))
 
 
 def test_polars_column_of_arrays_is_lent(big):
@@ -664,13 +680,13 @@ def test_polars_column_of_arrays_is_lent(big):
 def test_polars_column_of_lists(big):
     pl = pytest.importorskip("polars")
     np.testing.assert_array_equal(as_pred_probs(pl.Series(big.tolist())), big)
-    with refused(ShapeError, "row 0 has 2 entries", "row 2 has 1 entries"):
+    with refused(ShapeError, "[0] has 2 entries", "[2] has 1 entries"):
         as_pred_probs(pl.Series([[0.5, 0.5], [0.5, 0.5], [1.0]]))
-    with refused(ProbabilityError, "row 1 is missing"):
+    with refused(ProbabilityError, "[1] is missing"):
         as_pred_probs(pl.Series([[0.5, 0.5], None]))
-    with refused(ProbabilityError, "row 1, column 0 is missing"):
+    with refused(ProbabilityError, "[1, 0] is missing"):
         as_pred_probs(pl.Series([[0.5, 0.5], [None, 0.5]]))
-    with refused(InputTypeError, "row 0, column 0", "'a'"):
+    with refused(InputTypeError, "[0, 0]", "'a'"):
         as_pred_probs(pl.Series([["a", "b"]]))
     with refused(ShapeError, "np.column_stack"):
         as_pred_probs(pl.Series([0.5, 0.5]))
@@ -744,16 +760,17 @@ def test_arrow_columns_in_chunks_are_announced(big):
 def test_arrow_columns_of_several_types():
     pa = pytest.importorskip("pyarrow")
     table = pa.table({"a": pa.array([1.0, 0.0], pa.float32()), "b": [0, 1], "c": [True, False]})
-    result = as_pred_probs(table)
+    with announced("48 bytes", "side by side"):
+        result = as_pred_probs(table)
     assert result.dtype == np.float64
     np.testing.assert_array_equal(result, [[1, 0, 1], [0, 1, 0]])
 
 
 def test_arrow_tables_that_hold_no_numbers():
     pa = pytest.importorskip("pyarrow")
-    with refused(ProbabilityError, "pred_probs", "row 1, column 1 ('b')", "missing"):
+    with refused(ProbabilityError, "pred_probs", "[1, 1] (column 'b')", "missing"):
         as_pred_probs(pa.table({"a": [0.5, 0.5], "b": [0.5, None]}))
-    with refused(InputTypeError, "pred_probs", "column 1 ('b')", "string"):
+    with refused(InputTypeError, "pred_probs", "[:, 1] (column 'b')", "string"):
         as_pred_probs(pa.table({"a": [0.5, 0.5], "b": ["x", "y"]}))
     for table in (
         pa.table({}),
@@ -803,11 +820,11 @@ def test_arrow_lists_in_chunks_are_announced(big, kind):
 def test_arrow_lists_that_are_no_matrix():
     pa = pytest.importorskip("pyarrow")
     fixed = pa.list_(pa.float64(), 2)
-    with refused(ShapeError, "row 0 has 2 entries", "row 2 has 1 entries"):
+    with refused(ShapeError, "[0] has 2 entries", "[2] has 1 entries"):
         as_pred_probs(pa.chunked_array([[[0.5, 0.5]], [[0.5, 0.5], [1.0]]]))
-    with refused(ProbabilityError, "row 1 is missing"):
+    with refused(ProbabilityError, "[1] is missing"):
         as_pred_probs(pa.array([[0.5, 0.5], None], fixed))
-    with refused(ProbabilityError, "row 2, column 1 is missing"):
+    with refused(ProbabilityError, "[2, 1] is missing"):
         as_pred_probs(pa.chunked_array([[[0.5, 0.5]], [[0.5, 0.5], [0.5, None]]], fixed))
     with refused(InputTypeError, "pred_probs", "string"):
         as_pred_probs(pa.array([["a", "b"]]))
@@ -871,19 +888,19 @@ def test_bfloat16_labels():
 @pytest.mark.parametrize(
     ("cell", "essential"),
     [
-        (0.5, "row 2 holds 0.5"),
-        (float("nan"), "row 2 is missing (nan)"),
-        (float("inf"), "row 2 holds inf"),
-        (float("-inf"), "row 2 holds -inf"),
+        (0.5, "[2] is 0.5"),
+        (float("nan"), "[2] is missing (nan)"),
+        (float("inf"), "[2] is inf"),
+        (float("-inf"), "[2] is -inf"),
     ],
 )
 def test_floats_that_are_not_whole(cell, essential, dtype):
-    with refused(LabelError, f"labels: {essential}"):
+    with refused(LabelError, f"labels{essential}"):
         as_labels(np.array([0, 1, cell, 0.5], dtype), 3)
 
 
 def test_floats_beyond_all_integers():
-    with refused(LabelError, "row 1 holds 1e+300", "64 bits"):
+    with refused(LabelError, "[1] is 1e+300", "64 bits"):
         as_labels([0.0, 1e300], 3)
 
 
@@ -891,7 +908,7 @@ def test_objects_that_are_integers():
     for cells in ([0, np.int8(1), 2], [True, 1, 2], [0, 1.0, 2]):
         result = as_labels(np.array(cells, dtype=object), 3)
         np.testing.assert_array_equal(result, [int(cell) for cell in cells])
-    with refused(LabelError, "row 1", "64 bits"):
+    with refused(LabelError, "[1]", "64 bits"):
         as_labels([0, 10**30], 3)
 
 
@@ -912,13 +929,13 @@ def test_buffers():
 @pytest.mark.parametrize(
     ("labels", "error", "essentials"),
     [
-        ([0, None], LabelError, ["row 1 is missing (None)"]),
-        (["a", None], LabelError, ["row 1 is missing (None)"]),
-        (["a", float("nan")], LabelError, ["row 1 is missing (nan)"]),
-        (["a", 1], InputTypeError, ["mixes strings and numbers", "row 1 holds 1"]),
+        ([0, None], LabelError, ["[1] is missing (None)"]),
+        (["a", None], LabelError, ["[1] is missing (None)"]),
+        (["a", float("nan")], LabelError, ["[1] is missing (nan)"]),
+        (["a", 1], InputTypeError, ["all strings or all numbers", "labels[1] is 1"]),
         ([0, 1j], InputTypeError, ["labels"]),
-        (np.array([0, [1]], object), InputTypeError, ["row 1 holds [1], of type list"]),
-        ([dt.date(2020, 1, 1)], InputTypeError, ["row 0", "of type date"]),
+        (np.array([0, [1]], object), InputTypeError, ["[1] is [1], of type list"]),
+        ([dt.date(2020, 1, 1)], InputTypeError, ["[0]", "of type date"]),
         (np.zeros(2, "M8[s]"), InputTypeError, ["datetime64", "whole numbers"]),
         (np.array([b"a"]), InputTypeError, ["dtype |S1"]),
         (np.zeros(2, complex), InputTypeError, ["complex128"]),
@@ -935,7 +952,7 @@ def test_labels_that_are_none(labels, error, essentials):
 
 
 def test_masked_labels():
-    with refused(LabelError, "labels: entry 1 is masked"):
+    with refused(LabelError, "labels[1] is masked"):
         as_labels(np.ma.array([0, 1], mask=[False, True]), 2)
 
 
@@ -998,9 +1015,9 @@ def test_strings_are_looked_up(labels):
     result = as_labels(labels, 3, n_examples=4, classes=ANIMALS)
     assert result.dtype.kind == "i"
     np.testing.assert_array_equal(result, COLUMNS)
-    with refused(LabelError, "labels holds strings", "'cat'", "classes=[...]", "3 columns"):
+    with refused(LabelError, "labels[0] is the", "'cat'", "classes=[...]", "3 columns"):
         as_labels(labels, 3)
-    with refused(LabelError, "row 1 holds 'cow'", "not in classes", "did you mean 'crow'"):
+    with refused(LabelError, "[1] is 'cow'", "not in classes", "did you mean 'crow'"):
         as_labels(labels, 3, classes=["dog", "cat", "crow"])
 
 
@@ -1009,7 +1026,7 @@ def test_many_strings_go_by_blocks():
     labels = np.array(ANIMALS)[codes]
     np.testing.assert_array_equal(as_labels(labels, 3, classes=ANIMALS), codes)
     labels[150_000] = "eel"
-    with refused(LabelError, "row 150000 holds 'eel'", "they are 'dog', 'cat', 'cow'"):
+    with refused(LabelError, "[150000] is 'eel'", "they are 'dog', 'cat', 'cow'"):
         as_labels(labels, 3, classes=ANIMALS)
 
 
@@ -1023,13 +1040,13 @@ def test_message_shows_a_few_of_many_classes():
 )
 def test_numbers_are_looked_up_among_numbers(labels):
     np.testing.assert_array_equal(as_labels(labels, 3, classes=[10, 20, 30]), [2, 0, 1])
-    with refused(LabelError, "row 2 holds 20", "not in classes"):
+    with refused(LabelError, "[2] is 20", "not in classes"):
         as_labels(labels, 3, classes=np.array([10, 30, 40]))
 
 
 def test_huge_numbers_are_told_apart():
     labels = np.array([2**64 - 1, 2**63], np.uint64)
-    with refused(LabelError, "row 1 holds 9223372036854775808"):
+    with refused(LabelError, "[1] is 9223372036854775808"):
         as_labels(labels, 2, classes=[2**64 - 1, -1])
 
 
@@ -1050,7 +1067,7 @@ def test_bools_among_bools():
 
 
 def test_strings_among_numbers():
-    with refused(LabelError, "row 0 holds '1'", "did you mean 1"):
+    with refused(LabelError, "[0] is '1'", "did you mean 1"):
         as_labels(["1", "2"], 2, classes=[1, 2])
 
 
@@ -1070,7 +1087,7 @@ def test_classes_in_any_row_of_names():
         ({"dog", "cat", "cow"}, InputTypeError, ["set"]),
         ({"dog": 0, "cat": 1, "cow": 2}, InputTypeError, ["dict"]),
         (3, InputTypeError, ["int"]),
-        (["dog", None, "cow"], InputTypeError, ["entry 1 is None"]),
+        (["dog", None, "cow"], InputTypeError, ["[1] is None"]),
         (["dog", "cat", 3], InputTypeError, ["all strings, or all numbers"]),
         ([0, 1, "cow"], InputTypeError, ["all strings, or all numbers"]),
     ],
@@ -1100,7 +1117,7 @@ def test_pandas_nullable_numbers(dtype):
     series = pd.Series([0, 2, 1], dtype=dtype)
     for labels in (series, series.array, series.to_frame()):
         np.testing.assert_array_equal(as_labels(labels, 3), [0, 2, 1])
-    with refused(LabelError, "labels: row 1 is missing"):
+    with refused(LabelError, "labels[1] is missing"):
         as_labels(pd.Series([0, None, 1], dtype=dtype), 3)
 
 
@@ -1117,11 +1134,11 @@ def test_pandas_names(dtype):
     series = pd.Series(GIVEN, dtype=dtype)
     for labels in (series, series.to_frame(), series.array, pd.Index(series)):
         np.testing.assert_array_equal(as_labels(labels, 3, classes=ANIMALS), COLUMNS)
-    with refused(LabelError, "labels holds strings", "'cat'", "classes=[...]"):
+    with refused(LabelError, "labels[0] is the", "'cat'", "classes=[...]"):
         as_labels(series, 3)
-    with refused(LabelError, "row 1 holds 'cow'", "not in classes"):
+    with refused(LabelError, "[1] is 'cow'", "not in classes"):
         as_labels(series, 3, classes=["dog", "cat", "pig"])
-    with refused(LabelError, "row 1 is missing"):
+    with refused(LabelError, "[1] is missing"):
         as_labels(pd.Series(["cat", None], dtype=dtype), 3, classes=ANIMALS)
 
 
@@ -1129,7 +1146,7 @@ def test_pandas_categories_that_are_numbers():
     pd = pytest.importorskip("pandas")
     labels = pd.Categorical([30, 10], categories=[10, 20, 30])
     np.testing.assert_array_equal(as_labels(labels, 3, classes=[30, 20, 10]), [0, 2])
-    with refused(LabelError, "categories", "30", "classes=[...]"):
+    with refused(LabelError, "labels[0] is the category 30", "classes=[...]"):
         as_labels(labels, 3)
 
 
@@ -1159,7 +1176,7 @@ def test_polars_numbers():
         assert np.shares_memory(result, series.to_numpy())
     np.testing.assert_array_equal(as_labels(pl.Series([True, False]), 2), [1, 0])
     np.testing.assert_array_equal(as_labels(pl.Series([1.0, 0.0]), 2), [1, 0])
-    with refused(LabelError, "labels: row 1 is missing"):
+    with refused(LabelError, "labels[1] is missing"):
         as_labels(pl.Series([0, None]), 2)
     with refused(ShapeError, "(2, 2)", "one-hot"):
         as_labels(pl.DataFrame(np.eye(2)), 2)
@@ -1180,11 +1197,11 @@ def test_polars_names():
         for form in (labels, labels.to_frame()):
             np.testing.assert_array_equal(as_labels(form, 3, classes=ANIMALS), COLUMNS)
         np.testing.assert_array_equal(as_labels(labels[2:], 3, classes=ANIMALS), COLUMNS[2:])
-        with refused(LabelError, "labels holds strings", "'cat'", "classes=[...]"):
+        with refused(LabelError, "labels[0] is the", "'cat'", "classes=[...]"):
             as_labels(labels, 3)
-        with refused(LabelError, "row 1 holds 'cow'", "not in classes"):
+        with refused(LabelError, "[1] is 'cow'", "not in classes"):
             as_labels(labels, 3, classes=["dog", "cat", "pig"])
-        with refused(LabelError, "row 1 is missing"):
+        with refused(LabelError, "[1] is missing"):
             as_labels(labels.shift(-3), 3, classes=ANIMALS)
         with refused(ShapeError, "empty"):
             as_labels(labels[:0], 3, classes=ANIMALS)
@@ -1199,7 +1216,7 @@ def test_arrow_numbers():
     assert np.shares_memory(as_labels(data, 3), data.to_numpy())
     np.testing.assert_array_equal(as_labels(pa.chunked_array([[0], [1, 2]]), 3), [0, 1, 2])
     np.testing.assert_array_equal(as_labels(pa.array([True, False]), 2), [1, 0])
-    with refused(LabelError, "labels: row 1 is missing"):
+    with refused(LabelError, "labels[1] is missing"):
         as_labels(pa.array([0, None]), 2)
     with refused(ShapeError, "one-hot"):
         as_labels(arrow_table(np.eye(2)), 2)
@@ -1220,19 +1237,19 @@ def arrow_names():
 def test_arrow_names():
     for labels in arrow_names():
         np.testing.assert_array_equal(as_labels(labels, 3, classes=ANIMALS), COLUMNS)
-        with refused(LabelError, "labels holds strings", "'cat'", "classes=[...]"):
+        with refused(LabelError, "labels[0] is the", "'cat'", "classes=[...]"):
             as_labels(labels, 3)
-        with refused(LabelError, "row 1 holds 'cow'", "not in classes"):
+        with refused(LabelError, "[1] is 'cow'", "not in classes"):
             as_labels(labels, 3, classes=["dog", "cat", "pig"])
 
 
 def test_arrow_names_that_are_missing():
     pa = pytest.importorskip("pyarrow")
     for labels in (pa.array(["cat", None]), pa.array(["cat", None]).dictionary_encode()):
-        with refused(LabelError, "row 1 is missing"):
+        with refused(LabelError, "[1] is missing"):
             as_labels(labels, 3, classes=ANIMALS)
     hidden = pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["cat", None]))
-    with refused(LabelError, "row 1 is missing"):
+    with refused(LabelError, "[1] is missing"):
         as_labels(hidden, 3, classes=ANIMALS)
 
 
@@ -1286,7 +1303,9 @@ def test_every_spelling_of_a_label_is_the_same_label(labels, spelling):
 )
 def test_every_spelling_of_a_matrix_is_the_same_matrix(matrix, flipped, listed):
     matrix = matrix[::-1] if flipped else matrix
-    result = as_pred_probs(matrix.tolist() if listed else matrix)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConflearnCopyWarning)
+        result = as_pred_probs(matrix.tolist() if listed else matrix)
     assert result.dtype in (np.float16, np.float32, np.float64)
     assert result.dtype.isnative
     np.testing.assert_array_equal(result, matrix.astype(float))
@@ -1318,7 +1337,7 @@ def test_masks_of_libraries():
         pa.array(mask),
     ):
         np.testing.assert_array_equal(as_mask(spelling, 3), mask)
-    with refused(InputError, "mask: row 1 is missing"):
+    with refused(InputError, "mask[1] is missing"):
         as_mask(pd.Series([True, None, True], dtype="boolean"), 3)
 
 
@@ -1370,6 +1389,47 @@ def test_joints():
         np.testing.assert_array_equal(result, joint)
 
 
+def unaligned(array):
+    """The same numbers, at an odd address."""
+    raw = np.zeros(array.nbytes + 1, np.uint8)
+    result = raw[1:].view(array.dtype).reshape(array.shape)
+    result[...] = array
+    assert not result.flags.aligned
+    return result
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", ">i4"])
+def test_what_the_core_reads_is_aligned(dtype):
+    joint, row = np.array([[3, 1], [0, 2]], dtype), np.array([1, 2], dtype)
+    for numbers, result in (
+        (joint, as_joint(unaligned(joint), 2)),
+        (row, as_per_class(unaligned(row), 2, name="thresholds")),
+        (row, as_num_to_remove(unaligned(row), 2)),
+        (joint, as_joint(joint[::-1, ::-1], 2)[::-1, ::-1]),
+    ):
+        assert result.flags.aligned
+        assert result.dtype.isnative
+        np.testing.assert_array_equal(result, numbers)
+
+
+def test_a_joint_may_say_how_many_classes_there_are():
+    assert as_joint(np.eye(3)).shape == (3, 3)
+    for joint in (np.zeros((0, 0)), [[3]], np.ones((2, 3)), np.ones(2), 3, np.ones((2, 2, 2))):
+        with refused(ShapeError, "confident_joint must have two dimensions", "two classes"):
+            as_joint(joint)
+    with refused(ShapeError, "confident_joint[0] has 2 entries", "confident_joint[1] has 1 "):
+        as_joint([[1, 2], [3]])
+
+
+def test_a_joint_counts_something():
+    assert not as_joint(np.zeros((2, 2)), may_be_empty=True).any()
+    for joint in (np.zeros((2, 2)), np.full((2, 2), 1e-300)):
+        with refused(InputError, "confident_joint must count at least one example", "sum is"):
+            as_joint(joint)
+    with refused(InputError, "confident_joint must have a finite sum"):
+        as_joint(np.full((2, 2), 1e308), may_be_empty=True)
+
+
 def test_joint_in_a_frame():
     pd = pytest.importorskip("pandas")
     pl = pytest.importorskip("polars")
@@ -1383,12 +1443,12 @@ def test_joint_in_a_frame():
     [
         (np.eye(3), ShapeError, ["2 classes", "(3, 3)"]),
         (np.ones(2), ShapeError, ["(2,)"]),
-        ([[1, 2], [3]], ShapeError, ["row 1 has 1 entries"]),
-        ([[1, 2], [-3, 4]], InputError, ["row 1, column 0 is -3.0", "negative"]),
-        ([[1, np.nan], [3, 4]], InputError, ["row 0, column 1 is nan", "finite"]),
-        ([[1, np.inf], [3, 4]], InputError, ["row 0, column 1 is inf", "finite"]),
-        ([[1, 2], [3, "x"]], InputTypeError, ["row 1, column 1 holds 'x'"]),
-        ([[1, 2], [3, None]], InputError, ["row 1, column 1 is missing"]),
+        ([[1, 2], [3]], ShapeError, ["[1] has 1 entries"]),
+        ([[1, 2], [-3, 4]], InputError, ["[1, 0] is -3.0", "negative"]),
+        ([[1, np.nan], [3, 4]], InputError, ["[0, 1] is nan", "finite"]),
+        ([[1, np.inf], [3, 4]], InputError, ["[0, 1] is inf", "finite"]),
+        ([[1, 2], [3, "x"]], InputTypeError, ["[1, 1] is 'x'"]),
+        ([[1, 2], [3, None]], InputError, ["[1, 1] is missing"]),
         (np.ones((2, 2), complex), InputTypeError, ["complex128"]),
         (None, InputTypeError, ["NoneType"]),
     ],
@@ -1400,9 +1460,9 @@ def test_values_that_are_no_joint(joint, error, essentials):
 
 def test_thresholds():
     thresholds = np.array([0.5, 2.0])
-    assert as_thresholds(thresholds, 2) is thresholds
+    assert as_per_class(thresholds, 2, name="thresholds") is thresholds
     for spelling in ([0.5, 2], (0.5, 2), thresholds[:, None], thresholds.astype(np.float32)):
-        result = as_thresholds(spelling, 2)
+        result = as_per_class(spelling, 2, name="thresholds")
         assert result.dtype == np.float64
         assert result.flags.c_contiguous
         np.testing.assert_array_equal(result, thresholds)
@@ -1413,14 +1473,15 @@ def test_thresholds():
     [
         ([0.5], ShapeError, ["2 classes", "(1,)"]),
         ([[0.5, 0.5]], ShapeError, ["(1, 2)"]),
-        (0.5, InputTypeError, ["float"]),
-        ([0.5, np.nan], InputError, ["entry 1 is nan", "finite"]),
-        (["a", "b"], InputTypeError, ["entry 0 holds 'a'"]),
+        (0.5, ShapeError, ["2 classes", "()"]),
+        ("ab", InputTypeError, ["str"]),
+        ([0.5, np.nan], InputError, ["[1] is nan", "finite"]),
+        (["a", "b"], InputTypeError, ["[0] is 'a'"]),
     ],
 )
 def test_values_that_are_no_thresholds(thresholds, error, essentials):
     with refused(error, "thresholds", *essentials):
-        as_thresholds(thresholds, 2)
+        as_per_class(thresholds, 2, name="thresholds")
 
 
 def test_numbers_to_remove():
@@ -1434,11 +1495,11 @@ def test_numbers_to_remove():
     ("num", "error", "essentials"),
     [
         ([1], ShapeError, ["2 classes", "(1,)"]),
-        ([1, -1], InputError, ["entry 1 is -1.0", "negative"]),
-        ([0.5, 1], InputError, ["entry 0 is 0.5", "whole number"]),
-        ([np.nan, 1], InputError, ["entry 0 is nan", "whole number"]),
-        ([np.inf, 1], InputError, ["entry 0 is inf", "64 bits"]),
-        ([1, 2**70], InputError, ["entry 1", "64 bits"]),
+        ([1, -1], InputError, ["[1] is -1.0", "negative"]),
+        ([0.5, 1], InputError, ["[0] is 0.5", "whole number"]),
+        ([np.nan, 1], InputError, ["[0] is nan", "whole number"]),
+        ([np.inf, 1], InputError, ["[0] is inf", "64 bits"]),
+        ([1, 2**70], InputError, ["[1]", "64 bits"]),
     ],
 )
 def test_values_that_are_no_numbers_to_remove(num, error, essentials):
@@ -1457,10 +1518,45 @@ def test_threads():
     assert type(count) is int
 
 
-@pytest.mark.parametrize("n_threads", [0, -1, True, False, 2.0, "2", [2], np.array([1, 2])])
+@pytest.mark.parametrize(
+    "n_threads", [0, -1, True, False, 2.0, "2", [2], np.array([1, 2]), 1025, 2**70]
+)
 def test_values_that_are_no_number_of_threads(n_threads):
-    with refused(OptionError, f"n_threads={n_threads!r}", "at least 1", "None"):
+    with refused(OptionError, f"n_threads={n_threads!r}", "at least 1", "at most 1024", "None"):
         as_n_threads(n_threads)
+
+
+def test_flags():
+    for flag in (True, np.True_):
+        assert as_bool(flag, "converge") is True
+    for flag in (False, np.False_):
+        assert as_bool(flag, "converge") is False
+    for value in ("no", 1, 0, None, 1.0, [], np.array([True, False])):
+        with refused(OptionError, "converge=", "neither True nor False"):
+            as_bool(value, "converge")
+
+
+def test_shares():
+    for value in (0, 1, 0.5, np.float32(0.5), Fraction(1, 2), Decimal("0.5")):
+        assert as_share(value, "frac_noise") == value
+        assert type(as_share(value, "frac_noise")) is float
+    for value in (-0.1, 1.5, np.nan, np.inf, 10**400, Decimal("sNaN"), True, np.True_, "1", None):
+        with refused(OptionError, "frac_noise=", "between 0 and 1"):
+            as_share(value, "frac_noise")
+    for value in (1j, [0.5], np.array([0.5]), np.array([1.0, 0.5])):
+        with refused(OptionError, "frac_noise=", "between 0 and 1"):
+            as_share(value, "frac_noise")
+
+
+def test_counts():
+    for value in (0, 7, np.int8(7), 2**63 - 1):
+        assert as_count(value, "least") == value
+        assert type(as_count(value, "least")) is int
+    for value in (-1, 1.5, 1.0, True, np.True_, "1", None, [1], np.array([1, 2])):
+        with refused(OptionError, "least=", "whole number of at least 0;"):
+            as_count(value, "least")
+    with refused(OptionError, f"least={2**70}", "64 bits"):
+        as_count(2**70, "least")
 
 
 def test_one_of():

@@ -199,7 +199,7 @@ def test_archives_and_objects_are_refused(refused: Run, files: Files, tmp_path: 
         ([0, 1], np.eye(3), "labels has 2 entries, but pred_probs has 3 rows"),
         ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "pred_probs[1, 0]"),
         ([0, 2], np.eye(2), "labels[1] is 2"),
-        (["a", "b"], np.eye(2), "labels holds strings"),
+        (["a", "b"], np.eye(2), "labels must hold column numbers"),
         ([0, 1], np.eye(2, dtype="S1"), "pred_probs has the dtype"),
     ],
     ids=["lengths", "nan", "label", "strings", "dtype"],

@@ -307,9 +307,38 @@ def test_frac_noise_lies_between_zero_and_one(frac_noise: float) -> None:
         conflearn.find_label_issues(LABELS, PRED_PROBS, frac_noise=frac_noise)
 
 
-def test_min_examples_per_class_is_not_negative() -> None:
-    with pytest.raises(OptionError, match=r"min_examples_per_class.*-1"):
-        conflearn.find_label_issues(LABELS, PRED_PROBS, min_examples_per_class=-1)
+@pytest.mark.parametrize("filter_by", ["prune_by_class", "confident_learning"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("min_examples_per_class", -1),
+        ("min_examples_per_class", 1.5),
+        ("min_examples_per_class", True),
+        ("min_examples_per_class", 2**70),
+        ("min_examples_per_class", None),
+        ("min_examples_per_class", np.array([1, 2, 3])),
+        ("frac_noise", 10**400),
+        ("frac_noise", "half"),
+        ("frac_noise", None),
+        ("frac_noise", np.array([1.0, 0.5, 1.0])),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_numbers_are_numbers_whatever_the_filter(filter_by: Any, option: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=rf"{option}=.*number"):
+        conflearn.find_label_issues(LABELS, PRED_PROBS, filter_by=filter_by, **{option: value})
+
+
+@pytest.mark.parametrize("value", ["no", 1, 0, None, np.array([True])])
+def test_a_flag_is_true_or_false(value: Any) -> None:
+    with pytest.raises(OptionError, match=r"calibrate=.*True nor False"):
+        conflearn.confident_joint(LABELS, PRED_PROBS, calibrate=value)
+    with pytest.raises(OptionError, match=r"converge=.*True nor False"):
+        conflearn.estimate_noise_model(random_joint(K), LABELS, converge=value)
+    with pytest.raises(OptionError, match=r"adjust_pred_probs=.*True nor False"):
+        conflearn.label_quality_scores(LABELS, PRED_PROBS, adjust_pred_probs=value)
+    with pytest.raises(OptionError, match=r"adjust_pred_probs=.*True nor False"):
+        conflearn.order_label_issues(LABELS == 0, LABELS, PRED_PROBS, adjust_pred_probs=value)
 
 
 @pytest.mark.parametrize("n_entries", [K - 1, K + 1])
@@ -326,8 +355,8 @@ def test_num_to_remove_counts_examples_that_are_there(value: float) -> None:
         conflearn.find_label_issues(LABELS, PRED_PROBS, num_to_remove_per_class=[0, value, 0])
 
 
-@pytest.mark.parametrize("n_threads", [0, -1])
-def test_there_is_at_least_one_thread(n_threads: int) -> None:
+@pytest.mark.parametrize("n_threads", [0, -1, 1025, 2**70])
+def test_there_are_between_one_and_1024_threads(n_threads: int) -> None:
     with pytest.raises(OptionError, match=rf"n_threads.*{n_threads}"):
         conflearn.find_label_issues(LABELS, PRED_PROBS, n_threads=n_threads)
 
@@ -402,7 +431,51 @@ def test_a_joint_holds_counts(function: Function) -> None:
         function(changed(random_joint(K), (1, 2), -3))
 
 
-@pytest.mark.parametrize("name", ["calibrate_confident_joint", "estimate_noise_model"])
+@every_joint_taker
+def test_a_joint_counts_something(function: Function) -> None:
+    with pytest.raises(InputError, match="confident_joint must count at least one example"):
+        function(np.zeros((K, K)))
+    with pytest.raises(InputError, match="confident_joint must have a finite sum"):
+        function(np.full((K, K), 1e308))
+
+
+JOINT_ALONE = ("calibrate_confident_joint", "estimate_noise_model")
+
+
+@pytest.mark.parametrize("name", JOINT_ALONE)
+@pytest.mark.parametrize("joint", [[[1, 2], [3]], np.zeros((0, 0)), [[3]], [1, 2], 3])
+def test_what_is_no_joint_of_two_classes_or_more(name: str, joint: object) -> None:
+    with pytest.raises(ShapeError, match="confident_joint must have") as caught:
+        getattr(conflearn, name)(joint, [0, 0])
+    assert "pred_probs" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", JOINT_ALONE)
+@pytest.mark.parametrize(
+    "labels", [[0, K], [0, -1], ["cat", "dog"], [True, False], [0.5, 1.0], []], ids=str
+)
+def test_messages_about_a_joint_alone_do_not_speak_of_a_matrix(name: str, labels: object) -> None:
+    with pytest.raises(InputError, match="labels") as caught:
+        getattr(conflearn, name)(random_joint(K), labels)
+    assert "pred_probs" not in str(caught.value)
+
+
+def test_a_joint_counts_examples_of_the_classes_that_there_are() -> None:
+    joint = np.diag([0, 5, 5])
+    labels, pred_probs = np.zeros(N, dtype=int), PRED_PROBS
+    for call in (
+        lambda: conflearn.calibrate_confident_joint(joint, labels),
+        lambda: conflearn.estimate_noise_model(joint, labels),
+        lambda: conflearn.estimate_joint(labels, pred_probs, confident_joint=joint),
+        lambda: conflearn.num_label_issues(
+            labels, pred_probs, method="off_diagonal_custom", confident_joint=joint
+        ),
+    ):
+        with pytest.raises(InputError, match=r"confident_joint must count .* labels hold"):
+            call()
+
+
+@pytest.mark.parametrize("name", JOINT_ALONE)
 def test_a_joint_alone_is_square_and_holds_counts(name: str) -> None:
     function = getattr(conflearn, name)
     with pytest.raises(ShapeError, match="confident_joint"):

@@ -140,6 +140,18 @@ def test_ties_in_rounding(row: list[int], n_given: int, calibrated: list[int]) -
     assert result.tolist() == [calibrated, [0, 0, 0], [0, 0, 0]]
 
 
+def test_an_empty_row_stays_empty_and_the_others_account_for_all() -> None:
+    joint = np.array([[5, 1, 0], [0, 0, 0], [0, 2, 4]])
+    labels = [0] * 6 + [1] * 8 + [2] * 6
+    calibrated = conflearn.calibrate_confident_joint(joint, labels)
+    assert calibrated.sum(axis=1).tolist() == [10, 0, 10]
+    assert calibrated.tolist() == [[8, 2, 0], [0, 0, 0], [0, 3, 7]]
+    estimated = conflearn.estimate_joint(labels, np.full((20, 3), 1 / 3), confident_joint=joint)
+    np.testing.assert_array_equal(estimated, calibrated / 20)
+    model = conflearn.estimate_noise_model(joint, labels)
+    assert model.inverse_noise_matrix.sum(axis=0).tolist() == [1, 0, 1]
+
+
 @given(datasets())
 def test_calibrating_afterwards_is_the_same(data: Data) -> None:
     counts = conflearn.confident_joint(*data, calibrate=False)

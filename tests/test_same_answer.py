@@ -218,6 +218,7 @@ def frames(name: str, matrix: np.ndarray) -> Any:
     return module.table(columns) if name == "pyarrow" else module.DataFrame(columns)
 
 
+@pytest.mark.filterwarnings("ignore::conflearn.ConflearnCopyWarning")
 @pytest.mark.parametrize("name", ["lists", "pandas", "polars", "pyarrow", "torch"])
 def test_a_matrix_may_come_in_any_container(name: str) -> None:
     labels, pred_probs = random_data(503, 5)

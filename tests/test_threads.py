@@ -27,7 +27,7 @@ WATCHDOG = 60.0  # seconds until a hang is called a hang
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
 
-def python(program: str, tmp_path: Path, **environment: str) -> str:
+def python(program: str, tmp_path: Path, *arguments: str, **environment: str) -> str:
     """What a program prints, run by a Python of its own that is given only so much time.
 
     It is a file, not a `-c` string, because the processes that it spawns import it.
@@ -35,7 +35,7 @@ def python(program: str, tmp_path: Path, **environment: str) -> str:
     path = tmp_path / "program.py"
     path.write_text(textwrap.dedent(program))
     done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", str(path)],
+        [sys.executable, "-W", "ignore::DeprecationWarning", str(path), *arguments],
         env={**without_thread_counts(), **environment},
         capture_output=True,
         text=True,
@@ -174,6 +174,62 @@ def test_ctrl_c_stops_a_long_call_and_leaves_a_usable_process(
         process.wait()
     assert rest.split() == ["interrupted", "usable"]
     assert process.returncode == 0
+
+
+SIGNALLED = """
+    import signal
+    import sys
+    import time
+    import numpy as np
+    import conflearn
+
+    class Alarm(Exception):
+        pass
+
+    handled = []
+
+    def handle(number, frame):
+        handled.append(number)
+        raise Alarm
+
+    def call():
+        return conflearn.label_quality_scores(
+            labels, pred_probs, method="confidence_weighted_entropy", n_threads=n_threads
+        )
+
+    n_threads = int(sys.argv[1])
+    # Long enough for a few looks at the signals, one every 50 ms.
+    labels = np.zeros(600_000, dtype=np.uint8)
+    pred_probs = np.broadcast_to(np.full(1000, 1e-3, dtype=np.float32), (600_000, 1000))
+    expected = call()
+    begin = time.perf_counter()
+    call()
+    duration = time.perf_counter() - begin
+
+    signal.signal(signal.SIGALRM, handle)
+    caught = 0
+    for step in range(20):
+        try:
+            # A delay of 0 would take the alarm back.
+            signal.setitimer(signal.ITIMER_REAL, max(step / 20 * duration, 1e-6))
+            call()
+            # It may come a little late, but not never: whatever is left of the delay is here.
+            time.sleep(1)
+        except Alarm:
+            caught += 1
+        assert len(handled) == caught == step + 1, (step, handled, caught)
+        assert (call() == expected).all(), step
+        assert len(handled) == step + 1, step
+    print(caught)
+"""
+
+
+@posix_only
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_what_a_signal_handler_raises_arrives_once_whenever_it_comes(
+    n_threads: int, tmp_path: Path
+) -> None:
+    assert python(SIGNALLED, tmp_path, str(n_threads)) == "20"
 
 
 # --- fork, spawn, forkserver

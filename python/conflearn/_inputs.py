@@ -1,4 +1,4 @@
-"""Labels and matrix of one call, as the core reads them."""
+"""Labels and matrix of one call, or labels and joint, as the core reads them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,7 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._coerce import as_labels, as_n_threads, as_pred_probs
+from conflearn import _core
+from conflearn._coerce import as_joint, as_labels, as_n_threads, as_pred_probs, first_out_of_range
+from conflearn.errors import InputError, LabelError
+
+__all__ = ["Inputs", "JointAndCounts", "read_inputs", "read_joint", "read_joint_and_labels"]
 
 
 class Inputs(NamedTuple):
@@ -27,11 +31,18 @@ class Inputs(NamedTuple):
         return int(self.pred_probs.shape[1])
 
 
+class JointAndCounts(NamedTuple):
+    """A joint, and how many examples are given each of its classes."""
+
+    joint: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+
+
 def read_inputs(
     labels: object,
     pred_probs: object,
     classes: Sequence[object] | None,
-    n_threads: int | None,
+    n_threads: object,
 ) -> Inputs:
     """Coerce the arguments that these calls share."""
     matrix = as_pred_probs(pred_probs)
@@ -40,10 +51,35 @@ def read_inputs(
     return Inputs(given, matrix, as_n_threads(n_threads))
 
 
-def class_counts(
-    labels: object, n_classes: int, classes: Sequence[object] | None
-) -> npt.NDArray[np.int64]:
-    """Count how many examples are given each class."""
-    from conflearn import _core
+def read_joint(confident_joint: object, inputs: Inputs) -> JointAndCounts:
+    """Coerce a joint that goes with labels and matrix."""
+    joint = as_joint(confident_joint, inputs.n_classes)
+    return _with_counts(joint, inputs.labels)
 
-    return _core.label_counts(as_labels(labels, n_classes, classes=classes), n_classes)
+
+def read_joint_and_labels(
+    confident_joint: object, labels: object, classes: Sequence[object] | None
+) -> JointAndCounts:
+    """Coerce a joint that goes with labels alone: it says how many classes there are."""
+    joint = as_joint(confident_joint)
+    n_classes = len(joint)
+    given = as_labels(labels, n_classes, classes=classes, columns_of="confident_joint")
+    row = first_out_of_range(given, n_classes)
+    if row is not None:
+        raise LabelError(
+            f"labels must be integers from 0 to {n_classes - 1} (confident_joint has {n_classes} "
+            f"columns), but labels[{row}] is {given[row]}; if your labels are names or do not "
+            "start at 0, pass classes=[...] naming the columns in order"
+        )
+    return _with_counts(joint, given)
+
+
+def _with_counts(joint: npt.NDArray[np.float64], given: npt.NDArray[Any]) -> JointAndCounts:
+    counts = _core.label_counts(given, len(joint))
+    # Rows of absent classes are scaled to nothing.
+    if not joint[counts > 0].any():
+        raise InputError(
+            "confident_joint must count at least one example of a class that labels hold, but "
+            "the rows of those classes are all zeros; leave it out, or check how it was counted"
+        )
+    return JointAndCounts(joint, counts)

@@ -13,7 +13,7 @@ from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._inputs import read_inputs
 from conflearn._names import SCORES, Filter, Score
-from conflearn.issues import _read_options
+from conflearn._options import read_options
 from conflearn.noise_model import NoiseModel
 
 
@@ -70,7 +70,11 @@ class Analysis:
 
     @cached_property
     def confident_joint(self) -> npt.NDArray[np.int64]:
-        """Calibrated counts ``[given, true]``, of shape (K, K); see `confident_joint`."""
+        """Calibrated counts ``[given, true]``, of shape (K, K), as `confident_joint` has them.
+
+        They are those of the data always, even if another joint was given to prune by; so are
+        those that `joint` and `noise_model` are made of.
+        """
         dense = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
         dense[self._joint.given, self._joint.true] = self._joint.counts
         return dense
@@ -251,7 +255,7 @@ confident_joint, classes, n_threads
     if isinstance(classes, Iterator):
         classes = tuple(classes)  # read more than once
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
-    options = _read_options(
+    options = read_options(
         inputs,
         filter_by,
         frac_noise,

@@ -1,26 +1,22 @@
 """Label issues: which labels are wrong, how many, and in which order to look at them."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_mask, as_num_to_remove, one_of
-from conflearn._inputs import Inputs, read_inputs
+from conflearn._coerce import as_mask, one_of
+from conflearn._inputs import read_inputs, read_joint
 from conflearn._names import (
     COUNT_METHODS,
-    FILTERS,
-    PRUNING_FILTERS,
     SCORES,
     CountMethod,
     Filter,
     Score,
-    Several,
 )
+from conflearn._options import read_adjustment, read_options
 from conflearn.errors import OptionError
-from conflearn.quality import _adjust
 
 
 def find_label_issues(
@@ -72,7 +68,8 @@ def find_label_issues(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`. Never shows in the answer.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`. It never
+        shows in the answer.
 
     Returns
     -------
@@ -104,7 +101,7 @@ def find_label_issues(
     array([False, False,  True, False, False])
     """
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
-    options = _read_options(
+    options = read_options(
         inputs,
         filter_by,
         frac_noise,
@@ -158,7 +155,7 @@ confident_joint, classes, n_threads
     """
     one_of(rank_by, SCORES, "rank_by")
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
-    options = _read_options(
+    options = read_options(
         inputs,
         filter_by,
         frac_noise,
@@ -213,7 +210,7 @@ def order_label_issues(
     array([2, 1])
     """
     one_of(rank_by, SCORES, "rank_by")
-    adjust = _adjust(adjust_pred_probs, rank_by, "rank_by")
+    adjust = read_adjustment(adjust_pred_probs, rank_by, "rank_by")
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
     flagged = as_mask(mask, inputs.n_examples)
     return _core.order_label_issues(
@@ -272,69 +269,11 @@ def num_label_issues(
         )
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
     if is_custom:
-        joint = as_joint(confident_joint, inputs.n_classes)
-        return _core.num_off_diagonal(joint, _core.label_counts(inputs.labels, inputs.n_classes))
+        return _core.num_off_diagonal(*read_joint(confident_joint, inputs))
     return _core.num_label_issues(
         inputs.labels,
         inputs.pred_probs,
         method == "off_diagonal_calibrated",
         "most_probable",
         inputs.n_threads,
-    )
-
-
-class _Options(NamedTuple):
-    """What the core looks for; read there field by field."""
-
-    filter_by: Filter
-    frac_noise: float = 1.0
-    num_to_remove_per_class: npt.NDArray[np.int64] | None = None
-    min_examples_per_class: int = 1
-    confident_joint: npt.NDArray[np.float64] | None = None
-    prune_counts: npt.NDArray[np.int64] | None = None
-    several: Several = "most_probable"
-
-
-def _read_options(
-    inputs: Inputs,
-    filter_by: Filter,
-    frac_noise: float,
-    num_to_remove_per_class: Any,
-    min_examples_per_class: Any,
-    confident_joint: Any,
-) -> _Options:
-    """Check the options that belong to filters; one that would be ignored is an error."""
-    one_of(filter_by, FILTERS, "filter_by")
-    if filter_by not in PRUNING_FILTERS:
-        used = {
-            "frac_noise": frac_noise != 1,
-            "num_to_remove_per_class": num_to_remove_per_class is not None,
-            "min_examples_per_class": min_examples_per_class != 1,
-            "confident_joint": confident_joint is not None,
-        }
-        for name, is_used in used.items():
-            if is_used:
-                raise OptionError(
-                    f"filter_by={filter_by!r} does not use {name}; leave it out, or choose one of "
-                    f"{', '.join(PRUNING_FILTERS)}"
-                )
-    if isinstance(frac_noise, bool) or not isinstance(frac_noise, (int, float, np.number)):
-        raise OptionError(f"frac_noise must be a number between 0 and 1, but is {frac_noise!r}")
-    if (
-        isinstance(min_examples_per_class, bool)
-        or not isinstance(min_examples_per_class, (int, np.integer))
-        or min_examples_per_class < 0
-    ):
-        raise OptionError(
-            "min_examples_per_class must be a whole number of at least 0, but is "
-            f"{min_examples_per_class!r}"
-        )
-    n_classes = inputs.n_classes
-    removals = num_to_remove_per_class
-    return _Options(
-        filter_by,
-        float(frac_noise),
-        None if removals is None else as_num_to_remove(removals, n_classes),
-        int(min_examples_per_class),
-        None if confident_joint is None else as_joint(confident_joint, n_classes),
     )

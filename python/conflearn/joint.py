@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_thresholds
-from conflearn._inputs import class_counts, read_inputs
+from conflearn._coerce import as_bool, as_per_class
+from conflearn._inputs import read_inputs, read_joint, read_joint_and_labels
 
 
 def confident_joint(
@@ -39,7 +39,7 @@ def confident_joint(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------
@@ -64,8 +64,9 @@ def confident_joint(
     array([[2, 1],
            [0, 2]])
     """
+    calibrate = as_bool(calibrate, "calibrate")
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
-    cut = None if thresholds is None else as_thresholds(thresholds, inputs.n_classes)
+    cut = _thresholds(thresholds, inputs.n_classes)
     joint, _ = _core.count_confident(
         inputs.labels, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
     )
@@ -93,7 +94,7 @@ def off_diagonal_examples(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def off_diagonal_examples(
     array([2])
     """
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
-    cut = None if thresholds is None else as_thresholds(thresholds, inputs.n_classes)
+    cut = _thresholds(thresholds, inputs.n_classes)
     return _core.off_diagonal_examples(
         inputs.labels, inputs.pred_probs, cut, "most_probable", inputs.n_threads
     )
@@ -132,7 +133,8 @@ def calibrate_confident_joint(
     Parameters
     ----------
     confident_joint : array_like of shape (K, K)
-        Counts, ``joint[given, true]``; finite and at least 0.
+        Counts, ``joint[given, true]``; finite and at least 0, with one above 0 in the row of
+        some class that `labels` hold.
     labels : array_like of shape (N,)
         Given labels: integers 0..K-1, or names together with `classes`.
     classes : sequence of K names, optional
@@ -141,14 +143,16 @@ def calibrate_confident_joint(
     Returns
     -------
     ndarray of shape (K, K), int64
-        Row k sums to the number of examples given class k, and all to N. Halves are rounded to
-        even; what is then missing in a row goes to the entries that lost most, the last one first
-        among equals.
+        Row k sums to the number of examples given class k, and all to N. (A row of zeros stays
+        so, even if the class has examples; the others are then scaled up, all alike, to sum to N
+        but for rounding.) Halves are rounded to even; what is then missing in a row goes to the
+        entries that lost most, the last one first among equals.
 
     Raises
     ------
     InputError
-        If the joint is not square or has a negative entry, or a label is out of range.
+        If the joint is not square, has a negative entry or counts nothing, or a label is out of
+        range.
 
     References
     ----------
@@ -161,10 +165,8 @@ def calibrate_confident_joint(
     array([[6, 2],
            [0, 2]])
     """
-    joint = as_joint(confident_joint, _n_classes(confident_joint))
-    return _core.calibrate_confident_joint(
-        joint, class_counts(labels, len(joint), classes), "by_given"
-    )
+    joint, counts = read_joint_and_labels(confident_joint, labels, classes)
+    return _core.calibrate_confident_joint(joint, counts, "by_given")
 
 
 def estimate_joint(
@@ -188,12 +190,13 @@ def estimate_joint(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------
     ndarray of shape (K, K), float64
-        ``joint[given, true]``; sums to 1, and row k to the share of examples given class k.
+        ``joint[given, true]``; sums to 1, and row k to the share of examples given class k, unless
+        a row of `confident_joint` is empty (see `calibrate_confident_joint`).
 
     Raises
     ------
@@ -215,14 +218,11 @@ def estimate_joint(
             inputs.labels, inputs.pred_probs, None, True, "most_probable", inputs.n_threads
         )
     else:
-        counts = _core.label_counts(inputs.labels, inputs.n_classes)
-        joint = as_joint(confident_joint, inputs.n_classes)
+        joint, counts = read_joint(confident_joint, inputs)
         counted = _core.calibrate_confident_joint(joint, counts, "by_given")
     distribution: npt.NDArray[np.float64] = counted / counted.sum()
     return distribution
 
 
-def _n_classes(confident_joint: object) -> int:
-    """Read K off the joint itself, where there is no matrix to tell it."""
-    shape = np.shape(confident_joint)  # type: ignore[call-overload]
-    return int(shape[0]) if len(shape) == 2 else 0  # noqa: PLR2004 - as_joint says what is wrong
+def _thresholds(thresholds: object, n_classes: int) -> npt.NDArray[np.float64] | None:
+    return None if thresholds is None else as_per_class(thresholds, n_classes, name="thresholds")

@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, one_of
-from conflearn._inputs import class_counts
+from conflearn._coerce import as_bool, one_of
+from conflearn._inputs import read_joint_and_labels
 from conflearn._names import PRIOR_METHODS, PriorMethod
-from conflearn.joint import _n_classes
 
 
 class NoiseModel(NamedTuple):
@@ -21,9 +20,11 @@ class NoiseModel(NamedTuple):
     prior : ndarray of shape (K,)
         P(true = j); sums to 1.
     noise_matrix : ndarray of shape (K, K)
-        ``[given, true]``: P(given = k | true = j); columns sum to 1.
+        ``[given, true]``: P(given = k | true = j); columns sum to 1, or are 0
+        where the joint's are.
     inverse_noise_matrix : ndarray of shape (K, K)
-        ``[true, given]``: P(true = j | given = k); columns sum to 1.
+        ``[true, given]``: P(true = j | given = k); columns sum to 1, or are 0 where the joint's
+        rows are.
     """
 
     prior: npt.NDArray[np.float64]
@@ -44,7 +45,8 @@ def estimate_noise_model(
     Parameters
     ----------
     confident_joint : array_like of shape (K, K)
-        Counts, ``joint[given, true]``; finite and at least 0.
+        Counts, ``joint[given, true]``; finite and at least 0, with one above 0 in the row of
+        some class that `labels` hold.
     labels : array_like of shape (N,)
         Given labels: integers 0..K-1, or names together with `classes`.
     prior_method : {"cnt", "eqn", "marginal", "marginal_ps"}, default "cnt"
@@ -63,7 +65,8 @@ def estimate_noise_model(
     Raises
     ------
     InputError
-        If the joint is not square or has a negative entry, or a label is out of range.
+        If the joint is not square, has a negative entry or counts nothing, or a label is out of
+        range.
     OptionError
         If ``prior_method="eqn"`` meets a noise matrix that cannot be inverted.
 
@@ -82,6 +85,6 @@ def estimate_noise_model(
            [0.2, 0.9]])
     """
     one_of(prior_method, PRIOR_METHODS, "prior_method")
-    joint = as_joint(confident_joint, _n_classes(confident_joint))
-    counts = class_counts(labels, len(joint), classes)
+    converge = as_bool(converge, "converge")
+    joint, counts = read_joint_and_labels(confident_joint, labels, classes)
     return NoiseModel(*_core.estimate_noise_model(joint, counts, prior_method, converge))

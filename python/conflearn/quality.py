@@ -8,8 +8,8 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._inputs import read_inputs
-from conflearn._names import SCORES, Adjust, Score
-from conflearn.errors import OptionError
+from conflearn._names import SCORES, Score
+from conflearn._options import read_adjustment
 
 
 def label_quality_scores(
@@ -43,7 +43,7 @@ def label_quality_scores(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------
@@ -64,20 +64,8 @@ def label_quality_scores(
     array([0.75 , 0.125])
     """
     one_of(method, SCORES, "method")
-    adjust = _adjust(adjust_pred_probs, method, "method")
+    adjust = read_adjustment(adjust_pred_probs, method, "method")
     inputs = read_inputs(labels, pred_probs, classes, n_threads)
     return _core.label_quality_scores(
         inputs.labels, inputs.pred_probs, method, adjust, inputs.n_threads
     )
-
-
-def _adjust(adjust_pred_probs: bool, method: Score, name: str) -> Adjust:
-    """Say how to adjust, or why not."""
-    if not adjust_pred_probs:
-        return "no"
-    if method == "confidence_weighted_entropy":
-        raise OptionError(
-            f"adjust_pred_probs=True does not go with {name}={method!r}, whose entropy has no "
-            f"meaning for adjusted rows; use {name}='self_confidence' or 'normalized_margin'"
-        )
-    return "present_classes"

@@ -31,7 +31,7 @@ def confident_thresholds(
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
-        Number of threads; by default `conflearn.n_threads()`.
+        Number of threads, at most 1024; by default `conflearn.n_threads()`.
 
     Returns
     -------

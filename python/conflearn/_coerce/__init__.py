@@ -8,7 +8,7 @@ there are, and nothing else has to be thought of:
                     native byte order, any strides, alignment and writability
 ``labels``          1-D, any native integer dtype
 ``mask``            1-D bool
-per-class numbers   contiguous float64, or int64 where they are counts
+per-class numbers   contiguous, aligned float64, or int64 where they are counts
 ==================  =========================================================================
 
 Shapes, dtypes and missing entries are settled here. The *values* of the matrix and the range of
@@ -22,19 +22,32 @@ One module for each noun: ``matrix``, ``labels``, ``mask``, ``per_class``, ``opt
 reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives notice.
 """
 
-from conflearn._coerce.labels import as_labels
+from conflearn._coerce.labels import as_labels, first_out_of_range
 from conflearn._coerce.mask import as_mask
 from conflearn._coerce.matrix import as_pred_probs
-from conflearn._coerce.options import as_n_threads, one_of
-from conflearn._coerce.per_class import as_joint, as_num_to_remove, as_thresholds
+from conflearn._coerce.options import (
+    MAX_THREADS,
+    as_bool,
+    as_count,
+    as_n_threads,
+    as_share,
+    one_of,
+)
+from conflearn._coerce.per_class import as_floats, as_joint, as_num_to_remove, as_per_class
 
 __all__ = [
+    "MAX_THREADS",
+    "as_bool",
+    "as_count",
+    "as_floats",
     "as_joint",
     "as_labels",
     "as_mask",
     "as_n_threads",
     "as_num_to_remove",
+    "as_per_class",
     "as_pred_probs",
-    "as_thresholds",
+    "as_share",
+    "first_out_of_range",
     "one_of",
 ]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conflearn._coerce.objects import Array, is_a, read_array, read_sequence
+from conflearn._coerce.objects import Array, cell_name, is_a, read_array, read_sequence
 from conflearn.errors import InputError
 
 __all__ = ["Coded", "read_column"]
@@ -92,7 +92,8 @@ def _from_arrow(data: Any, name: str, missing: type[InputError]) -> Array | Code
 def _refuse_missing(nulls: Any, name: str, missing: type[InputError]) -> None:
     mask = np.asarray(nulls)
     if mask.any():
-        raise missing(f"{name}: row {mask.argmax()} is missing; fill it, or leave the row out")
+        where = cell_name(name, (mask.argmax(),))
+        raise missing(f"{where} is missing; fill it, or leave the row out")
 
 
 _READERS: tuple[

@@ -1,4 +1,7 @@
-"""Notice of a copy: the matrix may be most of the memory there is, so none is made in silence."""
+"""Notice of a copy: the matrix may be most of the memory there is, so none is made in silence.
+
+What is read from lists of plain Python numbers is no copy in this sense: there is no matrix yet.
+"""
 
 import sys
 import warnings
@@ -6,10 +9,6 @@ import warnings
 from conflearn.errors import ConflearnCopyWarning
 
 __all__ = ["announce_copy"]
-
-MIB = 2**20
-#: Copies up to this size cost nothing that anybody notices, and are not worth a warning.
-SILENT_BYTES = MIB
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -20,14 +19,21 @@ def announce_copy(name: str, n_bytes: int, why: str, remedy: str) -> None:
     Called before the copy wherever its size is known, so that the message is there even if the
     memory is not.
     """
-    if n_bytes <= SILENT_BYTES:
+    if n_bytes == 0:
         return
     # `skip_file_prefixes` does this from Python 3.12 on.
     level, frame = 1, sys._getframe()  # noqa: SLF001 - the documented way, `inspect` is slow to import
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         level, frame = level + 1, frame.f_back
     warnings.warn(
-        f"{name}: {n_bytes / MIB:.1f} MiB copied, because {why}. To avoid it, {remedy}.",
+        f"{name}: {_spelled_size(n_bytes)} copied, because {why}. To avoid it, {remedy}.",
         ConflearnCopyWarning,
         stacklevel=level,
     )
+
+
+def _spelled_size(n_bytes: int) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes} bytes"

@@ -10,10 +10,18 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 from conflearn._coerce.column import Coded, read_column
-from conflearn._coerce.objects import Array, first_true, is_missing, is_narrow, is_real, spelled
+from conflearn._coerce.objects import (
+    Array,
+    cell_name,
+    first_true,
+    is_missing,
+    is_narrow,
+    is_real,
+    spelled,
+)
 from conflearn.errors import InputTypeError, LabelError, OptionError, ShapeError
 
-__all__ = ["as_labels"]
+__all__ = ["as_labels", "first_out_of_range"]
 
 #: The class names, and the column of ``pred_probs`` that each one stands for.
 Columns: TypeAlias = dict[Any, int]
@@ -33,12 +41,14 @@ def as_labels(
     n_examples: int | None = None,
     classes: Iterable[Any] | None = None,
     name: str = "labels",
+    columns_of: str = "pred_probs",
 ) -> Array:
-    """Return a 1-D array of native integers, a column of ``pred_probs`` for each example.
+    """Return a 1-D array of native integers, a column of ``columns_of`` for each example.
 
     ``classes`` names the columns in their order. Strings and categories need it. Whole numbers
     are looked up in it if it holds numbers, and are columns already if it holds strings. That
-    they lie in 0..K-1 is left for the core to check.
+    they lie in 0..K-1 is left for the core to check, or for `first_out_of_range` where the
+    columns are those of another argument than ``pred_probs``.
     """
     values: Array | Coded
     # A plain array of integers comes out as it is, within a microsecond.
@@ -47,19 +57,26 @@ def as_labels(
     else:
         values = _one_dimension(read_column(labels, name, LabelError), name)
     _check_length(values, n_examples, name)
-    columns = None if classes is None else _columns_of(classes, n_classes)
+    columns = None if classes is None else _columns_by_name(classes, n_classes, columns_of)
     if isinstance(values, Coded):
-        return _look_up_codes(values, columns, n_classes, name)
+        return _look_up_codes(values, columns, n_classes, name, columns_of)
     if values.dtype == object:
         values = _numbers_or_strings(values, name)
     if values.dtype.kind in "UTO":
         if columns is None:
-            _ask_for_classes("strings", values[0], n_classes, name)
+            _ask_for_classes(values[0], n_classes, name, columns_of)
         return _look_up(values, columns, name)
-    values = _whole_numbers(values, n_classes, name)
+    values = _whole_numbers(values, n_classes, name, columns_of)
     if columns is None or isinstance(next(iter(columns)), str) or _is_identity(columns):
         return values
     return _look_up(values, columns, name)
+
+
+def first_out_of_range(labels: Array, n_classes: int) -> int | None:
+    """Return the first row whose label is no class, None if there is none."""
+    if labels.min() >= 0 and labels.max() < n_classes:
+        return None
+    return first_true((labels < 0) | (labels >= n_classes))
 
 
 # --- Shape ---------------------------------------------------------------------------------------
@@ -103,7 +120,7 @@ def _check_length(values: Array | Coded, n_examples: int | None, name: str) -> N
 # --- Numbers -------------------------------------------------------------------------------------
 
 
-def _whole_numbers(values: Array, n_classes: int, name: str) -> Array:
+def _whole_numbers(values: Array, n_classes: int, name: str, columns_of: str) -> Array:
     """Return the numbers as native integers of any width, or name the first that is not whole."""
     kind = values.dtype.kind
     if kind in "iu":
@@ -111,7 +128,7 @@ def _whole_numbers(values: Array, n_classes: int, name: str) -> Array:
     if kind == "b":
         if n_classes != _BOOLS:
             raise LabelError(
-                f"{name} holds bools, which tell two classes apart, but pred_probs has "
+                f"{name} holds bools, which tell two classes apart, but {columns_of} has "
                 f"{n_classes} columns; pass the number of its column for each example"
             )
         return values.view(np.uint8)
@@ -148,8 +165,9 @@ def _numbers_or_strings(values: Array, name: str) -> Array:
     text = isinstance(cells[0], str)
     row = next(row for row, cell in enumerate(cells) if isinstance(cell, str) != text)
     raise InputTypeError(
-        f"{name} mixes strings and numbers: row 0 holds {spelled(cells[0])}, "
-        f"row {row} holds {spelled(cells[row])}"
+        f"{name} must be all strings or all numbers, but {cell_name(name, (0,))} is "
+        f"{spelled(cells[0])} and {cell_name(name, (row,))} is {spelled(cells[row])}; convert one "
+        "sort to the other"
     )
 
 
@@ -167,41 +185,47 @@ def _is_absent(cell: Any) -> bool:
 
 def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
     """Say why this cell is no label."""
-    where = f"{name}: row {row}"
+    where = cell_name(name, (row,))
     if _is_absent(cell):
         raise LabelError(f"{where} is missing ({spelled(cell)}); fill it, or leave the row out")
     if not is_real(type(cell)):
         raise InputTypeError(
-            f"{where} holds {spelled(cell)}, of type {type(cell).__name__}; "
-            "a label is a whole number or a string"
+            f"{where} is {spelled(cell)}, of type {type(cell).__name__}, but a label must be a "
+            "whole number or a string; convert it first"
         )
     limit = " that fits in 64 bits" if abs(cell) >= _INT64_END else ""
-    raise LabelError(f"{where} holds {spelled(cell)}; a label must be a whole number{limit}")
+    raise LabelError(
+        f"{where} is {spelled(cell)}, but a label must be a whole number{limit}: that of the "
+        "example's column"
+    )
 
 
 # --- Class names ---------------------------------------------------------------------------------
 
 
-def _columns_of(classes: Iterable[Any], n_classes: int) -> Columns:
+def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str) -> Columns:
     """Check the class names, and number them."""
+    if isinstance(classes, range) and classes == range(n_classes):
+        return dict(zip(classes, classes, strict=True))  # there is nothing to check
     orderless = isinstance(classes, str | bytes | AbstractSet | Mapping)
     if orderless or not isinstance(classes, Iterable):
         raise InputTypeError(
-            "classes must list the names of the columns of pred_probs in their order; "
-            f"got {spelled(classes)}, of type {type(classes).__name__}"
+            f"classes must list the names of the columns of {columns_of} in their order, but is "
+            f"{spelled(classes)}, of type {type(classes).__name__}; pass a list"
         )
     names = [name.item() if isinstance(name, np.generic) else name for name in classes]
     if len(names) != n_classes:
         raise ShapeError(
-            f"classes has {len(names)} entries, but pred_probs has {n_classes} columns; "
+            f"classes has {len(names)} entries, but {columns_of} has {n_classes} columns; "
             "there must be one name for each column"
         )
     columns: Columns = {}
     for column, name in enumerate(names):
         if isinstance(name, str) != isinstance(names[0], str) or not _is_name(name):
             raise InputTypeError(
-                f"classes: entry {column} is {spelled(name)}, of type {type(name).__name__}; "
-                "the names must be all strings, or all numbers"
+                f"{cell_name('classes', (column,))} is {spelled(name)}, of type "
+                f"{type(name).__name__}, but the names must be all strings, or all numbers; "
+                "convert it first"
             )
         if columns.setdefault(name, column) != column:
             raise OptionError(
@@ -233,11 +257,13 @@ def _look_up(values: Array, columns: Columns, name: str) -> Array:
     return found
 
 
-def _look_up_codes(coded: Coded, columns: Columns | None, n_classes: int, name: str) -> Array:
+def _look_up_codes(
+    coded: Coded, columns: Columns | None, n_classes: int, name: str, columns_of: str
+) -> Array:
     """Find the column of each category, then of each example."""
     codes, names = coded
     if columns is None:
-        _ask_for_classes("strings or categories", names[codes[0]], n_classes, name)
+        _ask_for_classes(names[codes[0]], n_classes, name, columns_of)
     found = np.array([columns.get(category, -1) for category in names], np.int32)[codes]
     row = first_true(found < 0)
     if row is not None:
@@ -245,11 +271,12 @@ def _look_up_codes(coded: Coded, columns: Columns | None, n_classes: int, name: 
     return found
 
 
-def _ask_for_classes(what: str, example: object, n_classes: int, name: str) -> NoReturn:
+def _ask_for_classes(example: object, n_classes: int, name: str, columns_of: str) -> NoReturn:
+    kind = "string" if isinstance(example, str) else "category"
     raise LabelError(
-        f"{name} holds {what} (row 0 is {spelled(example)}); pass classes=[...] with the names of "
-        f"the {n_classes} columns of pred_probs in their order, such as the attribute classes_ "
-        "of a scikit-learn classifier"
+        f"{name} must hold column numbers, but {cell_name(name, (0,))} is the {kind} "
+        f"{spelled(example)}; pass classes=[...] with the names of the {n_classes} columns of "
+        f"{columns_of} in their order, such as the attribute classes_ of a scikit-learn classifier"
     )
 
 
@@ -262,4 +289,5 @@ def _refuse_unknown(value: Any, row: int, columns: Columns, name: str) -> NoRetu
     else:
         shown = list(map(spelled, columns))
         advice = "they are " + ", ".join(shown[:_SHOWN] + ["..."] * (len(shown) > _SHOWN))
-    raise LabelError(f"{name}: row {row} holds {spelled(value)}, which is not in classes; {advice}")
+    where = cell_name(name, (row,))
+    raise LabelError(f"{where} is {spelled(value)}, which is not in classes; {advice}")

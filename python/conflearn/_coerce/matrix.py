@@ -46,8 +46,9 @@ def as_pred_probs(pred_probs: object, *, name: str = "pred_probs") -> Array:
     """Return a 2-D view of float16, float32, float64, or of uint16 that holds bfloat16 bits.
 
     The view has native byte order, and the strides, alignment and writability of the caller's
-    memory. Where only a copy will do, a `ConflearnCopyWarning` says so. NaN and values outside
-    [0, 1] are left for the core to find.
+    memory. Where only a copy will do, a `ConflearnCopyWarning` says so, however small it is. Lists
+    of numbers have to be read into an array, about which there is nothing to say. NaN and values
+    outside [0, 1] are left for the core to find.
     """
     # A plain array in a readable dtype comes out as it is, within a microsecond.
     array = cast("Array", pred_probs) if type(pred_probs) is np.ndarray else _read(pred_probs, name)
@@ -78,12 +79,13 @@ def _read(value: Any, name: str) -> Array:
 
 
 def _from_rows(rows: list[Any] | tuple[Any, ...], name: str) -> Array:
+    """Read a list; only one of arrays, or of what else is no list itself, is copied by that."""
     array = read_sequence(rows, name)
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)
-    if array.dtype.kind != "O":
-        remedy = f"pass np.array({name}), made once"
-        announce_copy(name, array.nbytes, "its rows are separate objects", remedy)
+    if array.dtype.kind != "O" and array.ndim > 1 and not isinstance(rows[0], list | tuple):
+        remedy = f"pass np.stack({name}), made once"
+        announce_copy(name, array.nbytes, "its rows are separate arrays", remedy)
     return array
 
 
@@ -117,9 +119,12 @@ def _in_readable_dtype(array: Array, name: str) -> Array:
     elif dtype.kind not in "biuO" and dtype.char != "g":
         _refuse_dtype(dtype, name)
     remedy = f"pass {name}.astype('{target.str}'), made once"
-    announce_copy(name, array.size * target.itemsize, why, remedy)
+    size = array.size * target.itemsize
     if dtype.kind == "O":
-        return floats_of_objects(array, name, ProbabilityError)
+        floats = floats_of_objects(array, name, ProbabilityError)
+        announce_copy(name, size, why, remedy)  # now that they are known to be numbers
+        return floats
+    announce_copy(name, size, why, remedy)
     return array.astype(target)
 
 

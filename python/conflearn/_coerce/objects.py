@@ -14,16 +14,17 @@ from conflearn.errors import InputError, InputTypeError, ShapeError
 __all__ = [
     "BFLOAT16_BITS",
     "Array",
+    "cell_name",
     "first_true",
     "floats_of_objects",
     "is_a",
     "is_missing",
     "is_narrow",
     "is_real",
-    "place",
     "read_array",
     "read_sequence",
     "spelled",
+    "unequal_rows",
 ]
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -119,12 +120,17 @@ def read_sequence(values: Sequence[Any], name: str) -> Array:
         lengths = [len(row) if hasattr(row, "__len__") else None for row in values]
         for row, length in enumerate(lengths):
             if length != lengths[0]:
-                raise ShapeError(
-                    f"{name} must have rows of equal length: {_length_of_row(0, lengths[0])}, "
-                    f"but {_length_of_row(row, length)}"
-                ) from error
+                raise unequal_rows(name, row, lengths[0], length) from error
         raise ShapeError(f"{name} cannot be read as an array: {error}") from error
     return array
+
+
+def unequal_rows(name: str, row: int, first: int | None, length: int | None) -> ShapeError:
+    """Make the error for a row that is not as long as row 0; None is the length of no row."""
+    return ShapeError(
+        f"{name} must have rows of equal length, but {name}[0] {_size_of_row(first)} and "
+        f"{name}[{row}] {_size_of_row(length)}; fill it up, or leave it out"
+    )
 
 
 def floats_of_objects(array: Array, name: str, missing: type[InputError] = InputError) -> Array:
@@ -135,18 +141,21 @@ def floats_of_objects(array: Array, name: str, missing: type[InputError] = Input
         except OverflowError:
             pass  # an int beyond 1.8e308: the search below comes upon it
     for index, cell in np.ndenumerate(array):
-        where = f"{name}: {place(index)}"
+        where = cell_name(name, index)
         if is_missing(cell):
-            raise missing(f"{where} is missing ({spelled(cell)}); every cell needs a number")
+            raise missing(f"{where} is missing ({spelled(cell)}); put a number there")
         if not is_real(type(cell)):
             raise InputTypeError(
-                f"{where} holds {spelled(cell)}, of type {_type_name(cell)}; "
-                "every cell must be a real number"
+                f"{where} is {spelled(cell)}, of type {_type_name(cell)}, but must be a real "
+                "number; convert it first"
             )
         try:
             float(cell)
         except OverflowError as error:
-            raise missing(f"{where} holds a number too large for a float") from error
+            raise missing(
+                f"{where} is {spelled(cell)}, which is too large for a float; put a number "
+                "below 1.8e308 there"
+            ) from error
     raise AssertionError("unreachable: some cell failed to convert")  # pragma: no cover
 
 
@@ -165,8 +174,8 @@ def _refuse_with_advice(value: Any, name: str, missing: type[InputError]) -> Non
     elif is_a(value, "numpy.ma", "MaskedArray"):
         mask = value.mask  # one bool alone where nothing was ever masked
         if mask.any():
-            where = place(np.unravel_index(mask.argmax(), value.shape))
-            raise missing(f"{name}: {where} is masked; fill it, or leave its row out")
+            where = cell_name(name, np.unravel_index(mask.argmax(), value.shape))
+            raise missing(f"{where} is masked; fill it, or leave its row out")
     elif hasattr(value, "__dlpack_device__") and not isinstance(value, type):
         device = int(value.__dlpack_device__()[0])
         if device not in _HOST_DEVICES:
@@ -210,12 +219,9 @@ def first_true(mask: Array) -> int | None:
     return index if mask[index] else None
 
 
-def place(index: tuple[Any, ...]) -> str:
-    """Name a cell: ``row 3, column 1`` of a matrix, ``entry 3`` of a vector."""
-    names = {1: ("entry",), 2: ("row", "column")}.get(len(index))
-    if names is None:
-        return f"cell {tuple(map(int, index))}"
-    return ", ".join(f"{name} {i}" for name, i in zip(names, index, strict=True))
+def cell_name(name: str, index: tuple[Any, ...]) -> str:
+    """Name a cell of an argument as one writes it in Python: ``pred_probs[3, 1]``."""
+    return f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
 
 
 def spelled(value: object) -> str:
@@ -229,5 +235,5 @@ def _type_name(value: object) -> str:
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
-def _length_of_row(row: int, length: int | None) -> str:
-    return f"row {row} is a single value" if length is None else f"row {row} has {length} entries"
+def _size_of_row(length: int | None) -> str:
+    return "is a single value" if length is None else f"has {length} entries"

@@ -6,51 +6,102 @@ import numpy as np
 
 from conflearn._coerce.objects import (
     Array,
+    cell_name,
     floats_of_objects,
     is_narrow,
-    place,
+    is_real,
     read_array,
     read_sequence,
     spelled,
 )
 from conflearn.errors import InputError, InputTypeError, ShapeError
 
-__all__ = ["as_joint", "as_num_to_remove", "as_thresholds"]
+__all__ = ["as_floats", "as_joint", "as_num_to_remove", "as_per_class"]
+
+#: A joint that sums to less is taken for empty by the core, which divides by nothing smaller.
+_LEAST_TOTAL = 1e-100
 
 
-def as_joint(confident_joint: object, n_classes: int, *, name: str = "confident_joint") -> Array:
-    """Return C-contiguous float64 of shape (K, K), finite and nowhere below 0."""
-    joint = _floats(confident_joint, name)
-    if joint.shape != (n_classes, n_classes):
+def as_floats(value: Any, name: str) -> Array:
+    """Return float64 of any shape; that of a single number is ()."""
+    if isinstance(value, list | tuple | range):
+        array = read_sequence(value, name)
+    elif is_real(type(value)):
+        array = np.array(value)
+    else:
+        array, _ = read_array(value, name)
+    if array.dtype == object:
+        return floats_of_objects(array, name)
+    if array.dtype.kind not in "biuf" and not is_narrow(array.dtype):
+        raise InputTypeError(
+            f"{name} has the dtype {array.dtype}, but must hold real numbers; convert it first"
+        )
+    with np.errstate(over="ignore"):  # of what is wider: it becomes infinite, and is refused
+        return array.astype(np.float64, copy=False)
+
+
+def as_joint(
+    confident_joint: object,
+    n_classes: int | None = None,
+    *,
+    may_be_empty: bool = False,
+    name: str = "confident_joint",
+) -> Array:
+    """Return C-contiguous float64 of shape (K, K), nowhere below 0, with a finite sum above 0.
+
+    Without ``n_classes`` there are as many classes as the joint has rows. ``may_be_empty`` lets a
+    joint pass that has nothing but zeros.
+    """
+    joint = as_floats(confident_joint, name)
+    if n_classes is None:
+        rows, columns = joint.shape if joint.ndim == 2 else (0, 0)  # noqa: PLR2004 - (K, K)
+        if rows != columns or rows < 2:  # noqa: PLR2004 - as few as labels can be confused between
+            raise ShapeError(
+                f"{name} must have two dimensions, with a row and a column for each of at least "
+                f"two classes; its shape is {joint.shape}"
+            )
+    elif joint.shape != (n_classes, n_classes):
         raise ShapeError(
             f"{name} must have a row and a column for each of the {n_classes} classes, "
             f"the shape ({n_classes}, {n_classes}); its shape is {joint.shape}"
         )
-    _demand(np.isfinite(joint), joint, name, "must be finite")
-    _demand(joint >= 0, joint, name, "must not be negative, for it counts examples")
-    return np.ascontiguousarray(joint)
+    _demand(np.isfinite(joint), joint, name, "must be finite; count again, without that cell")
+    _demand(joint >= 0, joint, name, "must not be negative, for it counts examples; make it 0")
+    with np.errstate(over="ignore"):
+        total = joint.sum()
+    if not np.isfinite(total):
+        raise InputError(
+            f"{name} must have a finite sum, but its sum is infinite; divide it by its largest "
+            "entry"
+        )
+    if total < _LEAST_TOTAL and not may_be_empty:
+        raise InputError(
+            f"{name} must count at least one example, but its sum is {spelled(total)}; leave it "
+            "out, or check how it was counted"
+        )
+    return _as_the_core_reads(joint)
 
 
-def as_thresholds(thresholds: object, n_classes: int, *, name: str = "thresholds") -> Array:
+def as_per_class(value: object, n_classes: int, *, name: str) -> Array:
     """Return contiguous float64 of shape (K,), finite."""
-    values = _per_class(thresholds, n_classes, name)
-    _demand(np.isfinite(values), values, name, "must be finite")
-    return np.ascontiguousarray(values)
+    values = _one_per_class(value, n_classes, name)
+    _demand(np.isfinite(values), values, name, "must be finite; put a number there")
+    return _as_the_core_reads(values)
 
 
 def as_num_to_remove(
     num: object, n_classes: int, *, name: str = "num_to_remove_per_class"
 ) -> Array:
     """Return contiguous int64 of shape (K,), nowhere below 0."""
-    values = _per_class(num, n_classes, name)
-    _demand(values == np.floor(values), values, name, "must be a whole number")
-    _demand(values >= 0, values, name, "must not be negative")
-    _demand(values < 2.0**63, values, name, "must fit in 64 bits")
+    values = _one_per_class(num, n_classes, name)
+    _demand(values == np.floor(values), values, name, "must be a whole number; round it first")
+    _demand(values >= 0, values, name, "must not be negative; pass 0 to remove none")
+    _demand(values < 2.0**63, values, name, "must fit in 64 bits; no class has as many examples")
     return values.astype(np.int64)
 
 
-def _per_class(value: object, n_classes: int, name: str) -> Array:
-    values = _floats(value, name)
+def _one_per_class(value: object, n_classes: int, name: str) -> Array:
+    values = as_floats(value, name)
     if values.shape == (n_classes, 1):
         values = values[:, 0]
     if values.shape != (n_classes,):
@@ -61,18 +112,12 @@ def _per_class(value: object, n_classes: int, name: str) -> Array:
     return values
 
 
-def _floats(value: Any, name: str) -> Array:
-    sequence = isinstance(value, list | tuple | range)
-    array = read_sequence(value, name) if sequence else read_array(value, name)[0]
-    if array.dtype == object:
-        return floats_of_objects(array, name)
-    if array.dtype.kind not in "biuf" and not is_narrow(array.dtype):
-        raise InputTypeError(f"{name} has the dtype {array.dtype}, but must hold real numbers")
-    return array.astype(np.float64, copy=False)
+def _as_the_core_reads(values: Array) -> Array:
+    return np.require(values, requirements=["C", "ALIGNED"])
 
 
 def _demand(kept: Array, values: Array, name: str, rule: str) -> None:
     """Raise for the first of the ``values`` where the rule is not kept."""
     if not kept.all():
         index = np.unravel_index(kept.argmin(), kept.shape)
-        raise InputError(f"{name}: {place(index)} is {spelled(values[index])}, but {rule}")
+        raise InputError(f"{cell_name(name, index)} is {spelled(values[index])}, but {rule}")

@@ -5,6 +5,7 @@ polars and Arrow when the columns lie at equal distances, a column of lists when
 equally long and in one chunk. Otherwise the copy is announced.
 """
 
+import math
 import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -12,8 +13,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from conflearn._coerce.copies import announce_copy
-from conflearn._coerce.objects import Array
-from conflearn.errors import InputTypeError, ProbabilityError, ShapeError
+from conflearn._coerce.objects import Array, cell_name, unequal_rows
+from conflearn.errors import InputTypeError, ProbabilityError
 
 __all__ = ["read_arrow", "read_arrow_lists", "read_pandas", "read_polars", "read_polars_lists"]
 
@@ -61,8 +62,9 @@ def read_polars(frame: Any, name: str) -> Array:
             _refuse_missing(_polars_nulls(series), name, column, series.name)
             if not series.dtype.is_numeric() and series.dtype != polars.Boolean:
                 _refuse_column(series.dtype, name, column, series.name)
+        size = frame.height * frame.width * frame.head(0).to_numpy().itemsize
+        announce_copy(name, size, _APART, f"pass {name}.to_numpy(), made once")
         array = frame.to_numpy()
-        announce_copy(name, array.nbytes, _APART, f"pass {name}.to_numpy(), made once")
     return array
 
 
@@ -79,12 +81,15 @@ def read_polars_lists(series: Any, name: str) -> Array:
     try:
         array = series.to_numpy(allow_copy=False)
     except RuntimeError:
-        array = series.to_numpy()
+        none: Array = series.head(0).to_numpy()
         if series.dtype == polars.Array:
             nulls = series.explode().is_null().to_numpy()
-            _refuse_missing(nulls.reshape(array.shape), name)
-        remedy = f"pass {name}.to_numpy(), made once"
-        announce_copy(name, array.nbytes, "its memory cannot be lent as one piece", remedy)
+            _refuse_missing(nulls.reshape(len(series), *none.shape[1:]), name)
+        if none.dtype.kind != "O":
+            size = len(series) * math.prod(none.shape[1:]) * none.itemsize
+            remedy = f"pass {name}.to_numpy(), made once"
+            announce_copy(name, size, "its memory cannot be lent as one piece", remedy)
+        array = series.to_numpy()
     return array
 
 
@@ -131,7 +136,7 @@ def read_arrow_lists(data: Any, name: str) -> Array:
     else:
         return np.asarray(data)
     if not _holds_numbers(kind.value_type):
-        raise InputTypeError(f"{name} holds {kind}; it must hold lists of numbers")
+        raise InputTypeError(f"{name} holds {kind}, but must hold lists of numbers; cast it first")
     parts: list[Array] = []
     row = 0
     for chunk in chunks:
@@ -203,10 +208,7 @@ def _common_width(widths: Array, name: str) -> int:
         return 0
     if (different := widths != widths[0]).any():
         row = int(different.argmax())
-        raise ShapeError(
-            f"{name} must have rows of equal length: row 0 has {widths[0]} entries, "
-            f"but row {row} has {widths[row]} entries"
-        )
+        raise unequal_rows(name, row, widths[0], widths[row])
     return int(widths[0])
 
 
@@ -222,16 +224,15 @@ def _refuse_missing(
     if nulls is None or not nulls.any():
         return
     row, *rest = map(int, np.unravel_index(nulls.argmax(), nulls.shape))
-    where = f"row {first_row + row}"
-    for position in rest or ([] if column is None else [column]):
-        where += f", column {position}"
+    columns = rest or ([] if column is None else [column])
+    where = cell_name(name, (first_row + row, *columns))
     if label is not None:
-        where += f" ({label!r})"
-    raise ProbabilityError(f"{name}: {where} is missing; fill it, or leave the row out")
+        where += f" (column {label!r})"
+    raise ProbabilityError(f"{where} is missing; fill it, or leave the row out")
 
 
 def _refuse_column(kind: object, name: str, column: int, label: object) -> NoReturn:
     raise InputTypeError(
-        f"{name}: column {column} ({label!r}) has the type {kind}; every column must hold numbers, "
-        "the probabilities of one class"
+        f"{name}[:, {column}] (column {label!r}) has the type {kind}, but every column must hold "
+        "numbers, the probabilities of one class; leave it out, or convert it"
     )

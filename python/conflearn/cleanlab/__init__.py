@@ -6,7 +6,7 @@
 with its signatures, defaults, return types, warnings and types of error, and on float64 data with
 its answers. For everything new there is `conflearn` itself.
 
-What differs, on purpose:
+What differs, on purpose (docs/method.md has the names of the tests that show both sides):
 
 - ties go to the lower index, where cleanlab's order depends on the CPU;
 - NaN is refused, naming row and column; a function that reads only some of the cells, such as
@@ -15,7 +15,11 @@ What differs, on purpose:
 - cells of float32 and float16 are taken at their exact values and computed with in float64, so
   thresholds and scores are float64 whatever the matrix is; scores are clipped to [0, 1];
 - a row of certainty has the best entropy score, not the worst;
-- `n_jobs` is a number of threads, no processes are started, and nothing is kept after the call;
+- a joint, mask or option that makes no sense is refused by name, where cleanlab computes with it
+  or crashes; so is a matrix of one column;
+- `n_jobs` is a number of threads, no processes are started, and nothing is kept after the call; so
+  the warnings about classes with too few examples always reach the caller;
+- the default of `clf` is None, which stands for ``LogisticRegression()``;
 - ``multi_label=True`` is not supported yet.
 """
 

@@ -1,37 +1,48 @@
-"""What the modules of this layer share: labels and matrix by cleanlab's rules."""
+"""What the modules of this layer share: labels, matrix and joint by cleanlab's rules."""
 
-from collections.abc import Mapping
-from contextlib import suppress
-from types import MappingProxyType
 from typing import Any, Literal, NoReturn, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
-from conflearn._coerce import as_labels, as_pred_probs
-from conflearn._inputs import Inputs
+from conflearn import _core
+from conflearn._coerce import (
+    as_floats,
+    as_joint,
+    as_labels,
+    as_per_class,
+    as_pred_probs,
+    first_out_of_range,
+)
+from conflearn._inputs import Inputs, JointAndCounts
 from conflearn.errors import InputTypeError, LabelError, OptionError
 
 __all__ = [
-    "NO_KWARGS",
     "Inputs",
     "Labels",
     "OneClass",
     "coerce_labels",
     "read_inputs",
+    "read_joint_and_labels",
     "read_labels",
+    "read_removals",
+    "read_thresholds",
     "refuse_multi_label",
     "refuse_one_class",
 ]
 
 Labels: TypeAlias = npt.NDArray[Any]
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 #: What to say to labels that are all the same. Some functions let that pass, some only if it is
 #: class 0, some never.
 OneClass: TypeAlias = Literal["allowed", "allowed_if_zero", "refused"]
 
+#: A threshold that no probability reaches.
+_OUT_OF_REACH = 2.0
 
-#: The default of arguments that are passed on by name.
-NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
+
+# --- Labels and matrix ---------------------------------------------------------------------------
 
 
 def read_inputs(
@@ -45,25 +56,41 @@ def read_inputs(
     return Inputs(given, matrix, n_threads)
 
 
-def read_labels(labels: object, n_classes: int, n_examples: int | None = None) -> Labels:
+def read_labels(
+    labels: object,
+    n_classes: int,
+    n_examples: int | None = None,
+    columns_of: str = "pred_probs",
+) -> Labels:
     """Coerce the labels, and check that each of them names a class."""
-    given = coerce_labels(labels, n_classes, n_examples)
-    if given.min() < 0 or given.max() >= n_classes:
-        row = int(((given < 0) | (given >= n_classes)).argmax())
+    given = coerce_labels(labels, n_classes, n_examples, columns_of)
+    row = first_out_of_range(given, n_classes)
+    if row is not None:
         raise LabelError(
-            f"labels: row {row} holds {given[row]}, but with {n_classes} classes (columns) labels "
-            f"must be integers from 0 to {n_classes - 1}"
+            f"labels must be integers from 0 to {n_classes - 1} ({columns_of} has {n_classes} "
+            f"columns), but labels[{row}] is {given[row]}; number the classes in the order of the "
+            "columns, from 0"
         )
     return given
 
 
-def coerce_labels(labels: object, n_classes: int, n_examples: int | None = None) -> Labels:
-    """Coerce the labels to integers."""
-    with suppress(LabelError):
-        return as_labels(labels, n_classes, n_examples=n_examples)
-    # Numbers may be kept as categories. This layer knows no other names of classes, and told so,
-    # the message does not ask for them.
-    return as_labels(labels, n_classes, n_examples=n_examples, classes=range(n_classes))
+def coerce_labels(
+    labels: object,
+    n_classes: int,
+    n_examples: int | None = None,
+    columns_of: str = "pred_probs",
+) -> Labels:
+    """Coerce the labels to integers.
+
+    Numbers may be kept as categories. This layer knows no other names of classes.
+    """
+    return as_labels(
+        labels,
+        n_classes,
+        n_examples=n_examples,
+        classes=range(n_classes),
+        columns_of=columns_of,
+    )
 
 
 def refuse_one_class(given: Labels, one_class: OneClass) -> None:
@@ -71,14 +98,57 @@ def refuse_one_class(given: Labels, one_class: OneClass) -> None:
     lowest = given.min()
     allowed = one_class == "allowed" or (one_class == "allowed_if_zero" and lowest == 0)
     if not allowed and lowest == given.max():
-        raise LabelError(f"labels must contain at least 2 classes, but all are {lowest}")
+        raise LabelError(
+            f"labels must contain at least 2 classes, but all are {lowest}; there is nothing to "
+            "confuse them with"
+        )
 
 
-def refuse_multi_label(labels: object) -> NoReturn:
-    """Say that ``multi_label=True`` is for another day."""
+def refuse_multi_label(labels: object, no_list: type[Exception] = InputTypeError) -> NoReturn:
+    """Say that ``multi_label=True`` is for another day.
+
+    ``no_list`` is the error for labels that are no list, for which cleanlab has two.
+    """
     if not isinstance(labels, list):
-        raise InputTypeError("`labels` must be list when `multi_label=True`.")
+        raise no_list("`labels` must be list when `multi_label=True`.")
     raise OptionError(
         "multi_label=True is not supported yet: conflearn.cleanlab is for data in which each "
         "example is given exactly one class"
     )
+
+
+# --- Numbers for each class ----------------------------------------------------------------------
+
+
+def read_joint_and_labels(confident_joint: object, labels: object) -> JointAndCounts:
+    """Coerce a joint, and count the examples given each of its classes."""
+    joint = as_joint(confident_joint, may_be_empty=True)
+    n_classes = len(joint)
+    given = read_labels(labels, n_classes, columns_of="confident_joint")
+    return JointAndCounts(joint, _core.label_counts(given, n_classes))
+
+
+def read_thresholds(thresholds: object, n_classes: int) -> Floats:
+    """Coerce thresholds; no probability reaches one that is NaN."""
+    numbers = np.nan_to_num(
+        _for_each_class(thresholds, n_classes, "thresholds"),
+        nan=_OUT_OF_REACH,
+        posinf=_OUT_OF_REACH,
+        neginf=-1.0,
+    )
+    return as_per_class(numbers, n_classes, name="thresholds")
+
+
+def read_removals(num_to_remove_per_class: object, n_classes: int) -> Floats:
+    """Coerce the numbers of examples to remove, which need not be whole."""
+    name = "num_to_remove_per_class"
+    numbers = _for_each_class(num_to_remove_per_class, n_classes, name)
+    return as_per_class(numbers, n_classes, name=name)
+
+
+def _for_each_class(value: object, n_classes: int, name: str) -> Floats:
+    """Let one number stand for every class, as numpy does where cleanlab leaves it to numpy."""
+    numbers: Floats = as_floats(value, name)
+    if numbers.shape in {(), (1,), (1, n_classes)}:
+        numbers = np.broadcast_to(numbers, (1, n_classes))[0]
+    return numbers

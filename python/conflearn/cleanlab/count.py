@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_thresholds, one_of
+from conflearn._coerce import as_joint, one_of
 from conflearn._coerce.objects import is_a
 from conflearn._names import COUNT_METHODS, PRIOR_METHODS, Layout
 from conflearn.cleanlab._inputs import (
-    NO_KWARGS,
     Inputs,
     Labels,
     coerce_labels,
     read_inputs,
-    read_labels,
+    read_joint_and_labels,
     refuse_multi_label,
     refuse_one_class,
 )
+from conflearn.cleanlab._sweeps import count_joint
 from conflearn.errors import (
     InputError,
     InputTypeError,
@@ -31,7 +31,6 @@ from conflearn.errors import (
     OptionError,
     ShapeError,
 )
-from conflearn.joint import _n_classes
 
 __all__ = [
     "calibrate_confident_joint",
@@ -73,7 +72,7 @@ def num_label_issues(
             stacklevel=2,
         )
     if multi_label:
-        refuse_multi_label(labels)
+        refuse_multi_label(labels, no_list=AssertionError)
     inputs = read_inputs(labels, pred_probs, "refused")
     one_of(estimation_method, COUNT_METHODS, "estimation_method")
     if not is_custom:
@@ -101,7 +100,7 @@ def calibrate_confident_joint(
     """
     if multi_label:
         refuse_multi_label(labels)
-    joint, counts = _joint_and_counts(confident_joint, labels)
+    joint, counts = read_joint_and_labels(confident_joint, labels)
     return _core.calibrate_confident_joint(joint, counts, _layout(confident_joint))
 
 
@@ -120,9 +119,9 @@ def estimate_joint(
     if multi_label:
         refuse_multi_label(labels)
     if confident_joint is None:
-        return _normalized(_count(read_inputs(labels, pred_probs, "allowed"))[0])
+        return _normalized(count_joint(read_inputs(labels, pred_probs, "allowed"))[0])
     if labels is None:
-        return _normalized(as_joint(confident_joint, _n_classes(confident_joint)))
+        return _normalized(as_joint(confident_joint, may_be_empty=True))
     return _normalized(calibrate_confident_joint(confident_joint, labels))
 
 
@@ -143,7 +142,7 @@ def compute_confident_joint(
     if multi_label:
         refuse_multi_label(labels)
     inputs = read_inputs(labels, pred_probs, "allowed")
-    joint, indices = _count(inputs, thresholds, calibrate=calibrate)
+    joint, indices = count_joint(inputs, thresholds, calibrate=calibrate)
     return (joint, indices) if return_indices_of_off_diagonals else joint
 
 
@@ -158,7 +157,7 @@ def estimate_latent(
 
     Same as cleanlab's function of that name; native: `conflearn.estimate_noise_model`.
     """
-    joint, counts = _joint_and_counts(confident_joint, labels)
+    joint, counts = read_joint_and_labels(confident_joint, labels)
     method = one_of(py_method, PRIOR_METHODS, "py_method")
     return _core.estimate_noise_model(joint, counts, method, bool(converge_latent_estimates))
 
@@ -178,7 +177,7 @@ def estimate_py_and_noise_matrices_from_probabilities(
     `conflearn.estimate_noise_model`.
     """
     inputs = read_inputs(labels, pred_probs, "allowed")
-    joint, _ = _count(inputs, thresholds, calibrate=calibrate)
+    joint, _ = count_joint(inputs, thresholds, calibrate=calibrate)
     latent = estimate_latent(
         joint,
         inputs.labels,
@@ -197,7 +196,7 @@ def estimate_confident_joint_and_cv_pred_proba(
     thresholds: object = None,
     seed: int | None = None,
     calibrate: bool = True,
-    clf_kwargs: Mapping[str, Any] = NO_KWARGS,
+    clf_kwargs: Mapping[str, Any] = {},
     validation_func: Callable[[Any, Any], Mapping[str, Any]] | None = None,
 ) -> tuple[Counts, Floats]:
     """Predict out of sample by cross-validation, and count the confident joint.
@@ -230,7 +229,7 @@ def estimate_confident_joint_and_cv_pred_proba(
             clf_kwargs=clf_kwargs,
             validation_func=validation_func,
         )
-    joint, _ = _count(Inputs(given, pred_probs, None), thresholds, calibrate=calibrate)
+    joint, _ = count_joint(Inputs(given, pred_probs, None), thresholds, calibrate=calibrate)
     return joint, pred_probs
 
 
@@ -244,7 +243,7 @@ def estimate_py_noise_matrices_and_cv_pred_proba(
     converge_latent_estimates: bool = False,
     py_method: str = "cnt",
     seed: int | None = None,
-    clf_kwargs: Mapping[str, Any] = NO_KWARGS,
+    clf_kwargs: Mapping[str, Any] = {},
     validation_func: Callable[[Any, Any], Mapping[str, Any]] | None = None,
 ) -> tuple[Floats, Floats, Floats, Counts, Floats]:
     """Estimate prior, noise matrix, inverse noise matrix and confident joint by cross-validation.
@@ -278,7 +277,7 @@ def estimate_cv_predicted_probabilities(
     *,
     cv_n_folds: int = 5,
     seed: int | None = None,
-    clf_kwargs: Mapping[str, Any] = NO_KWARGS,
+    clf_kwargs: Mapping[str, Any] = {},
     validation_func: Callable[[Any, Any], Mapping[str, Any]] | None = None,
 ) -> Floats:
     """Predict the probabilities of every example by a model that was not trained on it.
@@ -306,7 +305,7 @@ def estimate_noise_matrices(
     thresholds: object = None,
     converge_latent_estimates: bool = True,
     seed: int | None = None,
-    clf_kwargs: Mapping[str, Any] = NO_KWARGS,
+    clf_kwargs: Mapping[str, Any] = {},
     validation_func: Callable[[Any, Any], Mapping[str, Any]] | None = None,
 ) -> tuple[Floats, Floats]:
     """Estimate noise matrix and inverse noise matrix by cross-validation.
@@ -337,31 +336,11 @@ def get_confident_thresholds(
     cells of the given classes are read and checked.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        refuse_multi_label(labels, no_list=AssertionError)
     return _core.confident_thresholds(*read_inputs(labels, pred_probs, "allowed"))
 
 
 # --- Counts --------------------------------------------------------------------------------------
-
-
-def _count(
-    inputs: Inputs, thresholds: object = None, *, calibrate: bool = True
-) -> tuple[Counts, Counts]:
-    """Count the joint, and the rows off its diagonal."""
-    cut = None if thresholds is None else as_thresholds(thresholds, inputs.n_classes)
-    joint, rows = _core.count_confident(
-        inputs.labels, inputs.pred_probs, cut, bool(calibrate), "row_argmax", inputs.n_threads
-    )
-    # cleanlab's counts are the transpose of another matrix until they are calibrated. How they lie
-    # in memory decides how sums over them are rounded, so they lie here as they do there.
-    return (joint if calibrate else np.asfortranarray(joint)), rows
-
-
-def _joint_and_counts(confident_joint: object, labels: object) -> tuple[Floats, Counts]:
-    """Coerce a joint, and count the examples given each of its classes."""
-    joint = as_joint(confident_joint, _n_classes(confident_joint))
-    n_classes = len(joint)
-    return joint, _core.label_counts(read_labels(labels, n_classes), n_classes)
 
 
 def _layout(confident_joint: object) -> Layout:

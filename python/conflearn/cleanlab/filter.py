@@ -1,5 +1,6 @@
 """Which labels are wrong: cleanlab's module of that name."""
 
+import operator
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -8,18 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_n_threads, as_thresholds
+from conflearn._coerce import MAX_THREADS, as_joint
+from conflearn._coerce.objects import is_real, spelled
 from conflearn._names import FILTERS, PRUNING_FILTERS, Filter
+from conflearn._options import Options
 from conflearn.cleanlab._inputs import (
     Inputs,
     read_inputs,
+    read_removals,
     refuse_multi_label,
     refuse_one_class,
 )
-from conflearn.cleanlab.count import _count, calibrate_confident_joint
-from conflearn.cleanlab.rank import _disagreeing, _ordered
-from conflearn.errors import OptionError
-from conflearn.issues import _Options
+from conflearn.cleanlab._sweeps import count_joint, disagreeing_rows, ordered_rows
+from conflearn.cleanlab.count import calibrate_confident_joint
+from conflearn.errors import InputTypeError, OptionError
 
 __all__ = [
     "find_label_issues",
@@ -52,7 +55,7 @@ def find_label_issues(
     if filter_ is None:
         raise AssertionError(f"filter_by={filter_by!r} is not one of {', '.join(FILTERS)}")
     if multi_label:
-        refuse_multi_label(labels)
+        refuse_multi_label(labels, no_list=AssertionError)
     inputs = read_inputs(labels, pred_probs, "allowed_if_zero")
     prunes = filter_ in PRUNING_FILTERS
     if not prunes and (frac_noise != 1 or num_to_remove_per_class is not None):
@@ -75,20 +78,18 @@ def find_label_issues(
             "`confident_joint`, please specify a different `filter_by` value.",
             stacklevel=2,
         )
-    if n_jobs is not None and n_jobs < 1:
-        raise AssertionError(f"n_jobs={n_jobs!r} must be at least 1")
-    inputs = inputs._replace(n_threads=as_n_threads(n_jobs))
+    inputs = inputs._replace(n_threads=_as_n_threads(n_jobs))
     if not prunes:
         if filter_ != "confident_learning":
             refuse_one_class(inputs.labels, "refused")
-        options = _Options(filter_, several="row_argmax")
+        options = Options(filter_, several="row_argmax")
     else:
         options = _pruning_options(
             inputs,
             filter_,
             confident_joint,
-            _as_least(min_examples_per_class),
-            float(frac_noise),
+            _as_least(min_examples_per_class, inputs.n_examples),
+            _as_share(frac_noise),
             num_to_remove_per_class,
         )
     mask = _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
@@ -98,7 +99,7 @@ def find_label_issues(
         print(f"Number of label issues found: {mask.sum()}")  # noqa: T201 - what verbose asks for
     if return_indices_ranked_by is None:
         return mask
-    return _ordered(mask, inputs, return_indices_ranked_by, **(rank_by_kwargs or {}))
+    return ordered_rows(mask, inputs, return_indices_ranked_by, **(rank_by_kwargs or {}))
 
 
 def find_predicted_neq_given(
@@ -110,10 +111,10 @@ def find_predicted_neq_given(
     ``filter_by="predicted_neq_given"``, which lets near ties pass.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        refuse_multi_label(labels, no_list=AssertionError)
     inputs = read_inputs(labels, pred_probs, "refused")
     mask = np.zeros(inputs.n_examples, dtype=np.bool_)
-    mask[_disagreeing(inputs)] = True
+    mask[disagreeing_rows(inputs)] = True
     return mask
 
 
@@ -132,7 +133,7 @@ def find_label_issues_using_argmax_confusion_matrix(
     inputs = read_inputs(labels, pred_probs, "refused")
     # Where every class is confident, the most probable one is counted: a confusion matrix, but for
     # its diagonal, which is at least 1.
-    confusion, _ = _count(inputs, np.full(inputs.n_classes, -1.0), calibrate=False)
+    confusion, _ = count_joint(inputs, np.full(inputs.n_classes, -1.0), calibrate=False)
     np.fill_diagonal(confusion, 0)
     counts = _core.label_counts(inputs.labels, inputs.n_classes)
     np.fill_diagonal(confusion, counts - confusion.sum(axis=1))
@@ -144,13 +145,43 @@ def find_label_issues_using_argmax_confusion_matrix(
 # --- Pruning -------------------------------------------------------------------------------------
 
 
-def _as_least(min_examples_per_class: Any) -> int:
-    least = int(min_examples_per_class)
-    if least != min_examples_per_class:
+def _as_n_threads(n_jobs: Any) -> int | None:
+    if n_jobs is None:
+        return None
+    if n_jobs < 1:
+        raise AssertionError(f"n_jobs={n_jobs!r} must be at least 1")
+    try:
+        return min(operator.index(n_jobs), MAX_THREADS)
+    except TypeError as error:
+        raise InputTypeError(
+            f"n_jobs={spelled(n_jobs)} is not a whole number; pass an int, or None for all CPUs"
+        ) from error
+
+
+def _as_least(min_examples_per_class: Any, n_examples: int) -> int:
+    _demand_one_number(min_examples_per_class, "min_examples_per_class")
+    if not min_examples_per_class % 1 == 0:
         raise OptionError(
-            f"min_examples_per_class must be a whole number, but is {min_examples_per_class!r}"
+            f"min_examples_per_class={spelled(min_examples_per_class)} is not a whole number; "
+            "round it up"
         )
-    return max(least, 0)
+    # From N examples on it leaves every class alone.
+    return min(max(int(min_examples_per_class), 0), n_examples)
+
+
+def _as_share(frac_noise: Any) -> float:
+    _demand_one_number(frac_noise, "frac_noise")
+    try:
+        return float(frac_noise)
+    except OverflowError as error:
+        raise OptionError(
+            f"frac_noise={spelled(frac_noise)} is too large; pass a number between 0 and 1"
+        ) from error
+
+
+def _demand_one_number(value: object, name: str) -> None:
+    if not is_real(type(value)):
+        raise InputTypeError(f"{name}={spelled(value)} is not a number; pass one for all classes")
 
 
 def _pruning_options(
@@ -160,16 +191,16 @@ def _pruning_options(
     least: int,
     frac_noise: float,
     num_to_remove_per_class: object,
-) -> _Options:
+) -> Options:
     """Say how many to remove: as the core itself does where it can, which takes one sweep."""
     if num_to_remove_per_class is None and least >= 1 and 0 <= frac_noise <= 1:
-        joint = None if confident_joint is None else as_joint(confident_joint, inputs.n_classes)
-        return _Options(
+        joint = None if confident_joint is None else _joint(confident_joint, inputs)
+        return Options(
             filter_by, frac_noise, None, least, confident_joint=joint, several="row_argmax"
         )
     counts = _prune_counts(inputs, confident_joint, least, frac_noise, num_to_remove_per_class)
     # A class with but one example never loses it, however few are to be left.
-    return _Options(
+    return Options(
         filter_by,
         min_examples_per_class=max(least, 1),
         prune_counts=counts,
@@ -186,13 +217,13 @@ def _prune_counts(
 ) -> npt.NDArray[np.int64]:
     """Count how many to remove, [true, given]."""
     if confident_joint is None:
-        joint = _count(inputs)[0].astype(np.float64)
+        joint = count_joint(inputs)[0].astype(np.float64)
     else:
-        joint = as_joint(confident_joint, inputs.n_classes)
+        joint = _joint(confident_joint, inputs)
     counts = _core.prune_counts(joint, least, frac_noise, "nonzero_less_one")
     if num_to_remove_per_class is None:
         return counts
-    asked = as_thresholds(num_to_remove_per_class, inputs.n_classes, name="num_to_remove_per_class")
+    asked = read_removals(num_to_remove_per_class, inputs.n_classes)
     # cleanlab's way from what is asked to prune counts: a column is divided by the sum of the *row*
     # of its class, then rows are scaled to what is asked. Where sums are 0 nothing is removed.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -204,6 +235,10 @@ def _prune_counts(
     rounded = _core.round_preserving_row_totals(scaled)
     rounded[~np.isfinite(scaled)] = 0
     return rounded
+
+
+def _joint(confident_joint: object, inputs: Inputs) -> npt.NDArray[np.float64]:
+    return as_joint(confident_joint, inputs.n_classes, may_be_empty=True)
 
 
 def _tell_of_pruning(inputs: Inputs, filter_by: str, least: int, *, verbose: bool) -> None:

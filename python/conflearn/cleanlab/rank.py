@@ -2,15 +2,16 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_mask, one_of
-from conflearn._names import SCORES, Adjust, Score
-from conflearn.cleanlab._inputs import NO_KWARGS, Inputs, read_inputs
+from conflearn._coerce import as_mask
+from conflearn.cleanlab._inputs import Inputs, read_inputs
+from conflearn.cleanlab._sweeps import disagreeing_rows, ordered_rows, quality_scores
 from conflearn.errors import LabelError, OptionError
 
 __all__ = [
@@ -44,7 +45,7 @@ def get_label_quality_scores(
     ``method="self_confidence"`` only the cells of the given classes are read and checked.
     """
     inputs = read_inputs(labels, pred_probs, "allowed")
-    return _scores(inputs, method, adjust_pred_probs=adjust_pred_probs)
+    return quality_scores(inputs, method, adjust_pred_probs=adjust_pred_probs)
 
 
 def get_label_quality_ensemble_scores(
@@ -84,7 +85,7 @@ def get_label_quality_ensemble_scores(
     if weigh_by == "log_loss_search":
         weights = _weights_by_log_loss(models, log_loss_search_T_values)
     scores = np.vstack(
-        [_scores(model, method, adjust_pred_probs=adjust_pred_probs) for model in models]
+        [quality_scores(model, method, adjust_pred_probs=adjust_pred_probs) for model in models]
     ).T
     accuracies = [_accuracy(model) for model in models] if weigh_by == "accuracy" else []
     say = print if verbose else _say_nothing
@@ -137,16 +138,22 @@ def order_label_issues(
     pred_probs: object,
     *,
     rank_by: str = "self_confidence",
-    rank_by_kwargs: Mapping[str, Any] = NO_KWARGS,
+    rank_by_kwargs: Mapping[str, Any] = {},
 ) -> npt.NDArray[np.int64]:
     """Order the examples of a mask, the worst label first.
 
     Same as cleanlab's function of that name; native: `conflearn.order_label_issues`. Only the
-    rows of these examples are read and checked.
+    rows of these examples are read and checked. Instead of a mask, their indices will do.
     """
     inputs = read_inputs(labels, pred_probs, "allowed_if_zero")
-    mask = as_mask(label_issues_mask, inputs.n_examples, name="label_issues_mask")
-    return _ordered(mask, inputs, rank_by, **rank_by_kwargs)
+    indices = _as_indices(label_issues_mask)
+    if indices is None:
+        mask = as_mask(label_issues_mask, inputs.n_examples, name="label_issues_mask")
+        return ordered_rows(mask, inputs, rank_by, **rank_by_kwargs)
+    times = np.zeros(inputs.n_examples, dtype=np.int64)
+    np.add.at(times, indices, 1)
+    rows = ordered_rows(times > 0, inputs, rank_by, **rank_by_kwargs)
+    return np.repeat(rows, times[rows])
 
 
 def get_self_confidence_for_each_label(
@@ -157,7 +164,7 @@ def get_self_confidence_for_each_label(
     Same as cleanlab's function of that name; native: `conflearn.label_quality_scores`. Only the
     cells of the given classes are read and checked.
     """
-    return _scores(read_inputs(labels, pred_probs, "allowed"), "self_confidence")
+    return quality_scores(read_inputs(labels, pred_probs, "allowed"), "self_confidence")
 
 
 def get_normalized_margin_for_each_label(
@@ -167,7 +174,7 @@ def get_normalized_margin_for_each_label(
 
     Same as cleanlab's function of that name; native: `conflearn.label_quality_scores`.
     """
-    return _scores(read_inputs(labels, pred_probs, "allowed"), "normalized_margin")
+    return quality_scores(read_inputs(labels, pred_probs, "allowed"), "normalized_margin")
 
 
 def get_confidence_weighted_entropy_for_each_label(
@@ -177,44 +184,19 @@ def get_confidence_weighted_entropy_for_each_label(
 
     Same as cleanlab's function of that name; native: `conflearn.label_quality_scores`.
     """
-    return _scores(read_inputs(labels, pred_probs, "allowed"), "confidence_weighted_entropy")
+    return quality_scores(read_inputs(labels, pred_probs, "allowed"), "confidence_weighted_entropy")
 
 
-# --- Scores and orders ---------------------------------------------------------------------------
-
-
-def _scores(
-    inputs: Inputs, method: str, *, adjust_pred_probs: bool = False
-) -> npt.NDArray[np.float64]:
-    score, adjust = _checked(method, "method", adjust_pred_probs=adjust_pred_probs)
-    return _core.label_quality_scores(
-        inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
-    )
-
-
-def _ordered(
-    mask: npt.NDArray[np.bool_], inputs: Inputs, rank_by: str, *, adjust_pred_probs: bool = False
-) -> npt.NDArray[np.int64]:
-    score, adjust = _checked(rank_by, "rank_by", adjust_pred_probs=adjust_pred_probs)
-    return _core.order_label_issues(
-        mask, inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
-    )
-
-
-def _checked(method: str, name: str, *, adjust_pred_probs: bool) -> tuple[Score, Adjust]:
-    score = one_of(method, SCORES, name)
-    if adjust_pred_probs and score == "confidence_weighted_entropy":
-        raise OptionError(f"adjust_pred_probs is not currently supported for {method}.")
-    return score, "all_classes" if adjust_pred_probs else "no"
-
-
-def _disagreeing(inputs: Inputs) -> npt.NDArray[np.int64]:
-    """Find the rows whose most probable class is not the given one."""
-    # Where every class is confident, the most probable one is the guess.
-    all_confident = np.full(inputs.n_classes, -1.0)
-    return _core.off_diagonal_examples(
-        inputs.labels, inputs.pred_probs, all_confident, "row_argmax", inputs.n_threads
-    )
+def _as_indices(label_issues_mask: object) -> npt.NDArray[np.int64] | None:
+    """Return what numpy would take for indices, rather than a mask, into an array."""
+    if isinstance(label_issues_mask, list) and not label_issues_mask:
+        return np.empty(0, dtype=np.int64)
+    if isinstance(label_issues_mask, list | np.ndarray):
+        with suppress(ValueError):  # of lists that are no rectangle
+            indices = np.asarray(label_issues_mask)
+            if indices.ndim == 1 and indices.dtype.kind in "iu":
+                return indices.astype(np.int64)
+    return None
 
 
 # --- Ensembles -----------------------------------------------------------------------------------
@@ -225,7 +207,7 @@ def _say_nothing(_text: str) -> None:
 
 
 def _accuracy(inputs: Inputs) -> float:
-    return (inputs.n_examples - len(_disagreeing(inputs))) / inputs.n_examples
+    return (inputs.n_examples - len(disagreeing_rows(inputs))) / inputs.n_examples
 
 
 def _weights_by_log_loss(
@@ -239,7 +221,7 @@ def _weights_by_log_loss(
             f"labels contain {n_present} of the {first.n_classes} classes; "
             'weight_ensemble_members_by="log_loss_search" needs all of them'
         )
-    own = np.array([_scores(model, "self_confidence") for model in models])
+    own = np.array([quality_scores(model, "self_confidence") for model in models])
     losses = np.array(
         [
             _log_loss(np.maximum(cells, _LOG_FLOOR) / _floored_row_sums(model))
@@ -271,7 +253,7 @@ def _log_loss(own: npt.NDArray[np.float64]) -> float:
 
 def _floored_row_sums(inputs: Inputs) -> npt.NDArray[np.float64]:
     """Sum the rows of the matrix, no cell counted as less than the floor."""
-    _disagreeing(inputs)  # for the core to check the cells; adding them up would not
+    disagreeing_rows(inputs)  # for the core to check the cells; adding them up would not
     sums = [np.maximum(block, _LOG_FLOOR).sum(axis=1) for block in _blocks(inputs.pred_probs)]
     return np.concatenate(sums)
 

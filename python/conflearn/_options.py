@@ -1,0 +1,72 @@
+"""Options that several functions share, checked: an option that would be ignored is an error."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn._coerce import as_bool, as_count, as_joint, as_num_to_remove, as_share, one_of
+from conflearn._inputs import Inputs
+from conflearn._names import FILTERS, PRUNING_FILTERS, Adjust, Filter, Score, Several
+from conflearn.errors import OptionError
+
+__all__ = ["Options", "read_adjustment", "read_options"]
+
+
+class Options(NamedTuple):
+    """What the core looks for; read there field by field."""
+
+    filter_by: Filter
+    frac_noise: float = 1.0
+    num_to_remove_per_class: npt.NDArray[np.int64] | None = None
+    min_examples_per_class: int = 1
+    confident_joint: npt.NDArray[np.float64] | None = None
+    prune_counts: npt.NDArray[np.int64] | None = None
+    several: Several = "most_probable"
+
+
+def read_options(
+    inputs: Inputs,
+    filter_by: object,
+    frac_noise: object,
+    num_to_remove_per_class: object,
+    min_examples_per_class: object,
+    confident_joint: object,
+) -> Options:
+    """Coerce the options that belong to filters."""
+    filter_ = one_of(filter_by, FILTERS, "filter_by")
+    share = as_share(frac_noise, "frac_noise")
+    least = as_count(min_examples_per_class, "min_examples_per_class")
+    if filter_ not in PRUNING_FILTERS:
+        used = {
+            "frac_noise": share != 1,
+            "num_to_remove_per_class": num_to_remove_per_class is not None,
+            "min_examples_per_class": least != 1,
+            "confident_joint": confident_joint is not None,
+        }
+        for name, is_used in used.items():
+            if is_used:
+                raise OptionError(
+                    f"filter_by={filter_!r} does not use {name}; leave it out, or choose one of "
+                    f"{', '.join(PRUNING_FILTERS)}"
+                )
+    n_classes, removals = inputs.n_classes, num_to_remove_per_class
+    return Options(
+        filter_,
+        share,
+        None if removals is None else as_num_to_remove(removals, n_classes),
+        least,
+        None if confident_joint is None else as_joint(confident_joint, n_classes),
+    )
+
+
+def read_adjustment(adjust_pred_probs: object, method: Score, name: str) -> Adjust:
+    """Say how to adjust the matrix before it is scored by the ``method``, or why not."""
+    if not as_bool(adjust_pred_probs, "adjust_pred_probs"):
+        return "no"
+    if method == "confidence_weighted_entropy":
+        raise OptionError(
+            f"adjust_pred_probs=True does not go with {name}={method!r}, whose entropy has no "
+            f"meaning for adjusted rows; use {name}='self_confidence' or 'normalized_margin'"
+        )
+    return "present_classes"

@@ -1,0 +1,65 @@
+"""What the modules of this layer ask the core for, by cleanlab's rules."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._coerce import one_of
+from conflearn._names import SCORES, Adjust, Score
+from conflearn.cleanlab._inputs import Inputs, read_thresholds
+from conflearn.errors import OptionError
+
+__all__ = ["count_joint", "disagreeing_rows", "ordered_rows", "quality_scores"]
+
+Counts: TypeAlias = npt.NDArray[np.int64]
+
+
+def count_joint(
+    inputs: Inputs, thresholds: object = None, *, calibrate: bool = True
+) -> tuple[Counts, Counts]:
+    """Count the joint, and the rows off its diagonal."""
+    cut = None if thresholds is None else read_thresholds(thresholds, inputs.n_classes)
+    joint, rows = _core.count_confident(
+        inputs.labels, inputs.pred_probs, cut, bool(calibrate), "row_argmax", inputs.n_threads
+    )
+    # cleanlab's counts are the transpose of another matrix until they are calibrated. How they lie
+    # in memory decides how sums over them are rounded, so they lie here as they do there.
+    return (joint if calibrate else np.asfortranarray(joint)), rows
+
+
+def disagreeing_rows(inputs: Inputs) -> Counts:
+    """Find the rows whose most probable class is not the given one."""
+    # Where every class is confident, the most probable one is the guess.
+    all_confident = np.full(inputs.n_classes, -1.0)
+    return _core.off_diagonal_examples(
+        inputs.labels, inputs.pred_probs, all_confident, "row_argmax", inputs.n_threads
+    )
+
+
+def quality_scores(
+    inputs: Inputs, method: str, *, adjust_pred_probs: bool = False
+) -> npt.NDArray[np.float64]:
+    """Score each label."""
+    score, adjust = _checked(method, "method", adjust_pred_probs=adjust_pred_probs)
+    return _core.label_quality_scores(
+        inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
+    )
+
+
+def ordered_rows(
+    mask: npt.NDArray[np.bool_], inputs: Inputs, rank_by: str, *, adjust_pred_probs: bool = False
+) -> Counts:
+    """Order the examples of a mask, the worst label first."""
+    score, adjust = _checked(rank_by, "rank_by", adjust_pred_probs=adjust_pred_probs)
+    return _core.order_label_issues(
+        mask, inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
+    )
+
+
+def _checked(method: str, name: str, *, adjust_pred_probs: bool) -> tuple[Score, Adjust]:
+    score = one_of(method, SCORES, name)
+    if adjust_pred_probs and score == "confidence_weighted_entropy":
+        raise OptionError(f"adjust_pred_probs is not currently supported for {method}.")
+    return score, "all_classes" if adjust_pred_probs else "no"
