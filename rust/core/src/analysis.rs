@@ -2,12 +2,13 @@
 
 use crate::blocks::Workers;
 use crate::error::Result;
-use crate::input::{Labels, PredProbs, with_matrix};
+use crate::format::Format;
+use crate::input::{Labels, Matrix, PredProbs, with_matrix};
 use crate::issues::{Findings, Search, num_off_diagonal};
 use crate::joint::ConfidentJoint;
 use crate::look::Keep;
 use crate::quality::{Method, normalized_margin, self_confidence};
-use crate::row::RowFacts;
+use crate::row::NO_CLASS;
 
 /// What [`analyze`] finds.
 #[derive(Debug)]
@@ -61,15 +62,22 @@ pub fn analyze(
             None => seen.calibrated_joint(labels, workers)?,
         };
         let facts = &seen.facts;
-        let suggested = |(row, facts): (usize, &RowFacts)| {
-            if mask[row] { i64::from(facts.best_other_class) } else { labels.given(row) as i64 }
+        let suggested = |row: usize| {
+            if !mask[row] {
+                labels.given(row) as i64
+            } else if facts[row].best_other_class != NO_CLASS {
+                i64::from(facts[row].best_other_class)
+            } else {
+                most_probable_other(matrix, row, labels.given(row)) as i64
+            }
         };
+        let n = facts.len();
         Ok(Analysis {
             ranked,
-            self_confidence: facts.iter().map(self_confidence).collect(),
-            normalized_margin: facts.iter().map(normalized_margin).collect(),
+            self_confidence: workers.each(n, |row| self_confidence(&facts[row]))?,
+            normalized_margin: workers.each(n, |row| normalized_margin(&facts[row]))?,
             confidence_weighted_entropy: seen.entropies,
-            suggested_labels: facts.iter().enumerate().map(suggested).collect(),
+            suggested_labels: workers.each(n, suggested)?,
             thresholds: seen.thresholds,
             confident_joint,
             given_counts: labels.counts().to_vec(),
@@ -77,4 +85,13 @@ pub fn analyze(
             mask,
         })
     })
+}
+
+/// The most probable class but the given one, the lowest on ties: for the few rows that are flagged
+/// though the model agrees with their label (by the lowest scores), of which no sweep keeps it.
+fn most_probable_other<F: Format>(matrix: &Matrix<'_, F>, row: usize, given: usize) -> usize {
+    let value = |class| F::widen(matrix.cell(row, class));
+    let others = (0..matrix.n_columns()).filter(|&class| class != given);
+    let most = others.reduce(|most, class| if value(class) > value(most) { class } else { most });
+    most.unwrap_or(given)
 }

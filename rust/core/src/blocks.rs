@@ -18,6 +18,9 @@ use crate::simd::Level;
 /// that stopping takes no time and that the threads finish together.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// What a row counts as that is not read from the matrix, but only from what was kept of it.
+const CHEAP_ROW_BYTES: usize = 64;
+
 /// So many blocks let threads finish together even where blocks take unequal time.
 const BLOCKS_PER_THREAD: usize = 8;
 
@@ -162,6 +165,19 @@ impl<'a> Workers<'a> {
         // SAFETY: every block has filled all its slots, else we would not be here.
         unsafe { values.set_len(n_rows) };
         Ok((values, found))
+    }
+
+    /// One value for each of `n` rows that are cheap to compute.
+    pub(crate) fn each<T: Send>(
+        &self,
+        n: usize,
+        value: impl Fn(usize) -> T + Sync + Send,
+    ) -> Result<Vec<T>> {
+        let fill = |(): &mut (), rows: Range<usize>, values: &mut Filling<'_, T>| {
+            rows.for_each(|row| values.push(value(row)));
+            Ok(())
+        };
+        Ok(self.fill(n, CHEAP_ROW_BYTES, || (), fill)?.0)
     }
 
     /// Sorts by a total order, in which no two values are equal.

@@ -52,10 +52,6 @@ pub trait Bits: Copy + Ord + Send + Sync + 'static {
     const NONE: Self::Signed;
     /// The same bits, signed: keeps the order of valid cells.
     fn signed(self) -> Self::Signed;
-    /// The number of a chunk of a row, which fits (see `input::MAX_CLASSES`).
-    fn of_index(index: usize) -> Self;
-    /// And back.
-    fn index(self) -> usize;
     /// The bits of a signed integer.
     fn of_signed(signed: Self::Signed) -> Self;
     /// The next smaller integer.
@@ -76,14 +72,6 @@ macro_rules! bits {
             #[inline(always)]
             fn signed(self) -> $signed {
                 self.cast_signed()
-            }
-            #[inline(always)]
-            fn of_index(index: usize) -> Self {
-                index as $unsigned
-            }
-            #[inline(always)]
-            fn index(self) -> usize {
-                self as usize
             }
             #[inline(always)]
             fn of_signed(signed: $signed) -> Self {

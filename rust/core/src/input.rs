@@ -9,8 +9,8 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::format::{BFloat16, Bits, Float16, Float32, Float64, Format};
 
-/// The most classes: 2^16 chunks of 32 cells, so that a 16-bit cell can hold the number of a chunk.
-const MAX_CLASSES: usize = 1 << 21;
+/// The most classes: their numbers are 32 bits wide, and the largest stands for none.
+const MAX_CLASSES: usize = (1 << 32) - 1;
 
 /// The given labels: `labels[i]` in `0..n_classes`.
 #[derive(Debug, Clone)]
@@ -39,18 +39,15 @@ impl Labels {
             return Err(Error::TooManyClasses { n_classes });
         }
         let mut counts = vec![0; n_classes];
-        let given = labels
-            .enumerate()
-            .map(|(row, label)| {
-                let class = label.try_into().unwrap_or(u32::MAX);
-                let Some(count) = counts.get_mut(class as usize) else {
-                    let label = label.into();
-                    return Err(Error::LabelOutOfRange { row, label, n_classes });
-                };
-                *count += 1;
-                Ok(class)
-            })
-            .collect::<Result<_>>()?;
+        let mut given = Vec::with_capacity(labels.len());
+        for (row, label) in labels.enumerate() {
+            let class = label.try_into().unwrap_or(u32::MAX);
+            let Some(count) = counts.get_mut(class as usize) else {
+                return Err(Error::LabelOutOfRange { row, label: label.into(), n_classes });
+            };
+            *count += 1;
+            given.push(class);
+        }
         Ok(Self { given, counts })
     }
 

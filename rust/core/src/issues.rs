@@ -156,7 +156,8 @@ pub fn count_confident(
     with_matrix!(pred_probs, matrix => {
         let seen = Seen::look(labels, matrix, thresholds, keep, workers)?;
         let joint = seen.joint(labels, workers)?;
-        Ok((joint, rows_of_mask(&mask_where(&seen.facts, labels, RowFacts::is_off_diagonal))))
+        let mask = mask_where(&seen.facts, labels, RowFacts::is_off_diagonal, workers)?;
+        Ok((joint, rows_of_mask(&mask)))
     })
 }
 
@@ -181,10 +182,12 @@ impl<F: Format> Findings<F> {
         let facts = &seen.facts;
         let mut calibrated_joint = None;
         let mask = match search.filter {
-            Filter::ConfidentLearning => mask_where(facts, labels, is_issue),
-            Filter::PredictedNeqGiven => mask_where(facts, labels, |facts, given| {
-                facts.predicts_another(given) && !facts.agrees(given)
-            }),
+            Filter::ConfidentLearning => mask_where(facts, labels, is_issue, workers)?,
+            Filter::PredictedNeqGiven => {
+                let is =
+                    |facts: &RowFacts, given| facts.predicts_another(given) && !facts.agrees(given);
+                mask_where(facts, labels, is, workers)?
+            }
             Filter::LowNormalizedMargin => {
                 lowest(facts, num_off_diagonal(facts, labels), normalized_margin)
             }

@@ -9,7 +9,7 @@ use crate::joint::ConfidentJoint;
 use crate::prune::{Shortlist, list_floors};
 use crate::quality::WeightedEntropy;
 use crate::row::{Cutoffs, Kind, NotAProbability, RowFacts, Several, row_facts};
-use crate::scan::PREFETCH_BYTES;
+use crate::scan::Fetch;
 use crate::sweep::{RowKernel, sweep};
 use crate::thresholds::thresholds_before_sweep;
 
@@ -133,10 +133,10 @@ impl<F: Format> RowKernel<F> for Look<F> {
         given: usize,
         side: &mut BlockFindings<F>,
     ) -> Result<RowFacts, NotAProbability> {
-        // The matrix is fetched ahead by whoever takes longest.
-        let ahead = if self.entropy.is_some() { 0 } else { PREFETCH_BYTES };
+        // The entropy takes a second pass, which fetches the odd lines.
+        let fetch = if self.entropy.is_some() { Fetch::Even } else { Fetch::All };
         let (facts, kind) =
-            row_facts(cells, given, &self.cutoffs, self.largest, self.several, ahead)?;
+            row_facts(cells, given, &self.cutoffs, self.largest, self.several, fetch)?;
         if let Some(floors) = &self.floors
             && facts.best_other > facts.own
         {

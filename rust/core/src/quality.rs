@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
 use crate::row::{Cutoffs, NotAProbability, RowFacts, SLACK, check_row};
-use crate::scan::{PREFETCH_BYTES, Scan};
+use crate::scan::{Fetch, Scan};
 use crate::simd::Level;
 use crate::sweep::{RowKernel, sweep};
 use crate::thresholds::{NEVER, own_cells, thresholds_before_sweep};
@@ -161,7 +161,7 @@ impl<F: Format> RowKernel<F> for Margin<F> {
         (): &mut (),
     ) -> Result<f64, NotAProbability> {
         let own = cells[given];
-        let other = Scan::of(cells, given, self.never.bits(), PREFETCH_BYTES).other;
+        let other = Scan::of(cells, given, self.never.bits(), Fetch::All).other;
         if own.max(other) > self.largest {
             return unusual_margin::<F>(cells, given);
         }
@@ -178,6 +178,9 @@ fn unusual_margin<F: Format>(cells: &[F::Bits], given: usize) -> Result<f64, Not
     let best_other = others.map(|class| F::widen(cells[class])).fold(f64::NEG_INFINITY, f64::max);
     Ok(margin_score(F::widen(cells[given]), best_other))
 }
+
+/// Cells that are checked at once, ahead of which memory is fetched.
+const PIECE: usize = 256;
 
 /// The confidence-weighted entropy.
 pub(crate) struct WeightedEntropy<F: Format> {
@@ -226,7 +229,11 @@ impl<F: Format> RowKernel<F> for WeightedEntropy<F> {
         given: usize,
         (): &mut (),
     ) -> Result<f64, NotAProbability> {
-        let largest = cells.iter().fold(F::Bits::ZERO, |largest, &cell| largest.max(cell));
+        let mut largest = F::Bits::ZERO;
+        for piece in cells.chunks(PIECE) {
+            Fetch::Even.ahead_of(piece);
+            largest = piece.iter().fold(largest, |largest, &cell| largest.max(cell));
+        }
         if largest > self.largest {
             check_row::<F>(cells)?;
             return Ok(self.score_unusual(cells, given));

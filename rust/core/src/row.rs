@@ -5,7 +5,7 @@
 use crate::format::{Bits, Format, RANGE_TOLERANCE};
 use crate::joint::Layout;
 use crate::prune::Spread;
-use crate::scan::Scan;
+use crate::scan::{Fetch, Scan};
 
 /// Slack of every comparison between probabilities: class j is confident at `P >= t_j - SLACK`
 /// (the paper's Eq. 1, with room for rounding), and a given label agrees with the model if it would
@@ -53,7 +53,8 @@ pub struct RowFacts {
     pub own: f64,
     /// The largest probability among the other classes.
     pub best_other: f64,
-    /// The class that has it, the lowest on ties.
+    /// The class that has it, the lowest on ties; [`NO_CLASS`] where the given class is more
+    /// probable, so that it does not matter.
     pub best_other_class: u32,
     /// The guessed true class, or [`NO_CLASS`] where no class is confident.
     pub guess: u32,
@@ -150,20 +151,20 @@ pub(crate) fn row_facts<F: Format>(
     cutoffs: &Cutoffs<F>,
     largest: F::Bits,
     several: Several,
-    ahead: usize,
+    fetch: Fetch,
 ) -> Result<(RowFacts, Kind), NotAProbability> {
     let own = row[given];
-    let seen = Scan::of(row, given, &cutoffs.bits, ahead);
+    let seen = Scan::of(row, given, &cutoffs.bits, fetch);
     if seen.other.max(own) > largest {
         let facts = unusual_row_facts(row, given, cutoffs, several)?;
         return Ok((facts, Kind::Unusual));
     }
-    let guess = guess(row, given, &cutoffs.bits, &seen, several);
+    let other_class = if seen.other < own { None } else { Some(seen.other_class(row, given)) };
     let facts = RowFacts {
         own: F::widen(own),
         best_other: F::widen(seen.other),
-        best_other_class: seen.other_class as u32,
-        guess,
+        best_other_class: other_class.map_or(NO_CLASS, |class| class as u32),
+        guess: guess(row, given, &cutoffs.bits, &seen, other_class, several),
     };
     Ok((facts, Kind::Usual))
 }
@@ -206,6 +207,7 @@ pub(crate) fn defined_row_facts(
     let confident = |class: usize| row[class] >= cutoffs[class];
     // K >= 2, so there is another class.
     let best_other_class = argmax(&|class| class != given).unwrap_or(given);
+    let best_other = row[best_other_class];
     let is_several = (0..row.len()).filter(|&class| confident(class)).count() > 1;
     let guess = match several {
         Several::RowArgmax if is_several => argmax(&|_| true),
@@ -213,27 +215,35 @@ pub(crate) fn defined_row_facts(
     };
     RowFacts {
         own: row[given],
-        best_other: row[best_other_class],
-        best_other_class: best_other_class as u32,
+        best_other,
+        best_other_class: if best_other < row[given] { NO_CLASS } else { best_other_class as u32 },
         guess: guess.map_or(NO_CLASS, |class| class as u32),
     }
 }
 
-/// The guessed true class of a row.
+/// The guessed true class of a row, of which `other_class` is the most probable other class, unless
+/// the given one is more probable.
 #[inline(always)]
-fn guess<B: Bits>(row: &[B], given: usize, cutoffs: &[B], seen: &Scan<B>, several: Several) -> u32 {
-    let (own, best_other_class) = (row[given], seen.other_class);
+fn guess<B: Bits>(
+    row: &[B],
+    given: usize,
+    cutoffs: &[B],
+    seen: &Scan<B>,
+    other_class: Option<usize>,
+    several: Several,
+) -> u32 {
+    let own = row[given];
     let own_is_confident = own >= cutoffs[given];
     if seen.confident_other == B::NONE {
         return if own_is_confident { given as u32 } else { NO_CLASS };
     }
-    let own_is_best = own > seen.other || (own == seen.other && given < best_other_class);
+    let best = match other_class {
+        Some(other) if own < seen.other || other < given => other,
+        _ => given,
+    };
     // Where the row's argmax is itself confident, both rules agree.
-    if own_is_best && own_is_confident {
-        return given as u32;
-    }
-    if !own_is_best && seen.other >= cutoffs[best_other_class] {
-        return best_other_class as u32;
+    if row[best] >= cutoffs[best] {
+        return best as u32;
     }
     // The row's argmax is not confident, but some other class is.
     let other = seen.confident_class(row, given, cutoffs);
@@ -245,13 +255,7 @@ fn guess<B: Bits>(row: &[B], given: usize, cutoffs: &[B], seen: &Scan<B>, severa
         confident.count() > 1
     };
     let guess = match several {
-        Several::RowArgmax if is_several() => {
-            if own_is_best {
-                given
-            } else {
-                best_other_class
-            }
-        }
+        Several::RowArgmax if is_several() => best,
         _ => most_probable,
     };
     guess as u32
@@ -296,7 +300,7 @@ mod tests {
         let widened: Vec<f64> = row.iter().map(|&bits| F::widen(bits)).collect();
         let expected = defined_row_facts(&widened, given, cutoffs, several);
         let cutoffs = Cutoffs::<F>::at(cutoffs.to_vec());
-        let found = row_facts::<F>(&row, given, &cutoffs, F::largest(), several, 0);
+        let found = row_facts::<F>(&row, given, &cutoffs, F::largest(), several, Fetch::Nothing);
         assert_eq!(found, Ok((expected, Kind::Usual)));
     }
 
@@ -316,7 +320,7 @@ mod tests {
             let several = Several::MostProbable;
             let expected = defined_row_facts(&values, given, &cutoffs, several);
             let cutoffs = Cutoffs::<Float64>::at(cutoffs);
-            let found = row_facts::<Float64>(&row, given, &cutoffs, Float64::largest(), several, 0);
+            let found = row_facts::<Float64>(&row, given, &cutoffs, Float64::largest(), several, Fetch::Nothing);
             prop_assert_eq!(found.map(|(facts, _)| facts), Ok(expected));
         }
     }
@@ -335,7 +339,7 @@ mod tests {
                     &cutoffs,
                     Float32::largest(),
                     Several::MostProbable,
-                    0,
+                    Fetch::Nothing,
                 );
                 assert_eq!(facts.unwrap_err().column, 37);
             }

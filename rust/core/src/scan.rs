@@ -1,88 +1,137 @@
 //! One look at a row, as bits (see [`crate::format`]): the largest cell of the other classes, and the
-//! largest among the confident ones. Where those cells stand is found afterwards, in cache.
+//! largest among the confident ones. In which class a cell stands is looked up afterwards, in cache,
+//! for the few rows where it matters.
 
 use crate::format::Bits;
 use crate::simd::prefetch;
 
 /// How far ahead of its use the matrix is fetched. Between 4 and 16 KiB all distances did equally
 /// well; without it the sweep took a third longer.
-pub(crate) const PREFETCH_BYTES: usize = 8 * 1024;
+const AHEAD_BYTES: usize = 8 * 1024;
+const LINE_BYTES: usize = 64;
 
-/// Rows of no more classes are looked at one cell after the other: to fill lanes takes longer.
-const FEW: usize = 16;
+/// Which cache lines of the matrix one pass over a row fetches ahead. Where a row is passed over
+/// twice, each pass fetches half of them: memory then never rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    /// None of them: what is read lies in cache already.
+    #[cfg(test)]
+    Nothing,
+    /// All of them.
+    All,
+    /// Those of even number.
+    Even,
+    /// Those of odd number.
+    Odd,
+}
+
+impl Fetch {
+    /// Fetches what lies ahead of some cells, and is as long.
+    #[inline(always)]
+    pub(crate) fn ahead_of<T>(self, cells: &[T]) {
+        let ahead = cells.as_ptr().wrapping_byte_add(AHEAD_BYTES);
+        let even = ahead.map_addr(|address| address & !LINE_BYTES);
+        let every_other = || (0..size_of_val(cells)).step_by(2 * LINE_BYTES);
+        if matches!(self, Self::All | Self::Even) {
+            every_other().for_each(|offset| prefetch(even.wrapping_byte_add(offset)));
+        }
+        if matches!(self, Self::All | Self::Odd) {
+            every_other().for_each(|offset| prefetch(even.wrapping_byte_add(offset + LINE_BYTES)));
+        }
+    }
+}
 
 /// What one look at a row gives.
+#[derive(Clone, Copy)]
 pub(crate) struct Scan<B: Bits> {
     /// The largest cell of the other classes.
     pub(crate) other: B,
-    /// The class that has it, the lowest on ties.
-    pub(crate) other_class: usize,
     /// The largest confident cell of the other classes, or `NONE`.
     pub(crate) confident_other: B::Signed,
 }
 
 impl<B: Bits> Scan<B> {
-    /// Looks at a row whose label is `given`, and fetches the matrix `ahead` bytes further on.
+    /// Looks at a row whose label is `given`, and fetches the matrix further on.
     #[inline(always)]
-    pub(crate) fn of(row: &[B], given: usize, cutoffs: &[B], ahead: usize) -> Self {
-        if row.len() <= FEW {
-            return Self::of_few(row, given, cutoffs);
-        }
+    pub(crate) fn of(row: &[B], given: usize, cutoffs: &[B], fetch: Fetch) -> Self {
         match size_of::<B>() {
-            2 => Self::of_lanes::<32>(row, given, cutoffs, ahead),
-            4 => Self::of_lanes::<16>(row, given, cutoffs, ahead),
-            _ => Self::of_lanes::<8>(row, given, cutoffs, ahead),
+            2 => Self::of_pieces::<512>(row, given, cutoffs, fetch),
+            4 => Self::of_pieces::<256>(row, given, cutoffs, fetch),
+            _ => Self::of_pieces::<128>(row, given, cutoffs, fetch),
         }
     }
 
+    /// Pieces of a fixed length need no care for what is left, and a few cells more cost less.
     #[inline(always)]
-    fn of_few(row: &[B], given: usize, cutoffs: &[B]) -> Self {
-        // Two loops without a branch: which class is the largest cannot be predicted.
-        let mut other = B::ZERO;
-        let mut confident_other = B::NONE;
+    fn of_pieces<const P: usize>(row: &[B], given: usize, cutoffs: &[B], fetch: Fetch) -> Self {
+        let (Some(last), Some(last_bounds)) = (row.last_chunk::<P>(), cutoffs.last_chunk::<P>())
+        else {
+            fetch.ahead_of(row);
+            return Self::of_others(row, given, cutoffs);
+        };
+        let mut seen = Self::NOTHING;
+        let (pieces, rest) = row.as_chunks::<P>();
+        let mut first = 0;
+        for (cells, bounds) in pieces.iter().zip(cutoffs.as_chunks::<P>().0) {
+            fetch.ahead_of(cells);
+            seen = seen.or(Self::of_piece(cells, bounds, given.wrapping_sub(first)));
+            first += P;
+        }
+        if !rest.is_empty() {
+            // Some cells twice: a maximum does not mind.
+            fetch.ahead_of(rest);
+            seen = seen.or(Self::of_piece(last, last_bounds, given.wrapping_sub(row.len() - P)));
+        }
+        seen
+    }
+
+    /// All of a piece but one cell, should that lie in it: the given class does not compete with
+    /// itself.
+    #[inline(always)]
+    fn of_piece<const P: usize>(cells: &[B; P], bounds: &[B; P], except: usize) -> Self {
+        if except < P {
+            return Self::of_others(cells, except, bounds);
+        }
+        let mut seen = Self::NOTHING;
+        for (&cell, &bound) in cells.iter().zip(bounds) {
+            seen.other = seen.other.max(cell);
+            let confident = if cell >= bound { cell.signed() } else { B::NONE };
+            seen.confident_other = seen.confident_other.max(confident);
+        }
+        seen
+    }
+
+    #[inline(always)]
+    fn of_others(row: &[B], given: usize, cutoffs: &[B]) -> Self {
+        // Without a branch: which class is the largest cannot be predicted.
+        let mut seen = Self::NOTHING;
         for (class, (&cell, &cutoff)) in row.iter().zip(cutoffs).enumerate() {
-            // The given class does not compete with itself.
             let competes = class != given;
-            other = other.max(if competes { cell } else { B::ZERO });
+            seen.other = seen.other.max(if competes { cell } else { B::ZERO });
             let confident = if competes & (cell >= cutoff) { cell.signed() } else { B::NONE };
-            confident_other = confident_other.max(confident);
+            seen.confident_other = seen.confident_other.max(confident);
         }
-        let mut other_class = u32::MAX;
-        for (class, &cell) in (0..).zip(row) {
-            let has_it = (cell == other) & (class != given as u32);
-            other_class = other_class.min(if has_it { class } else { u32::MAX });
-        }
-        Self { other, other_class: other_class as usize, confident_other }
+        seen
     }
 
+    const NOTHING: Self = Self { other: B::ZERO, confident_other: B::NONE };
+
     #[inline(always)]
-    fn of_lanes<const L: usize>(row: &[B], given: usize, cutoffs: &[B], ahead: usize) -> Self {
-        let mut lanes = Lanes::<B, L>::new(ahead);
-        let (cells, cells_left) = row.as_chunks::<L>();
-        let (bounds, bounds_left) = cutoffs.as_chunks::<L>();
-        // The chunk of the given class stands apart: it does not compete with itself.
-        let (home, lane) = (given / L, given % L);
-        let before = home.min(cells.len());
-        lanes.look_at_all(0, &cells[..before], &bounds[..before]);
-        if let (Some(cells), Some(bounds)) = (cells.get(home), bounds.get(home)) {
-            let (cells, bounds) =
-                (with_lane(cells, lane, B::ZERO), with_lane(bounds, lane, B::MAX));
-            lanes = lanes.look(B::of_index(home), &cells, &bounds);
+    fn or(self, more: Self) -> Self {
+        Self {
+            other: self.other.max(more.other),
+            confident_other: self.confident_other.max(more.confident_other),
         }
-        let after = (home + 1).min(cells.len());
-        lanes.look_at_all(after, &cells[after..], &bounds[after..]);
-        if !cells_left.is_empty() {
-            let mut cells_padded = [B::ZERO; L];
-            let mut bounds_padded = [B::MAX; L];
-            cells_padded[..cells_left.len()].copy_from_slice(cells_left);
-            bounds_padded[..bounds_left.len()].copy_from_slice(bounds_left);
-            if home == cells.len() {
-                cells_padded[lane] = B::ZERO;
-                bounds_padded[lane] = B::MAX;
-            }
-            lanes = lanes.look(B::of_index(cells.len()), &cells_padded, &bounds_padded);
+    }
+
+    /// The class that has the largest cell of the other classes, the lowest on ties.
+    #[inline(always)]
+    pub(crate) fn other_class(&self, row: &[B], given: usize) -> usize {
+        match first_equal(row, 0, self.other) {
+            Some(class) if class != given => class,
+            // The given class has an equal one.
+            _ => first_equal(row, given + 1, self.other).unwrap_or(given),
         }
-        lanes.seen(usize::from(given == 0))
     }
 
     /// The class that has the largest confident cell of the other classes, the lowest on ties.
@@ -97,79 +146,6 @@ impl<B: Bits> Scan<B> {
         }
         given
     }
-}
-
-/// The largest cells so far, lane by lane.
-#[derive(Clone, Copy)]
-struct Lanes<B: Bits, const L: usize> {
-    /// How far ahead to fetch, in bytes.
-    ahead: usize,
-    other: [B; L],
-    /// In which chunk of `L` classes it was found.
-    other_chunk: [B; L],
-    confident_other: [B::Signed; L],
-}
-
-impl<B: Bits, const L: usize> Lanes<B, L> {
-    #[inline(always)]
-    fn new(ahead: usize) -> Self {
-        Self {
-            ahead,
-            other: [B::ZERO; L],
-            other_chunk: [B::ZERO; L],
-            confident_other: [B::NONE; L],
-        }
-    }
-
-    #[inline(always)]
-    fn look_at_all(&mut self, first: usize, cells: &[[B; L]], bounds: &[[B; L]]) {
-        // Out and back in: behind a reference the compiler leaves lanes in memory.
-        let mut lanes = *self;
-        for (chunk, (cells, bounds)) in (first..).zip(cells.iter().zip(bounds)) {
-            prefetch(cells.as_ptr().wrapping_byte_add(lanes.ahead));
-            lanes = lanes.look(B::of_index(chunk), cells, bounds);
-        }
-        *self = lanes;
-    }
-
-    #[inline(always)]
-    fn look(self, chunk: B, cells: &[B; L], bounds: &[B; L]) -> Self {
-        let mut seen = self;
-        for lane in 0..L {
-            let (cell, other, confident) =
-                (cells[lane], self.other[lane], self.confident_other[lane]);
-            seen.other[lane] = cell.max(other);
-            seen.other_chunk[lane] = if cell > other { chunk } else { self.other_chunk[lane] };
-            let candidate = if cell >= bounds[lane] { cell.signed() } else { B::NONE };
-            seen.confident_other[lane] = candidate.max(confident);
-        }
-        seen
-    }
-
-    /// The largest of all lanes; a row of zeros has it in its first other class.
-    #[inline(always)]
-    fn seen(&self, first_other: usize) -> Scan<B> {
-        let other = self.other.into_iter().fold(B::ZERO, Ord::max);
-        let mut other_class = usize::MAX;
-        for lane in 0..L {
-            let class = self.other_chunk[lane].index() * L + lane;
-            let class = if self.other[lane] == other { class } else { usize::MAX };
-            other_class = other_class.min(class);
-        }
-        Scan {
-            other,
-            other_class: if other == B::ZERO { first_other } else { other_class },
-            confident_other: self.confident_other.into_iter().fold(B::NONE, Ord::max),
-        }
-    }
-}
-
-/// The same cells but for one.
-#[inline(always)]
-fn with_lane<B: Bits, const L: usize>(cells: &[B; L], lane: usize, cell: B) -> [B; L] {
-    let mut others = *cells;
-    others[lane] = cell;
-    others
 }
 
 /// The first class at or after `from` that has this cell, looking at a cache line at a time.
@@ -203,39 +179,49 @@ fn first_equal_lanes<B: Bits, const L: usize>(row: &[B], from: usize, cell: B) -
 
 /// Calls `each` for the classes whose cell is above `own` and not below their bound, ascending.
 #[inline(always)]
-pub(crate) fn for_each_above<B: Bits>(row: &[B], bounds: &[B], own: B, each: impl FnMut(usize)) {
-    match size_of::<B>() {
-        2 => for_each_above_lanes::<B, 32>(row, bounds, own, each),
-        4 => for_each_above_lanes::<B, 16>(row, bounds, own, each),
-        _ => for_each_above_lanes::<B, 8>(row, bounds, own, each),
-    }
-}
-
-#[inline(always)]
-fn for_each_above_lanes<B: Bits, const L: usize>(
+pub(crate) fn for_each_above<B: Bits>(
     row: &[B],
     bounds: &[B],
     own: B,
     mut each: impl FnMut(usize),
 ) {
-    let (chunks, cells_left) = row.as_chunks::<L>();
-    let (bound_chunks, bounds_left) = bounds.as_chunks::<L>();
-    for (number, (cells, bounds)) in chunks.iter().zip(bound_chunks).enumerate() {
+    // Few cells are, and most of those that are not are told by the largest of a piece.
+    let (pieces, rest) = row.as_chunks::<PIECE>();
+    for (number, cells) in pieces.iter().enumerate() {
+        let largest = cells.iter().copied().fold(B::ZERO, Ord::max);
+        if largest > own {
+            let first = number * PIECE;
+            for_each_of_piece(cells, &bounds[first..], own, |place| each(first + place));
+        }
+    }
+    let first = row.len() - rest.len();
+    for_each_of_piece(rest, &bounds[first..], own, |place| each(first + place));
+}
+
+#[inline(always)]
+fn for_each_of_piece<B: Bits>(cells: &[B], bounds: &[B], own: B, mut each: impl FnMut(usize)) {
+    let (chunks, rest) = cells.as_chunks::<LANES>();
+    for (number, (cells, bounds)) in chunks.iter().zip(bounds.as_chunks::<LANES>().0).enumerate() {
         let mut any = false;
-        for lane in 0..L {
+        for lane in 0..LANES {
             any |= (cells[lane] > own) & (cells[lane] >= bounds[lane]);
         }
         if any {
-            for lane in 0..L {
+            for lane in 0..LANES {
                 if cells[lane] > own && cells[lane] >= bounds[lane] {
-                    each(number * L + lane);
+                    each(number * LANES + lane);
                 }
             }
         }
     }
-    for (place, (&cell, &bound)) in cells_left.iter().zip(bounds_left).enumerate() {
+    let first = cells.len() - rest.len();
+    for (place, (&cell, &bound)) in rest.iter().zip(&bounds[first..]).enumerate() {
         if cell > own && cell >= bound {
-            each(chunks.len() * L + place);
+            each(first + place);
         }
     }
 }
+
+/// Among so many cells some are looked for at a time, and among so many side by side.
+const PIECE: usize = 64;
+const LANES: usize = 16;

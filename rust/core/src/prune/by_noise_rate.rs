@@ -9,6 +9,8 @@
 //! where it might be enough, and only there, cells are read from the matrix. So the result is that
 //! of the definition, whatever the share and the length of the lists.
 
+use std::ops::Range;
+
 use super::{PruneCounts, Pruning};
 use crate::blocks::Workers;
 use crate::error::Result;
@@ -26,6 +28,8 @@ const SHARE: f64 = 0.2;
 const LONGEST: usize = 32;
 /// How far ahead a column of the matrix is fetched, in rows.
 const PREFETCH_ROWS: usize = 24;
+/// Contenders are sorted in at most so many groups.
+const MOST_GROUPS: usize = 64;
 
 /// Where each class's cells begin to be listed.
 pub(crate) fn list_floors<F: Format>(thresholds: &[f64]) -> Cutoffs<F> {
@@ -106,7 +110,7 @@ impl<F: Format> Shortlist<F> {
     }
 }
 
-/// The contenders of all blocks, by given class; within one, rows ascend.
+/// The contenders of some blocks, by given class; within one, rows ascend.
 struct ContendersByClass<F: Format> {
     contender_starts: Vec<usize>,
     contenders: Vec<Contender>,
@@ -165,20 +169,50 @@ fn starts(n_classes: usize, added: impl Iterator<Item = (u32, usize)>) -> Vec<us
     starts
 }
 
+/// (`P[given] - P[class]`, row): the smallest are the largest margins.
+type Keyed = (f64, usize);
+
 /// One other class that examples of a given class are to be removed in favour of.
 struct Quota {
     class: usize,
     n: usize,
-    /// (`P[given] - P[class]`, row): the smallest are the largest margins.
-    known: Vec<(f64, usize)>,
+    /// Where its listed cells stand among those of the given class.
+    listed: Range<usize>,
+    /// Cells that were not listed, but read.
+    read: Vec<Keyed>,
     /// Cells that are not known, but might have a key of at most this, are to be read.
     cut: f64,
 }
 
 impl Quota {
-    fn rows(&mut self) -> impl Iterator<Item = usize> {
-        n_smallest(&mut self.known, self.n).iter().map(|&(_, row)| row)
+    fn new(class: usize, n: usize) -> Self {
+        Self { class, n, listed: 0..0, read: Vec::new(), cut: f64::INFINITY }
     }
+
+    /// Whether fewer margins above 0 are known than rows are to be removed.
+    fn is_unfilled(&self) -> bool {
+        self.listed.len() + self.read.len() < self.n
+    }
+
+    /// The rows with the largest margins, of all that are known.
+    fn take_rows(&mut self, listed: &mut [Keyed], rows: &mut Vec<usize>) {
+        let listed = &mut listed[self.listed.clone()];
+        let largest = if self.read.is_empty() {
+            n_smallest(listed, self.n)
+        } else {
+            self.read.extend_from_slice(listed);
+            n_smallest(&mut self.read, self.n)
+        };
+        rows.extend(largest.iter().map(|&(_, row)| row));
+    }
+}
+
+/// What a thread works with, from one given class to the next.
+struct Scratch {
+    /// By class: the number of its quota.
+    quota_of: Vec<u32>,
+    listed: Vec<Keyed>,
+    unlisted: Vec<(usize, usize, f64)>,
 }
 
 impl<F: Format> Pruning<'_, F> {
@@ -190,31 +224,29 @@ impl<F: Format> Pruning<'_, F> {
         workers: &Workers<'_>,
     ) -> Result<Vec<usize>> {
         let n_classes = self.labels.n_classes();
-        let contenders = ContendersByClass::new(&self.seen.shortlists, n_classes);
-        let no_quota = || (vec![u32::MAX; n_classes], Vec::new());
-        let by_class = workers.map(n_classes, no_quota, |(quota_of, unlisted), given| {
-            if self.labels.counts()[given] <= min_examples_per_class {
+        let contenders = self.contenders_by_class(workers)?;
+        let scratch = || Scratch {
+            quota_of: vec![u32::MAX; n_classes],
+            listed: Vec::new(),
+            unlisted: Vec::new(),
+        };
+        let by_class = workers.map(n_classes, scratch, |scratch, given| {
+            let removed = counts.removed(given);
+            if removed.is_empty() || self.labels.counts()[given] <= min_examples_per_class {
                 return Ok((Vec::new(), Vec::new()));
             }
-            let mut quotas: Vec<Quota> = counts
-                .removed(given)
-                .iter()
-                .map(|&(class, n)| Quota { class, n, known: Vec::new(), cut: f64::INFINITY })
-                .collect();
-            for (quota, number) in quotas.iter().zip(0..) {
-                quota_of[quota.class] = number;
-            }
-            let contenders = contenders.of(given);
-            take_listed(contenders.clone(), &mut quotas, quota_of);
-            self.read_unlisted(contenders, &mut quotas, unlisted);
+            let mut quotas: Vec<Quota> =
+                removed.iter().map(|&(class, n)| Quota::new(class, n)).collect();
+            let contenders = contenders.iter().flat_map(|some| some.of(given));
+            take_listed(contenders.clone(), &mut quotas, scratch);
+            self.read_unlisted(contenders, &mut quotas, &mut scratch.unlisted);
             let mut rows = Vec::new();
             let mut unfilled = Vec::new();
             for mut quota in quotas {
-                quota_of[quota.class] = u32::MAX;
-                if quota.known.len() < quota.n {
+                if quota.is_unfilled() {
                     unfilled.push(quota);
                 } else {
-                    rows.extend(quota.rows());
+                    quota.take_rows(&mut scratch.listed, &mut rows);
                 }
             }
             Ok((rows, unfilled))
@@ -223,6 +255,18 @@ impl<F: Format> Pruning<'_, F> {
         let mut rows: Vec<usize> = rows.into_iter().flatten().collect();
         rows.extend(self.fill_from_class(&unfilled, workers)?);
         Ok(rows)
+    }
+
+    /// The contenders by given class, several groups of blocks side by side. A group costs as much
+    /// as there are classes, so there are no more than pay.
+    fn contenders_by_class(&self, workers: &Workers<'_>) -> Result<Vec<ContendersByClass<F>>> {
+        let blocks = &self.seen.shortlists;
+        let n_classes = self.labels.n_classes();
+        let n_contenders: usize = blocks.iter().map(|block| block.contenders.len()).sum();
+        let n_groups = (n_contenders / n_classes).clamp(1, MOST_GROUPS);
+        let groups: Vec<_> = blocks.chunks(blocks.len().div_ceil(n_groups).max(1)).collect();
+        let sort = |(): &mut (), group: usize| Ok(ContendersByClass::new(groups[group], n_classes));
+        workers.map(groups.len(), || (), sort)
     }
 
     /// Step 2: cells above the given class's that are not listed, but might be among the largest
@@ -266,7 +310,7 @@ impl<F: Format> Pruning<'_, F> {
             let quota = &mut quotas[number];
             let value = F::widen(self.matrix.cell(row, quota.class));
             if value > own {
-                quota.known.push((own - value, row));
+                quota.read.push((own - value, row));
             }
         }
     }
@@ -302,22 +346,43 @@ impl<F: Format> Pruning<'_, F> {
     }
 }
 
-/// Step 1: the listed cells.
+/// Step 1: the listed cells, those of each quota side by side.
 fn take_listed<'c, F: Format>(
-    contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])>,
+    contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])> + Clone,
     quotas: &mut [Quota],
-    quota_of: &[u32],
+    scratch: &mut Scratch,
 ) {
+    let Scratch { quota_of, listed, .. } = scratch;
+    for (quota, number) in quotas.iter().zip(0..) {
+        quota_of[quota.class] = number;
+    }
+    let quota_of_cell = |cell: &Listed<F>| quota_of[cell.class as usize] as usize;
+    let all_cells = contenders.clone().flat_map(|(_, list)| list);
+    for cell in all_cells {
+        if let Some(quota) = quotas.get_mut(quota_of_cell(cell)) {
+            quota.listed.end += 1;
+        }
+    }
+    let mut total = 0;
+    for quota in &mut *quotas {
+        let start = total;
+        total += quota.listed.len();
+        quota.listed = start..start;
+    }
+    listed.clear();
+    listed.resize(total, (0.0, 0));
     for (contender, list) in contenders {
-        for listed in list {
-            if let Some(quota) = quotas.get_mut(quota_of[listed.class as usize] as usize) {
-                quota.known.push((contender.own - F::widen(listed.cell), contender.row));
+        for cell in list {
+            if let Some(quota) = quotas.get_mut(quota_of_cell(cell)) {
+                listed[quota.listed.end] = (contender.own - F::widen(cell.cell), contender.row);
+                quota.listed.end += 1;
             }
         }
     }
     for quota in quotas {
-        if quota.known.len() >= quota.n {
-            let among = n_smallest(&mut quota.known, quota.n);
+        quota_of[quota.class] = u32::MAX;
+        if quota.listed.len() >= quota.n {
+            let among = n_smallest(&mut listed[quota.listed.clone()], quota.n);
             quota.cut = among.iter().fold(f64::NEG_INFINITY, |cut, &(key, _)| cut.max(key));
         }
     }

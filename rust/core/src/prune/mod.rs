@@ -63,9 +63,10 @@ impl Filter {
 pub(crate) fn mask_where(
     facts: &[RowFacts],
     labels: &Labels,
-    is: impl Fn(&RowFacts, usize) -> bool,
-) -> Vec<bool> {
-    facts.iter().enumerate().map(|(row, facts)| is(facts, labels.given(row))).collect()
+    is: impl Fn(&RowFacts, usize) -> bool + Sync + Send,
+    workers: &Workers<'_>,
+) -> Result<Vec<bool>> {
+    workers.each(facts.len(), |row| is(&facts[row], labels.given(row)))
 }
 
 /// What the filters that prune look at.
