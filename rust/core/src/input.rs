@@ -215,30 +215,65 @@ impl<F: Format> Matrix<'_, F> {
         }
         let n_rows = (TILE_BYTES / self.row_bytes().max(1)).clamp(1, positions.len().max(1));
         let positions = positions.start..positions.end.min(positions.start + n_rows);
-        self.fill_tile(rows, positions.clone(), tile);
+        let n_cells = positions.len() * self.n_columns;
+        if tile.len() < n_cells {
+            tile.resize(n_cells, F::Bits::ZERO);
+        }
+        self.fill_tile(rows, positions.clone(), &mut tile[..n_cells]);
         Lent { matrix: self, rows, tile: Some(tile), positions }
     }
 
-    /// Copies some rows into `tile`, a few columns at a time.
+    /// Copies some rows into `tile`, a strip of columns at a time, as wide as a cache line.
     ///
-    /// In Fortran order a column is what lies side by side: a strip of columns is read down, so
-    /// that each stream of reads goes forward, and what is written are whole cache lines.
+    /// In Fortran order a column is what lies side by side: a strip is read down, so that each
+    /// stream of reads goes forward, and what is written are whole cache lines.
     #[inline(always)]
-    fn fill_tile<R: Rows>(&self, rows: &R, positions: Range<usize>, tile: &mut Vec<F::Bits>) {
+    fn fill_tile<R: Rows>(&self, rows: &R, positions: Range<usize>, tile: &mut [F::Bits]) {
         let strip = 64 / Self::CELL;
-        tile.clear();
-        tile.resize(positions.len() * self.n_columns, F::Bits::ZERO);
-        for left in (0..self.n_columns).step_by(strip) {
-            let right = self.n_columns.min(left + strip);
-            for (line, position) in tile.chunks_exact_mut(self.n_columns).zip(positions.clone()) {
-                let row = rows.row(position);
-                if row.is_multiple_of(strip) {
-                    for column in right..self.n_columns.min(right + strip) {
-                        crate::simd::prefetch(self.address(row, column));
+        let n_columns = self.n_columns;
+        let columns_are_slices = R::CONSECUTIVE && self.row_stride == Self::CELL as isize;
+        for left in (0..n_columns).step_by(strip) {
+            let columns = left..n_columns.min(left + strip);
+            let next = columns.end..n_columns.min(columns.end + strip);
+            let lines = tile.chunks_mut(n_columns * strip);
+            for (lines, top) in lines.zip(positions.clone().step_by(strip)) {
+                let row = rows.row(top);
+                next.clone().for_each(|column| crate::simd::prefetch(self.address(row, column)));
+                let n_rows = lines.len() / n_columns;
+                if columns_are_slices && n_rows == strip && columns.len() == strip {
+                    self.transpose(row, left, lines);
+                    continue;
+                }
+                for (line, position) in lines.chunks_exact_mut(n_columns).zip(top..) {
+                    let row = rows.row(position);
+                    for column in columns.clone() {
+                        line[column] = self.cell(row, column);
                     }
                 }
-                for column in left..right {
-                    line[column] = self.cell(row, column);
+            }
+        }
+    }
+
+    /// Copies a square block, as wide and as high as a cache line, of columns that are slices.
+    #[inline(always)]
+    fn transpose(&self, row: usize, left: usize, lines: &mut [F::Bits]) {
+        // A compiler makes this small a square a few shuffles of registers.
+        const SIDE: usize = 4;
+        let strip = 64 / Self::CELL;
+        let n_columns = self.n_columns;
+        assert!(row + strip <= self.n_rows && left + strip <= n_columns);
+        assert!(lines.len() == strip * n_columns);
+        for column in (left..left + strip).step_by(SIDE) {
+            for down in (0..strip).step_by(SIDE) {
+                let square: [[F::Bits; SIDE]; SIDE] = std::array::from_fn(|right| {
+                    let cells = self.address(row + down, column + right).cast::<[F::Bits; SIDE]>();
+                    // SAFETY: the block is within the shape, and its columns are slices.
+                    unsafe { cells.read_unaligned() }
+                });
+                for line in 0..SIDE {
+                    let start = (down + line) * n_columns + column;
+                    let cells: [F::Bits; SIDE] = std::array::from_fn(|right| square[right][line]);
+                    lines[start..start + SIDE].copy_from_slice(&cells);
                 }
             }
         }
@@ -275,6 +310,8 @@ const TILE_BYTES: usize = 512 * 1024;
 
 /// Which rows, in which order.
 pub(crate) trait Rows: Sync {
+    /// Whether one position further is one row further.
+    const CONSECUTIVE: bool;
     /// How many.
     fn len(&self) -> usize;
     /// The row at a position.
@@ -285,6 +322,7 @@ pub(crate) trait Rows: Sync {
 pub(crate) struct AllRows(pub(crate) usize);
 
 impl Rows for AllRows {
+    const CONSECUTIVE: bool = true;
     fn len(&self) -> usize {
         self.0
     }
@@ -295,6 +333,7 @@ impl Rows for AllRows {
 }
 
 impl Rows for &[usize] {
+    const CONSECUTIVE: bool = false;
     fn len(&self) -> usize {
         <[usize]>::len(self)
     }
