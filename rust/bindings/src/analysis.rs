@@ -37,8 +37,9 @@ pub(crate) fn analyze<'py>(
     rank_by: Named<Method>,
     n_threads: Option<usize>,
 ) -> PyResult<Analysis> {
-    let search = options.search()?;
+    let options = options.borrow()?;
     let found = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        let search = options.search()?;
         conflearn_core::analysis::analyze(labels, pred_probs, &search, rank_by.0, workers)
     })?;
     let (starts, columns, counts) = found.confident_joint.as_csr();

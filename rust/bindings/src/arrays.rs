@@ -9,8 +9,6 @@ use numpy::{
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::error::raise;
-
 /// Which bytes of an array stand where.
 #[derive(Clone, Copy)]
 struct Place<const D: usize> {
@@ -83,6 +81,10 @@ impl RawLabels {
         Ok(Self { place: place(array)?, kind, itemsize })
     }
 
+    pub(crate) fn n_bytes(self) -> usize {
+        self.place.shape[0] * self.itemsize
+    }
+
     /// Read and checked, as classes of the core.
     pub(crate) fn check(self, n_classes: usize) -> conflearn_core::Result<Labels> {
         match (self.kind, self.itemsize) {
@@ -106,9 +108,28 @@ impl RawLabels {
     }
 }
 
-/// A confident joint from a dense float64 array in C order.
-pub(crate) fn confident_joint(dense: &PyReadonlyArray2<'_, f64>) -> PyResult<ConfidentJoint> {
-    ConfidentJoint::from_dense(dense.as_slice()?, dense.shape()[1]).map_err(raise)
+/// A dense (K, K) array in C order, borrowed.
+#[derive(Clone, Copy)]
+pub(crate) struct Square<'a, T> {
+    pub(crate) cells: &'a [T],
+    pub(crate) n_classes: usize,
+}
+
+impl<'a, T: numpy::Element> Square<'a, T> {
+    pub(crate) fn new(array: &'a PyReadonlyArray2<'_, T>) -> PyResult<Self> {
+        Ok(Self { cells: array.as_slice()?, n_classes: array.shape()[1] })
+    }
+
+    pub(crate) fn n_bytes(self) -> usize {
+        size_of_val(self.cells)
+    }
+}
+
+impl Square<'_, f64> {
+    /// As a confident joint.
+    pub(crate) fn joint(self) -> conflearn_core::Result<ConfidentJoint> {
+        ConfidentJoint::from_dense(self.cells, self.n_classes)
+    }
 }
 
 /// One count per class, as the core wants them.

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use crate::arrays::{self, RawLabels};
 use crate::error::{internal, raise};
 
-/// Runs `work` on checked inputs, on the pool, with the GIL released. Small inputs stay on this
+/// Runs `work` on checked inputs, on a pool, with the GIL released. Small inputs stay on this
 /// thread. Ctrl-C stops the work.
 pub(crate) fn enter<R: Send>(
     py: Python<'_>,
@@ -25,6 +25,28 @@ pub(crate) fn enter<R: Send>(
     let n_threads = n_threads.unwrap_or_else(threads::default_n_threads);
     let raw_labels = RawLabels::new(labels)?;
     let pred_probs = arrays::pred_probs(pred_probs)?;
+    leave(py, n_threads, pred_probs.n_bytes(), |workers| {
+        let labels = raw_labels.check(pred_probs.shape().1)?;
+        work(&labels, &pred_probs, workers)
+    })
+}
+
+/// The same for work on `n_bytes` of something smaller than a matrix, which one thread does.
+pub(crate) fn enter_alone<R: Send>(
+    py: Python<'_>,
+    n_bytes: usize,
+    work: impl FnOnce() -> Result<R> + Send,
+) -> PyResult<R> {
+    leave(py, 1, n_bytes, |_| work())
+}
+
+/// Releases the GIL, and takes it again.
+fn leave<R: Send>(
+    py: Python<'_>,
+    n_threads: usize,
+    n_bytes: usize,
+    work: impl FnOnce(&Workers<'_>) -> Result<R> + Send,
+) -> PyResult<R> {
     let mut raised = None;
     // A closure, because the method itself is not general enough in the lifetime of `py`.
     #[allow(clippy::redundant_closure_for_method_calls)]
@@ -35,11 +57,11 @@ pub(crate) fn enter<R: Send>(
         raised.is_some()
     };
     let work = || {
-        let labels = raw_labels.check(pred_probs.shape().1)?;
-        if pred_probs.n_bytes() <= ALONE_BYTES {
-            return on_this_thread(|workers| work(&labels, &pred_probs, workers));
+        if n_bytes <= ALONE_BYTES {
+            on_this_thread(work)
+        } else {
+            on_pool(n_threads, &mut stop, work)
         }
-        on_pool(n_threads, &mut stop, |workers| work(&labels, &pred_probs, workers))
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| py.detach(work)));
     // What a signal handler raised is raised, even where the work was done before it could stop.

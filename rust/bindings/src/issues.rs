@@ -1,16 +1,13 @@
 //! See `conflearn_core::issues`.
 
-use conflearn_core::Several;
 use conflearn_core::issues::{self, Removals, Search};
 use conflearn_core::prune::{Filter, PruneCounts};
 use conflearn_core::quality::{Adjust, Method};
-use numpy::{
-    IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
-    PyUntypedArrayMethods,
-};
+use conflearn_core::{Result, Several};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::arrays;
+use crate::arrays::{self, Square};
 use crate::enter::enter;
 use crate::names::Named;
 
@@ -27,25 +24,49 @@ pub(crate) struct Options<'py> {
 }
 
 impl Options<'_> {
-    pub(crate) fn search(&self) -> PyResult<Search> {
-        let removals = if let Some(counts) = &self.prune_counts {
-            Removals::Counts(PruneCounts::from_dense(counts.as_slice()?, counts.shape()[0]))
-        } else {
-            Removals::Joint {
-                confident_joint: self
-                    .confident_joint
-                    .as_ref()
-                    .map(arrays::confident_joint)
-                    .transpose()?,
-                frac_noise: self.frac_noise,
-                per_class: self.num_to_remove_per_class.as_ref().map(arrays::counts).transpose()?,
+    /// The same without Python objects, to be read once the GIL is released.
+    pub(crate) fn borrow(&self) -> PyResult<Borrowed<'_>> {
+        Ok(Borrowed {
+            filter: self.filter_by.0,
+            frac_noise: self.frac_noise,
+            per_class: self.num_to_remove_per_class.as_ref().map(arrays::counts).transpose()?,
+            min_examples_per_class: self.min_examples_per_class,
+            confident_joint: self.confident_joint.as_ref().map(Square::new).transpose()?,
+            prune_counts: self.prune_counts.as_ref().map(Square::new).transpose()?,
+            several: self.several.0,
+        })
+    }
+}
+
+/// What to look for, as it lies in arrays.
+pub(crate) struct Borrowed<'a> {
+    filter: Filter,
+    frac_noise: f64,
+    per_class: Option<Vec<usize>>,
+    min_examples_per_class: usize,
+    confident_joint: Option<Square<'a, f64>>,
+    prune_counts: Option<Square<'a, i64>>,
+    several: Several,
+}
+
+impl Borrowed<'_> {
+    /// As the core wants it.
+    pub(crate) fn search(self) -> Result<Search> {
+        let removals = match self.prune_counts {
+            Some(Square { cells, n_classes }) => {
+                Removals::Counts(PruneCounts::from_dense(cells, n_classes))
             }
+            None => Removals::Joint {
+                confident_joint: self.confident_joint.map(Square::joint).transpose()?,
+                frac_noise: self.frac_noise,
+                per_class: self.per_class,
+            },
         };
         Ok(Search {
-            filter: self.filter_by.0,
+            filter: self.filter,
             removals,
             min_examples_per_class: self.min_examples_per_class,
-            several: self.several.0,
+            several: self.several,
         })
     }
 }
@@ -59,9 +80,9 @@ pub(crate) fn find_label_issues<'py>(
     options: Options<'py>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
-    let search = options.search()?;
+    let options = options.borrow()?;
     let mask = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
-        issues::find_label_issues(labels, pred_probs, &search, workers)
+        issues::find_label_issues(labels, pred_probs, &options.search()?, workers)
     })?;
     Ok(mask.into_pyarray(py))
 }
@@ -76,8 +97,9 @@ pub(crate) fn rank_label_issues<'py>(
     rank_by: Named<Method>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let search = options.search()?;
+    let options = options.borrow()?;
     let rows = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        let search = options.search()?;
         issues::rank_label_issues(labels, pred_probs, &search, rank_by.0, workers)
     })?;
     Ok(arrays::rows(py, &rows))

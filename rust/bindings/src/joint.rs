@@ -6,13 +6,11 @@ use conflearn_core::joint::{self, Layout};
 use conflearn_core::prune::{PruneCounts, Spread};
 use numpy::{
     PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
-    PyUntypedArrayMethods,
 };
 use pyo3::prelude::*;
 
-use crate::arrays::{self, RawLabels};
-use crate::enter::enter;
-use crate::error::raise;
+use crate::arrays::{self, RawLabels, Square};
+use crate::enter::{enter, enter_alone};
 use crate::names::Named;
 
 /// The confident joint, and the examples off its diagonal.
@@ -37,7 +35,7 @@ pub(crate) fn count_confident<'py>(
     Ok((arrays::dense_counts(py, &joint)?, arrays::rows(py, &rows)))
 }
 
-/// The examples off the diagonal of the confident joint, which stays sparse.
+/// The examples off the diagonal of the confident joint.
 #[pyfunction]
 pub(crate) fn off_diagonal_examples<'py>(
     py: Python<'py>,
@@ -48,8 +46,9 @@ pub(crate) fn off_diagonal_examples<'py>(
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let thresholds = thresholds.map(|thresholds| thresholds.to_vec()).transpose()?;
-    let (_, rows) = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
-        issues::count_confident(labels, pred_probs, thresholds.as_deref(), several.0, workers)
+    let rows = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        let thresholds = thresholds.as_deref();
+        issues::off_diagonal_examples(labels, pred_probs, thresholds, several.0, workers)
     })?;
     Ok(arrays::rows(py, &rows))
 }
@@ -63,20 +62,29 @@ pub(crate) fn calibrate_confident_joint<'py>(
     layout: Named<Layout>,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
     let counts = arrays::counts(&counts)?;
-    let joint = arrays::confident_joint(&confident_joint)?;
-    joint.check_shape(counts.len()).map_err(raise)?;
-    arrays::dense_counts(py, &joint.calibrated(&counts, layout.0))
+    let square = Square::new(&confident_joint)?;
+    let calibrated = enter_alone(py, square.n_bytes(), || {
+        let joint = square.joint()?;
+        joint.check_shape(counts.len())?;
+        Ok(joint.calibrated(&counts, layout.0))
+    })?;
+    arrays::dense_counts(py, &calibrated)
 }
 
 /// round(N (1 - trace)) of the calibrated joint.
 #[pyfunction]
-pub(crate) fn num_off_diagonal(
-    confident_joint: PyReadonlyArray2<'_, f64>,
-    counts: PyReadonlyArray1<'_, i64>,
+pub(crate) fn num_off_diagonal<'py>(
+    py: Python<'py>,
+    confident_joint: PyReadonlyArray2<'py, f64>,
+    counts: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<usize> {
     let counts = arrays::counts(&counts)?;
-    let joint = arrays::confident_joint(&confident_joint)?;
-    Ok(joint.calibrated(&counts, Layout::ByGiven).num_off_diagonal(counts.iter().sum()))
+    let square = Square::new(&confident_joint)?;
+    enter_alone(py, square.n_bytes(), || {
+        let joint = square.joint()?;
+        joint.check_shape(counts.len())?;
+        Ok(joint.calibrated(&counts, Layout::ByGiven).num_off_diagonal(counts.iter().sum()))
+    })
 }
 
 /// How many examples are given each class.
@@ -86,7 +94,8 @@ pub(crate) fn label_counts<'py>(
     labels: &Bound<'py, PyUntypedArray>,
     n_classes: usize,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let labels = RawLabels::new(labels)?.check(n_classes).map_err(raise)?;
+    let labels = RawLabels::new(labels)?;
+    let labels = enter_alone(py, labels.n_bytes(), || labels.check(n_classes))?;
     Ok(arrays::rows(py, labels.counts()))
 }
 
@@ -99,10 +108,12 @@ pub(crate) fn prune_counts<'py>(
     frac_noise: f64,
     spread: Named<Spread>,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let joint = arrays::confident_joint(&confident_joint)?;
-    let counts = PruneCounts::new(&joint, min_examples_per_class, frac_noise, spread.0);
-    let n_classes = joint.n_classes();
-    PyArray1::from_vec(py, counts.to_dense()).reshape([n_classes, n_classes])
+    let square = Square::new(&confident_joint)?;
+    let dense = enter_alone(py, square.n_bytes(), || {
+        let joint = square.joint()?;
+        Ok(PruneCounts::new(&joint, min_examples_per_class, frac_noise, spread.0).to_dense())
+    })?;
+    PyArray1::from_vec(py, dense).reshape([square.n_classes, square.n_classes])
 }
 
 /// Each row rounded to integers that keep its rounded total.
@@ -111,8 +122,11 @@ pub(crate) fn round_preserving_row_totals<'py>(
     py: Python<'py>,
     matrix: PyReadonlyArray2<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let mut cells = matrix.as_slice()?.to_vec();
-    let (n_rows, n_columns) = (matrix.shape()[0], matrix.shape()[1]);
-    joint::round_preserving_row_totals(&mut cells, n_columns);
-    PyArray1::from_iter(py, cells.into_iter().map(|cell| cell as i64)).reshape([n_rows, n_columns])
+    let square = Square::new(&matrix)?;
+    let rounded = enter_alone(py, square.n_bytes(), || {
+        let mut cells = square.cells.to_vec();
+        joint::round_preserving_row_totals(&mut cells, square.n_classes);
+        Ok(cells.into_iter().map(|cell| cell as i64).collect::<Vec<_>>())
+    })?;
+    PyArray1::from_vec(py, rounded).reshape([square.n_classes, square.n_classes])
 }

@@ -4,8 +4,8 @@ use conflearn_core::noise::{NoiseModel, PriorMethod};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use crate::arrays;
-use crate::error::raise;
+use crate::arrays::{self, Square};
+use crate::enter::enter_alone;
 use crate::names::Named;
 
 /// Prior, noise matrix [given, true] and inverse noise matrix [true, given].
@@ -18,8 +18,10 @@ pub(crate) fn estimate_noise_model<'py>(
     converge: bool,
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
     let counts = arrays::counts(&counts)?;
-    let joint = arrays::confident_joint(&confident_joint)?;
-    let model = NoiseModel::estimate(&joint, &counts, prior_method.0, converge).map_err(raise)?;
+    let square = Square::new(&confident_joint)?;
+    let model = enter_alone(py, square.n_bytes(), || {
+        NoiseModel::estimate(&square.joint()?, &counts, prior_method.0, converge)
+    })?;
     Ok((
         PyArray1::from_slice(py, model.prior()),
         arrays::dense(py, counts.len(), model.noise_entries())?,

@@ -121,7 +121,7 @@ pub enum Error {
     /// More examples to remove from a class than it has.
     #[error(
         "num_to_remove_per_class[{class}] is {asked}, but only {available} examples are given \
-         class {class}"
+         class {class}; ask for at most that many"
     )]
     TooManyToRemove {
         /// The class.

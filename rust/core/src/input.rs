@@ -9,8 +9,8 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::format::{BFloat16, Bits, Float16, Float32, Float64, Format};
 
-/// The most classes: their numbers are 32 bits wide, and the largest stands for none.
-const MAX_CLASSES: usize = (1 << 32) - 1;
+/// The most classes: every thread keeps some numbers of each, which must not take all memory.
+const MAX_CLASSES: usize = 1 << 21;
 
 /// The given labels: `labels[i]` in `0..n_classes`.
 #[derive(Debug, Clone)]

@@ -146,19 +146,43 @@ pub fn count_confident(
     several: Several,
     workers: &Workers<'_>,
 ) -> Result<(ConfidentJoint, Vec<usize>)> {
+    check_thresholds(labels, thresholds)?;
     pred_probs.check_shape(labels)?;
-    let (n_classes, found) =
-        (labels.n_classes(), thresholds.map_or(labels.n_classes(), <[_]>::len));
-    if found != n_classes {
-        return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
-    }
     let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
     with_matrix!(pred_probs, matrix => {
         let seen = Seen::look(labels, matrix, thresholds, keep, workers)?;
-        let joint = seen.joint(labels, workers)?;
-        let mask = mask_where(&seen.facts, labels, RowFacts::is_off_diagonal, workers)?;
-        Ok((joint, rows_of_mask(&mask)))
+        Ok((seen.joint(labels, workers)?, seen.off_diagonal_examples(labels, workers)?))
     })
+}
+
+/// The off-diagonal examples alone, ascending.
+///
+/// # Errors
+/// Those of [`count_confident`].
+pub fn off_diagonal_examples(
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    thresholds: Option<&[f64]>,
+    several: Several,
+    workers: &Workers<'_>,
+) -> Result<Vec<usize>> {
+    check_thresholds(labels, thresholds)?;
+    pred_probs.check_shape(labels)?;
+    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
+    with_matrix!(pred_probs, matrix => {
+        let seen = Seen::look(labels, matrix, thresholds, keep, workers)?;
+        seen.off_diagonal_examples(labels, workers)
+    })
+}
+
+fn check_thresholds(labels: &Labels, thresholds: Option<&[f64]>) -> Result<()> {
+    let n_classes = labels.n_classes();
+    match thresholds.map(<[_]>::len) {
+        Some(found) if found != n_classes => {
+            Err(Error::OnePerClass { name: "thresholds", n_classes, found })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What one look at the matrix and a filter have found.

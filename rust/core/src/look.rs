@@ -6,8 +6,9 @@ use crate::error::Result;
 use crate::format::Format;
 use crate::input::{AllRows, Labels, Matrix};
 use crate::joint::ConfidentJoint;
-use crate::prune::{Shortlist, list_floors};
+use crate::prune::{Shortlist, list_floors, mask_where};
 use crate::quality::WeightedEntropy;
+use crate::rank::rows_of_mask;
 use crate::row::{Cutoffs, Kind, NotAProbability, RowFacts, Several, row_facts};
 use crate::scan::Fetch;
 use crate::sweep::{RowKernel, sweep};
@@ -90,7 +91,17 @@ impl<F: Format> Seen<F> {
         ConfidentJoint::count(&self.facts, labels, workers)
     }
 
-    /// The same, calibrated.
+    /// The examples off its diagonal, ascending.
+    pub(crate) fn off_diagonal_examples(
+        &self,
+        labels: &Labels,
+        workers: &Workers<'_>,
+    ) -> Result<Vec<usize>> {
+        let mask = mask_where(&self.facts, labels, RowFacts::is_off_diagonal, workers)?;
+        Ok(rows_of_mask(&mask))
+    }
+
+    /// The joint, calibrated.
     pub(crate) fn calibrated_joint(
         &self,
         labels: &Labels,

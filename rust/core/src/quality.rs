@@ -16,8 +16,8 @@ use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
 use crate::row::{Cutoffs, NotAProbability, RowFacts, SLACK, check_row};
 use crate::scan::{Fetch, Scan};
 use crate::simd::Level;
-use crate::sweep::{RowKernel, sweep};
-use crate::thresholds::{NEVER, own_cells, thresholds_before_sweep};
+use crate::sweep::{RowKernel, or_first_fault, sweep};
+use crate::thresholds::{NEVER, first_own_fault, own_cells, thresholds_before_sweep};
 
 /// Which score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,14 +132,7 @@ fn own_class_scores<F: Format, R: Rows>(
             own_cells(matrix, labels, rows, positions, |_, own| scores.push(own.clamp(0.0, 1.0)))
         },
     );
-    match filled {
-        Ok((scores, _)) => Ok(scores),
-        Err(crate::Error::Interrupted) => Err(crate::Error::Interrupted),
-        // Blocks run side by side: look again for the first fault in row order.
-        Err(error) => {
-            Err(own_cells(matrix, labels, rows, 0..rows.len(), |_, _| ()).err().unwrap_or(error))
-        }
-    }
+    Ok(or_first_fault(filled, || first_own_fault(matrix, labels, rows, workers))?.0)
 }
 
 /// The normalized margin, where nothing else is asked of a row.

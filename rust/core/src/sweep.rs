@@ -41,12 +41,22 @@ pub(crate) fn sweep<F: Format, R: Rows, K: RowKernel<F>>(
         let block = Block { matrix, labels, rows, kernel, positions, tile, facts };
         simd::dispatch(workers.level(), block)
     };
-    workers.fill(rows.len(), matrix.row_bytes(), Vec::new, fill).map_err(|error| match error {
-        Error::NotFinite { .. } | Error::OutOfRange { .. } => {
-            first_fault(matrix, rows, workers).unwrap_or(error)
+    let swept = workers.fill(rows.len(), matrix.row_bytes(), Vec::new, fill);
+    or_first_fault(swept, || first_fault(matrix, rows, workers))
+}
+
+/// Blocks run side by side, and whichever met a fault first stopped the rest: where there was one,
+/// `look_again` finds the very first.
+pub(crate) fn or_first_fault<T>(
+    found: Result<T>,
+    look_again: impl FnOnce() -> Result<Option<Error>>,
+) -> Result<T> {
+    match found {
+        Err(fault @ (Error::NotFinite { .. } | Error::OutOfRange { .. })) => {
+            Err(look_again()?.unwrap_or(fault))
         }
-        error => error,
-    })
+        found => found,
+    }
 }
 
 /// One block of a sweep, as compiled for a CPU level.
@@ -93,13 +103,12 @@ pub(crate) fn not_a_probability(row: usize, found: NotAProbability) -> Error {
     }
 }
 
-/// Looks again for the very first fault: blocks run side by side, and whichever met one first
-/// stopped the sweep.
+/// The first fault of some rows.
 fn first_fault<F: Format, R: Rows>(
     matrix: &Matrix<'_, F>,
     rows: &R,
     workers: &Workers<'_>,
-) -> Option<Error> {
+) -> Result<Option<Error>> {
     let piece = 4096;
     let look = |tile: &mut Vec<F::Bits>, number: usize| {
         let mut positions = number * piece..rows.len().min((number + 1) * piece);
@@ -114,14 +123,14 @@ fn first_fault<F: Format, R: Rows>(
         }
         Ok(None)
     };
-    let faults = workers.map(rows.len().div_ceil(piece), Vec::new, look);
-    faults.ok()?.into_iter().flatten().next()
+    let faults = workers.map(rows.len().div_ceil(piece), Vec::new, look)?;
+    Ok(faults.into_iter().flatten().next())
 }
 
 /// The first fault of a whole matrix, where a pass over some of its cells has met one.
 pub(crate) fn first_fault_of_all<F: Format>(
     matrix: &Matrix<'_, F>,
     workers: &Workers<'_>,
-) -> Option<Error> {
+) -> Result<Option<Error>> {
     first_fault(matrix, &AllRows(matrix.n_rows()), workers)
 }

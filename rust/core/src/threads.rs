@@ -1,15 +1,18 @@
-//! The pool of threads, and how a call runs on it.
+//! The pools of threads, and how a call runs on one.
 //!
-//! The pool is our own, not rayon's global one: after `fork` a child has none of its parent's
+//! A call has a pool to itself: on a shared one, a thread that waits for the rest of its own work
+//! may begin another call's, and then keeps its own caller waiting until that is done. Pools wait
+//! for the next call, so that threads are hardly ever started.
+//!
+//! They are our own, not rayon's global one: after `fork` a child has none of its parent's
 //! threads, and work given to a pool without threads waits for ever. Fork is how Python's
-//! multiprocessing starts workers on Linux up to Python 3.13, so a child makes a pool of its own
-//! and leaves the parent's alone: it is never dropped there, since that would wait for the threads.
+//! multiprocessing starts workers on Linux up to Python 3.13, so a child makes pools of its own
+//! and leaves the parent's alone: they are never dropped there, since that would wait for threads.
 
-use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use rayon::ThreadPool;
@@ -35,10 +38,17 @@ pub fn default_n_threads() -> usize {
         .find_map(|variable| std::env::var(variable).ok().and_then(first).filter(|&n| n > 0))
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
         .unwrap_or(1)
+        .min(MOST_THREADS)
 }
 
-/// The pools of one process, by number of threads.
-type Pools = Mutex<HashMap<usize, Arc<ThreadPool>>>;
+/// More threads than any machine has CPUs are a mistake, and might be more than it can start.
+pub const MOST_THREADS: usize = 1024;
+
+/// So many pools wait for a call; others end.
+const MOST_IDLE: usize = 8;
+
+/// The pools of one process that no call runs on.
+type Pools = Mutex<Vec<ThreadPool>>;
 
 /// The pools of this process; null before the first use, and again in a forked child.
 static POOLS: AtomicPtr<Pools> = AtomicPtr::new(std::ptr::null_mut());
@@ -77,19 +87,26 @@ fn pools() -> &'static Pools {
     }
 }
 
-fn pool(n_threads: usize) -> Result<Arc<ThreadPool>> {
-    let mut pools = pools().lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pools.get(&n_threads) {
-        return Ok(Arc::clone(pool));
+/// A pool that waits, or a new one.
+fn take_pool(n_threads: usize) -> Result<ThreadPool> {
+    let mut idle = pools().lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(place) = idle.iter().rposition(|pool| pool.current_num_threads() == n_threads) {
+        return Ok(idle.swap_remove(place));
     }
-    let pool = rayon::ThreadPoolBuilder::new()
+    drop(idle);
+    rayon::ThreadPoolBuilder::new()
         .num_threads(n_threads)
         .thread_name(|number| format!("conflearn-{number}"))
         .build()
-        .map_err(|error| Error::NoThreads { n_threads, reason: error.to_string() })?;
-    let pool = Arc::new(pool);
-    pools.insert(n_threads, Arc::clone(&pool));
-    Ok(pool)
+        .map_err(|error| Error::NoThreads { n_threads, reason: error.to_string() })
+}
+
+/// Lets a pool wait for the next call.
+fn give_back(pool: ThreadPool) {
+    let mut idle = pools().lock().unwrap_or_else(PoisonError::into_inner);
+    if idle.len() < MOST_IDLE {
+        idle.push(pool);
+    }
 }
 
 /// Runs `work` on `n_threads` threads while this thread asks `stop` now and then.
@@ -104,7 +121,7 @@ pub fn on_pool<R: Send>(
     mut stop: impl FnMut() -> bool,
     work: impl FnOnce(&Workers<'_>) -> Result<R> + Send,
 ) -> Result<R> {
-    let pool = pool(n_threads)?;
+    let pool = take_pool(n_threads.clamp(1, MOST_THREADS))?;
     let cancelled = AtomicBool::new(false);
     let (finished, waiting) = channel();
     let workers = Workers::on_pool(&cancelled);
@@ -127,6 +144,7 @@ pub fn on_pool<R: Send>(
             }
         }
     });
+    give_back(pool);
     caught.unwrap_or_else(|panic| resume_unwind(panic))
 }
 

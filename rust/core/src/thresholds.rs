@@ -7,12 +7,12 @@
 //! shards and the order of the rows cannot show in a threshold.
 
 use crate::blocks::Workers;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
 use crate::row::{NotAProbability, SLACK, is_probability};
 use crate::simd::prefetch;
-use crate::sweep::{first_fault_of_all, not_a_probability};
+use crate::sweep::{first_fault_of_all, not_a_probability, or_first_fault};
 
 /// Threshold of a class that nobody was given: above every probability.
 pub const NEVER: f64 = 2.0;
@@ -43,10 +43,7 @@ pub(crate) fn thresholds_before_sweep<F: Format>(
     labels: &Labels,
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
-    class_means(matrix, labels, workers).map_err(|error| match error {
-        crate::Error::Interrupted => error,
-        error => first_fault_of_all(matrix, workers).unwrap_or(error),
-    })
+    or_first_fault(class_means(matrix, labels, workers), || first_fault_of_all(matrix, workers))
 }
 
 fn class_means<F: Format>(
@@ -65,16 +62,25 @@ fn class_means<F: Format>(
         },
         ClassSums::merge,
     );
-    // Blocks run side by side: look again for the first fault in row order.
-    let sums = sums.map_err(|error| match error {
-        crate::Error::Interrupted => error,
-        error => {
-            let all = AllRows(labels.n_examples());
-            let again = own_cells(matrix, labels, &all, 0..labels.n_examples(), |_, _| ());
-            again.err().unwrap_or(error)
-        }
-    })?;
+    let all = AllRows(labels.n_examples());
+    let sums = or_first_fault(sums, || first_own_fault(matrix, labels, &all, workers))?;
     Ok(sums.means(labels.counts()))
+}
+
+/// The first fault among the own-class cells of some rows.
+pub(crate) fn first_own_fault<F: Format, R: Rows>(
+    matrix: &Matrix<'_, F>,
+    labels: &Labels,
+    rows: &R,
+    workers: &Workers<'_>,
+) -> Result<Option<Error>> {
+    let piece = 4096;
+    let look = |(): &mut (), number: usize| {
+        let positions = number * piece..rows.len().min((number + 1) * piece);
+        Ok(own_cells(matrix, labels, rows, positions, |_, _| ()).err())
+    };
+    let faults = workers.map(rows.len().div_ceil(piece), || (), look)?;
+    Ok(faults.into_iter().flatten().next())
 }
 
 /// Reads the own-class cells of some rows, each checked.

@@ -45,7 +45,7 @@ impl ConfidentJoint {
     ) -> Result<Self> {
         let n_classes = labels.n_classes();
         // Most guesses are the given class: those are counted, the others written down.
-        let none = || (vec![0_u32; n_classes], Vec::<(u32, u32)>::new());
+        let none = || (vec![0_usize; n_classes], Vec::<(u32, u32)>::new());
         let (diagonal, mut pairs) = workers.fold(
             facts.len(),
             size_of::<RowFacts>(),
@@ -73,11 +73,8 @@ impl ConfidentJoint {
         for row in pairs.chunk_by(|left, right| left.0 == right.0) {
             joint.push_row(row.chunk_by(|left, right| left == right).map(|equal| {
                 let (given, guess) = equal[0];
-                let count = if given == guess {
-                    diagonal[given as usize].max(1) as usize
-                } else {
-                    equal.len()
-                };
+                let count =
+                    if given == guess { diagonal[given as usize].max(1) } else { equal.len() };
                 (guess, count as f64)
             }));
         }
@@ -90,7 +87,7 @@ impl ConfidentJoint {
     /// [`Error::JointValue`] for the first entry that is negative or not finite.
     pub fn from_dense(dense: &[f64], n_classes: usize) -> Result<Self> {
         let mut joint = Self { starts: vec![0], columns: Vec::new(), counts: Vec::new() };
-        for (given, row) in dense.chunks_exact(n_classes).enumerate() {
+        for (given, row) in dense.chunks_exact(n_classes.max(1)).enumerate() {
             if let Some(true_class) =
                 row.iter().position(|&value| !(0.0..f64::INFINITY).contains(&value))
             {
