@@ -16,7 +16,7 @@ use crate::simd::Level;
 
 /// Bytes of the matrix in one block: long enough that starting one costs nothing, short enough
 /// that stopping takes no time and that the threads finish together.
-const BLOCK_BYTES: usize = 1 << 20;
+pub(crate) const BLOCK_BYTES: usize = 1 << 20;
 
 /// What a row counts as that is not read from the matrix, but only from what was kept of it.
 const CHEAP_ROW_BYTES: usize = 64;

@@ -129,30 +129,9 @@ impl Real for f64 {
     const ZERO: Self = 0.0;
     const UNIT: f64 = 1.0;
 
-    /// Within 1 ulp of ln for normal x: the method of Sun's fdlibm, `e_log.c`, without its cases.
     #[inline(always)]
     fn x_log_x(self) -> f64 {
-        const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
-        const LN2_HEAD: f64 = 6.931_471_803_691_238e-1;
-        const LN2_TAIL: f64 = 1.908_214_929_270_587_7e-10;
-        let x = self;
-        let exponent = (x.to_bits().wrapping_sub(SQRT_HALF)).cast_signed() >> 52;
-        let m = f64::from_bits(x.to_bits().wrapping_sub((exponent << 52).cast_unsigned()));
-        let e = f64::from(exponent as i32);
-        let f = m - 1.0;
-        let s = f / (2.0 + f);
-        let z = s * s;
-        let w = z * z;
-        let even = w
-            * (3.999_999_999_940_942e-1
-                + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
-        let odd = z
-            * (6.666_666_666_666_735e-1
-                + w * (2.857_142_874_366_239e-1
-                    + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1)));
-        let half_square = 0.5 * f * f;
-        let tail = s * (half_square + (even + odd)) + e * LN2_TAIL;
-        x * (e * LN2_HEAD - ((half_square - tail) - f))
+        self * ln(self)
     }
 
     #[inline(always)]
@@ -164,6 +143,39 @@ impl Real for f64 {
     fn double(self) -> f64 {
         self
     }
+}
+
+/// Within 1 ulp of the logarithm of normal x: the method of Sun's fdlibm, `e_log.c`, without its
+/// cases.
+#[inline(always)]
+fn ln(x: f64) -> f64 {
+    const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+    const LN2_HEAD: f64 = 6.931_471_803_691_238e-1;
+    const LN2_TAIL: f64 = 1.908_214_929_270_587_7e-10;
+    let exponent = (x.to_bits().wrapping_sub(SQRT_HALF)).cast_signed() >> 52;
+    let m = f64::from_bits(x.to_bits().wrapping_sub((exponent << 52).cast_unsigned()));
+    let e = f64::from(exponent as i32);
+    let f = m - 1.0;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    let w = z * z;
+    let even = w
+        * (3.999_999_999_940_942e-1
+            + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
+    let odd = z
+        * (6.666_666_666_666_735e-1
+            + w * (2.857_142_874_366_239e-1
+                + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1)));
+    let half_square = 0.5 * f * f;
+    let tail = s * (half_square + (even + odd)) + e * LN2_TAIL;
+    e * LN2_HEAD - ((half_square - tail) - f)
+}
+
+/// ln(1 + x) for x >= 0: the logarithm of the rounded sum, and what was rounded off.
+#[inline(always)]
+pub(crate) fn ln_1p(x: f64) -> f64 {
+    let sum = 1.0 + x;
+    ln(sum) + (x - (sum - 1.0)) / sum
 }
 
 #[cfg(test)]
@@ -193,6 +205,11 @@ mod tests {
                 let error = (f64::from(narrow.x_log_x()) * f32::UNIT - exact).abs();
                 prop_assert!(error <= 4e-7 * exact.abs());
             }
+        }
+
+        #[test]
+        fn ln_1p_is_close(x in prop_oneof![1e-20..1e-6_f64, 1e-6..1.0_f64, 1.0..1e8_f64]) {
+            prop_assert!((ln_1p(x) - x.ln_1p()).abs() <= 5e-16 * x.ln_1p());
         }
 
         #[test]

@@ -201,6 +201,27 @@ impl<F: Format> Matrix<'_, F> {
             && aligned(self.row_stride)
     }
 
+    /// Whether the cells of a column lie side by side, aligned, and those of a row do not.
+    pub(crate) fn columns_are_slices(&self) -> bool {
+        let aligned = |stride: isize| stride.unsigned_abs().is_multiple_of(align_of::<F::Bits>());
+        self.row_stride == Self::CELL as isize
+            && self.column_stride != Self::CELL as isize
+            && self.first.addr().is_multiple_of(align_of::<F::Bits>())
+            && aligned(self.column_stride)
+    }
+
+    /// Some cells of a column.
+    ///
+    /// # Panics
+    /// If there are no such cells, or they do not lie side by side.
+    #[inline(always)]
+    pub(crate) fn column(&self, rows: Range<usize>, column: usize) -> &[F::Bits] {
+        assert!(self.columns_are_slices());
+        assert!(rows.start <= rows.end && rows.end <= self.n_rows && column < self.n_columns);
+        // SAFETY: the cells are within the shape, and lie side by side, aligned.
+        unsafe { std::slice::from_raw_parts(self.address(rows.start, column), rows.len()) }
+    }
+
     /// Lends the first of some rows as contiguous slices: all of them where they lie so, else as
     /// many as fit `tile`, laid out there.
     #[inline(always)]

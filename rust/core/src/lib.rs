@@ -28,6 +28,7 @@
 
 pub mod analysis;
 pub mod blocks;
+mod columns;
 mod entropy;
 mod error;
 mod format;

@@ -2,6 +2,7 @@
 //! kept of it.
 
 use crate::blocks::Workers;
+use crate::columns::sweep_columns;
 use crate::error::Result;
 use crate::format::Format;
 use crate::input::{AllRows, Labels, Matrix};
@@ -64,26 +65,30 @@ impl<F: Format> Seen<F> {
         } else {
             Cutoffs::never(labels.n_classes())
         };
-        let kernel = Look {
-            cutoffs,
-            largest: F::largest(),
-            several: keep.several,
-            floors: keep.shortlists.then(|| list_floors(&thresholds)),
-            entropy: keep
-                .entropies
-                .then(|| WeightedEntropy::new(labels.n_classes(), workers.level())),
-        };
-        let all = AllRows(labels.n_examples());
-        let (facts, blocks) = sweep(matrix, labels, &all, &kernel, workers)?;
-        let n_entropies = if keep.entropies { facts.len() } else { 0 };
-        let mut entropies = Vec::with_capacity(n_entropies);
-        let mut shortlists = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            entropies.extend(block.entropies);
-            shortlists.push(block.shortlist);
-        }
-        let floors = kernel.floors.unwrap_or_else(|| Cutoffs::never(labels.n_classes()));
-        Ok(Self { thresholds, facts, entropies, shortlists, floors, several: keep.several })
+        let floors = keep.shortlists.then(|| list_floors(&thresholds));
+        let several = keep.several;
+        let (facts, entropies, shortlists, floors) =
+            if matrix.columns_are_slices() && !keep.entropies {
+                let (facts, shortlists) =
+                    sweep_columns(matrix, labels, &cutoffs, floors.as_ref(), several, workers)?;
+                (facts, Vec::new(), shortlists, floors)
+            } else {
+                let entropy = || WeightedEntropy::new(labels.n_classes(), workers.level());
+                let entropy = keep.entropies.then(entropy);
+                let kernel = Look { cutoffs, largest: F::largest(), several, floors, entropy };
+                let all = AllRows(labels.n_examples());
+                let (facts, blocks) = sweep(matrix, labels, &all, &kernel, workers)?;
+                let n_entropies = if keep.entropies { facts.len() } else { 0 };
+                let mut entropies = Vec::with_capacity(n_entropies);
+                let mut shortlists = Vec::with_capacity(blocks.len());
+                for block in blocks {
+                    entropies.extend(block.entropies);
+                    shortlists.push(block.shortlist);
+                }
+                (facts, entropies, shortlists, kernel.floors)
+            };
+        let floors = floors.unwrap_or_else(|| Cutoffs::never(labels.n_classes()));
+        Ok(Self { thresholds, facts, entropies, shortlists, floors, several })
     }
 
     /// The confident joint of the guesses, not calibrated.

@@ -9,7 +9,7 @@
 //! everywhere.
 
 use crate::blocks::Workers;
-use crate::entropy::entropy;
+use crate::entropy::{entropy, ln_1p};
 use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
@@ -206,7 +206,7 @@ impl<F: Format> WeightedEntropy<F> {
     fn weigh(&self, entropy: f64, own: f64) -> f64 {
         // Rounding, or a cell a little above 1, may leave the entropy a little below 0.
         let weighted = (entropy * self.scale).max(0.0) / own.max(SLACK);
-        if weighted > 0.0 { libm::log1p(weighted) / weighted } else { 1.0 }
+        if weighted > 0.0 { ln_1p(weighted) / weighted } else { 1.0 }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rank: the one order of everything, by (score, row).
 
 use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 use crate::blocks::Workers;
 
@@ -20,6 +21,64 @@ pub(crate) fn n_smallest(keyed: &mut [(f64, usize)], n: usize) -> &[(f64, usize)
     }
     &keyed[..n.min(keyed.len())]
 }
+
+/// The smallest of what is offered one after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Smallest {
+    n: usize,
+    /// The largest of them on top.
+    kept: BinaryHeap<Keyed>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Keyed((f64, usize));
+
+impl Smallest {
+    /// Of at least one.
+    pub(crate) fn new(n: usize, offered: &[(f64, usize)]) -> Self {
+        let mut smallest = Self { n, kept: BinaryHeap::new() };
+        offered.iter().for_each(|&keyed| smallest.offer(keyed));
+        smallest
+    }
+
+    pub(crate) fn offer(&mut self, keyed: (f64, usize)) {
+        self.kept.push(Keyed(keyed));
+        if self.kept.len() > self.n {
+            self.kept.pop();
+        }
+    }
+
+    /// What is above this is not kept any more.
+    pub(crate) fn reach(&self) -> f64 {
+        let largest = self.kept.peek().filter(|_| self.kept.len() == self.n);
+        largest.map_or(f64::INFINITY, |keyed| keyed.0.0)
+    }
+
+    /// Which rows they are of.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = usize> + '_ {
+        self.kept.iter().map(|keyed| keyed.0.1)
+    }
+}
+
+impl Ord for Keyed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        by_score_then_row(&self.0, &other.0)
+    }
+}
+
+impl PartialOrd for Keyed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Keyed {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Keyed {}
 
 /// The rows of a mask, ascending.
 #[must_use]
@@ -50,6 +109,11 @@ mod tests {
             let mut selected = keyed.clone();
             let mut selected = n_smallest(&mut selected, n).to_vec();
             selected.sort_by(by_score_then_row);
+            let mut offered: Vec<_> = Smallest::new(n.max(1), &keyed).rows().collect();
+            offered.sort_unstable();
+            let mut head: Vec<_> = sorted.iter().take(n.max(1)).map(|keyed| keyed.1).collect();
+            head.sort_unstable();
+            prop_assert_eq!(offered, head);
             prop_assert_eq!(&selected[..], &sorted[..n.min(sorted.len())]);
         }
     }

@@ -159,13 +159,15 @@ pub(crate) fn row_facts<F: Format>(
         let facts = unusual_row_facts(row, given, cutoffs, several)?;
         return Ok((facts, Kind::Unusual));
     }
-    let other_class = if seen.other < own { None } else { Some(seen.other_class(row, given)) };
-    let facts = RowFacts {
-        own: F::widen(own),
-        best_other: F::widen(seen.other),
-        best_other_class: other_class.map_or(NO_CLASS, |class| class as u32),
-        guess: guess(row, given, &cutoffs.bits, &seen, other_class, several),
-    };
+    let other_class = (seen.other >= own).then(|| seen.other_class(row, given));
+    let candidates = Candidates { given, own, seen, other_class };
+    let guess = candidates.guess(
+        &cutoffs.bits,
+        several,
+        || seen.confident_class(row, given, &cutoffs.bits),
+        || has_several(row, &cutoffs.bits),
+    );
+    let facts = candidates.facts::<F>(guess);
     Ok((facts, Kind::Usual))
 }
 
@@ -182,7 +184,7 @@ pub(crate) enum Kind {
 /// number within tolerance. Rare, so it is done by the definition.
 #[cold]
 #[inline(never)]
-fn unusual_row_facts<F: Format>(
+pub(crate) fn unusual_row_facts<F: Format>(
     row: &[F::Bits],
     given: usize,
     cutoffs: &Cutoffs<F>,
@@ -221,44 +223,67 @@ pub(crate) fn defined_row_facts(
     }
 }
 
-/// The guessed true class of a row, of which `other_class` is the most probable other class, unless
-/// the given one is more probable.
+/// Between which classes a row decides.
+pub(crate) struct Candidates<B: Bits> {
+    pub(crate) given: usize,
+    pub(crate) own: B,
+    /// The other classes.
+    pub(crate) seen: Scan<B>,
+    /// The most probable of them, unless the given class is more probable.
+    pub(crate) other_class: Option<usize>,
+}
+
+impl<B: Bits> Candidates<B> {
+    /// The guessed true class. Of the other classes, which is the most probable confident one, and
+    /// whether there are several with the given one, is hardly ever asked.
+    #[inline(always)]
+    pub(crate) fn guess(
+        &self,
+        cutoffs: &[B],
+        several: Several,
+        confident_class: impl FnOnce() -> usize,
+        has_several: impl FnOnce() -> bool,
+    ) -> u32 {
+        let Self { given, own, seen, other_class } = *self;
+        let own_is_confident = own >= cutoffs[given];
+        if seen.confident_other == B::NONE {
+            return if own_is_confident { given as u32 } else { NO_CLASS };
+        }
+        let (best, cell) = match other_class {
+            Some(other) if own < seen.other || other < given => (other, seen.other),
+            _ => (given, own),
+        };
+        // Where the row's argmax is itself confident, both rules agree.
+        if cell >= cutoffs[best] {
+            return best as u32;
+        }
+        // The row's argmax is not confident, but some other class is.
+        if several == Several::RowArgmax && has_several() {
+            return best as u32;
+        }
+        let other = confident_class();
+        let own_is_most_probable = own.signed() > seen.confident_other
+            || (own.signed() == seen.confident_other && given < other);
+        let guess = if own_is_confident && own_is_most_probable { given } else { other };
+        guess as u32
+    }
+
+    /// The facts of the row.
+    #[inline(always)]
+    pub(crate) fn facts<F: Format<Bits = B>>(&self, guess: u32) -> RowFacts {
+        RowFacts {
+            own: F::widen(self.own),
+            best_other: F::widen(self.seen.other),
+            best_other_class: self.other_class.map_or(NO_CLASS, |class| class as u32),
+            guess,
+        }
+    }
+}
+
+/// Whether more than one class of a row is confident.
 #[inline(always)]
-fn guess<B: Bits>(
-    row: &[B],
-    given: usize,
-    cutoffs: &[B],
-    seen: &Scan<B>,
-    other_class: Option<usize>,
-    several: Several,
-) -> u32 {
-    let own = row[given];
-    let own_is_confident = own >= cutoffs[given];
-    if seen.confident_other == B::NONE {
-        return if own_is_confident { given as u32 } else { NO_CLASS };
-    }
-    let best = match other_class {
-        Some(other) if own < seen.other || other < given => other,
-        _ => given,
-    };
-    // Where the row's argmax is itself confident, both rules agree.
-    if row[best] >= cutoffs[best] {
-        return best as u32;
-    }
-    // The row's argmax is not confident, but some other class is.
-    let other = seen.confident_class(row, given, cutoffs);
-    let own_is_most_probable = own.signed() > seen.confident_other
-        || (own.signed() == seen.confident_other && given < other);
-    let most_probable = if own_is_confident && own_is_most_probable { given } else { other };
-    let is_several = || {
-        let confident = row.iter().zip(cutoffs).filter(|(cell, cutoff)| cell >= cutoff);
-        confident.count() > 1
-    };
-    let guess = match several {
-        Several::RowArgmax if is_several() => best,
-        _ => most_probable,
-    };
-    guess as u32
+pub(crate) fn has_several<B: Bits>(row: &[B], cutoffs: &[B]) -> bool {
+    row.iter().zip(cutoffs).filter(|(cell, cutoff)| cell >= cutoff).count() > 1
 }
 
 #[cfg(test)]

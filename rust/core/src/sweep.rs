@@ -104,7 +104,7 @@ pub(crate) fn not_a_probability(row: usize, found: NotAProbability) -> Error {
 }
 
 /// The first fault of some rows.
-fn first_fault<F: Format, R: Rows>(
+pub(crate) fn first_fault<F: Format, R: Rows>(
     matrix: &Matrix<'_, F>,
     rows: &R,
     workers: &Workers<'_>,

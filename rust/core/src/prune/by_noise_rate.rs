@@ -6,8 +6,9 @@
 //! *contender*), and the largest ones take a P[:, j] that is high for class j. So the sweep keeps,
 //! of each contender, the few cells above a share of their class's threshold (its *shortlist*).
 //! What is not listed lies below that share, which is mostly too little to be among the largest;
-//! where it might be enough, and only there, cells are read from the matrix. So the result is that
-//! of the definition, whatever the share and the length of the lists.
+//! where it might be enough, cells are read from the matrix, those that might give the largest
+//! margins first, and no further than they can. So the result is that of the definition, whatever
+//! the share and the length of the lists.
 
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
 use crate::input::RowsByClass;
-use crate::rank::n_smallest;
+use crate::rank::{Smallest, by_score_then_row, n_smallest};
 use crate::row::{Cutoffs, RowFacts};
 use crate::scan::for_each_above;
 use crate::simd::prefetch;
@@ -25,9 +26,9 @@ use crate::simd::prefetch;
 /// are read again, with a smaller one the lists grow; between a tenth and a third it hardly shows.
 const SHARE: f64 = 0.2;
 /// No list is longer, so that the lists of an uninformative matrix do not become its copy.
-const LONGEST: usize = 32;
-/// How far ahead a column of the matrix is fetched, in rows.
-const PREFETCH_ROWS: usize = 24;
+pub(crate) const LONGEST: usize = 32;
+/// How many cells ahead of one that lies anywhere another is fetched.
+const PREFETCH_CELLS: usize = 12;
 /// Contenders are sorted in at most so many groups.
 const MOST_GROUPS: usize = 64;
 
@@ -57,9 +58,9 @@ struct Contender {
 
 /// A cell of another class.
 #[derive(Clone, Copy)]
-struct Listed<F: Format> {
-    class: u32,
-    cell: F::Bits,
+pub(crate) struct Listed<F: Format> {
+    pub(crate) class: u32,
+    pub(crate) cell: F::Bits,
 }
 
 impl<F: Format> Default for Shortlist<F> {
@@ -85,6 +86,21 @@ impl<F: Format> Shortlist<F> {
         });
         let is_cut = self.cells.len() - start > LONGEST;
         self.cells.truncate(start + LONGEST);
+        let n_listed = (self.cells.len() - start) as u16;
+        self.push_contender(row, given, facts, n_listed, is_cut);
+    }
+
+    /// A contender whose cells somebody has listed.
+    pub(crate) fn push_listed(
+        &mut self,
+        row: usize,
+        given: usize,
+        facts: &RowFacts,
+        cells: impl Iterator<Item = Listed<F>>,
+        is_cut: bool,
+    ) {
+        let start = self.cells.len();
+        self.cells.extend(cells);
         let n_listed = (self.cells.len() - start) as u16;
         self.push_contender(row, given, facts, n_listed, is_cut);
     }
@@ -169,50 +185,27 @@ fn starts(n_classes: usize, added: impl Iterator<Item = (u32, usize)>) -> Vec<us
     starts
 }
 
-/// (`P[given] - P[class]`, row): the smallest are the largest margins.
-type Keyed = (f64, usize);
-
 /// One other class that examples of a given class are to be removed in favour of.
 struct Quota {
     class: usize,
     n: usize,
     /// Where its listed cells stand among those of the given class.
     listed: Range<usize>,
-    /// Cells that were not listed, but read.
-    read: Vec<Keyed>,
-    /// Cells that are not known, but might have a key of at most this, are to be read.
-    cut: f64,
 }
 
-impl Quota {
-    fn new(class: usize, n: usize) -> Self {
-        Self { class, n, listed: 0..0, read: Vec::new(), cut: f64::INFINITY }
-    }
-
-    /// Whether fewer margins above 0 are known than rows are to be removed.
-    fn is_unfilled(&self) -> bool {
-        self.listed.len() + self.read.len() < self.n
-    }
-
-    /// The rows with the largest margins, of all that are known.
-    fn take_rows(&mut self, listed: &mut [Keyed], rows: &mut Vec<usize>) {
-        let listed = &mut listed[self.listed.clone()];
-        let largest = if self.read.is_empty() {
-            n_smallest(listed, self.n)
-        } else {
-            self.read.extend_from_slice(listed);
-            n_smallest(&mut self.read, self.n)
-        };
-        rows.extend(largest.iter().map(|&(_, row)| row));
-    }
+/// A quota that examples with negative margins may have a part in, and the best ones so far, by
+/// (`P[given] - P[class]`, row): the smallest are the largest margins.
+struct Unfilled {
+    class: usize,
+    smallest: Smallest,
 }
 
 /// What a thread works with, from one given class to the next.
 struct Scratch {
     /// By class: the number of its quota.
     quota_of: Vec<u32>,
-    listed: Vec<Keyed>,
-    unlisted: Vec<(usize, usize, f64)>,
+    /// (`P[given] - P[class]`, row) of the listed cells.
+    listed: Vec<(f64, usize)>,
 }
 
 impl<F: Format> Pruning<'_, F> {
@@ -225,28 +218,32 @@ impl<F: Format> Pruning<'_, F> {
     ) -> Result<Vec<usize>> {
         let n_classes = self.labels.n_classes();
         let contenders = self.contenders_by_class(workers)?;
-        let scratch = || Scratch {
-            quota_of: vec![u32::MAX; n_classes],
-            listed: Vec::new(),
-            unlisted: Vec::new(),
-        };
+        let scratch = || Scratch { quota_of: vec![u32::MAX; n_classes], listed: Vec::new() };
         let by_class = workers.map(n_classes, scratch, |scratch, given| {
             let removed = counts.removed(given);
             if removed.is_empty() || self.labels.counts()[given] <= min_examples_per_class {
                 return Ok((Vec::new(), Vec::new()));
             }
             let mut quotas: Vec<Quota> =
-                removed.iter().map(|&(class, n)| Quota::new(class, n)).collect();
+                removed.iter().map(|&(class, n)| Quota { class, n, listed: 0..0 }).collect();
             let contenders = contenders.iter().flat_map(|some| some.of(given));
             take_listed(contenders.clone(), &mut quotas, scratch);
-            self.read_unlisted(contenders, &mut quotas, &mut scratch.unlisted);
-            let mut rows = Vec::new();
-            let mut unfilled = Vec::new();
-            for mut quota in quotas {
-                if quota.is_unfilled() {
-                    unfilled.push(quota);
+            let unlisted = Unlisted::new(contenders);
+            let (mut rows, mut unfilled) = (Vec::new(), Vec::new());
+            for Quota { class, n, listed } in quotas {
+                let listed = n_smallest(&mut scratch.listed[listed], n);
+                let floor = self.seen.floors.value(class);
+                if listed.len() == n && unlisted.least_key(floor) > largest_key(listed) {
+                    rows.extend(listed.iter().map(|&(_, row)| row));
+                    continue;
+                }
+                let mut smallest = Smallest::new(n, listed);
+                self.offer_unlisted(&unlisted, class, &mut smallest);
+                // Of the rows that are no contenders no margin is above 0.
+                if smallest.reach() < 0.0 {
+                    rows.extend(smallest.rows());
                 } else {
-                    quota.take_rows(&mut scratch.listed, &mut rows);
+                    unfilled.push(Unfilled { class, smallest });
                 }
             }
             Ok((rows, unfilled))
@@ -269,56 +266,36 @@ impl<F: Format> Pruning<'_, F> {
         workers.map(groups.len(), || (), sort)
     }
 
-    /// Step 2: cells above the given class's that are not listed, but might be among the largest
-    /// margins.
-    fn read_unlisted<'c>(
-        &self,
-        contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])> + Clone,
-        quotas: &mut [Quota],
-        unlisted: &mut Vec<(usize, usize, f64)>,
-    ) {
-        // An unlisted cell lies below its class's floor, or the list was cut.
-        let mut any_cut = false;
-        let mut smallest_own = f64::INFINITY;
-        for (contender, _) in contenders.clone() {
-            any_cut |= contender.is_cut;
-            smallest_own = smallest_own.min(contender.own);
-        }
-        let floor = |quota: &Quota| self.seen.floors.value(quota.class);
-        let open: Vec<usize> = (0..quotas.len())
-            .filter(|&number| {
-                any_cut || smallest_own - floor(&quotas[number]) <= quotas[number].cut
-            })
-            .collect();
-        if open.is_empty() {
-            return;
-        }
-        // First ask for all of them, then read: they lie far apart.
-        unlisted.clear();
-        for (contender, list) in contenders {
-            for &number in &open {
-                let quota = &quotas[number];
-                let at_most = if contender.is_cut { contender.best_other } else { floor(quota) };
-                let is_listed = || list.iter().any(|listed| listed.class as usize == quota.class);
-                if contender.own - at_most <= quota.cut && !is_listed() {
-                    prefetch(self.matrix.address(contender.row, quota.class));
-                    unlisted.push((number, contender.row, contender.own));
-                }
+    /// Step 2: cells of contenders that are not listed, but might be among the largest margins.
+    fn offer_unlisted(&self, unlisted: &Unlisted<'_, F>, class: usize, smallest: &mut Smallest) {
+        let offer = |contender: &Contender, list: &[Listed<F>], smallest: &mut Smallest| {
+            if !list.iter().any(|listed| listed.class as usize == class) {
+                let value = F::widen(self.matrix.cell(contender.row, class));
+                smallest.offer((contender.own - value, contender.row));
             }
+        };
+        let floor = self.seen.floors.value(class);
+        for (place, (contender, list)) in unlisted.by_own.iter().enumerate() {
+            if contender.own - floor > smallest.reach() {
+                break;
+            }
+            if let Some((ahead, _)) = unlisted.by_own.get(place + PREFETCH_CELLS) {
+                prefetch(self.matrix.address(ahead.row, class));
+            }
+            offer(contender, list, smallest);
         }
-        for &(number, row, own) in unlisted.iter() {
-            let quota = &mut quotas[number];
-            let value = F::widen(self.matrix.cell(row, quota.class));
-            if value > own {
-                quota.read.push((own - value, row));
+        for (contender, list) in &unlisted.cut {
+            if contender.own - contender.best_other <= smallest.reach() {
+                offer(contender, list, smallest);
             }
         }
     }
 
-    /// Step 3: a quota larger than the number of margins above 0 takes the rest of the class too.
+    /// Step 3: rows that are no contenders, where a quota is larger than the number of margins
+    /// above 0.
     fn fill_from_class(
         &self,
-        unfilled: &[Vec<Quota>],
+        unfilled: &[Vec<Unfilled>],
         workers: &Workers<'_>,
     ) -> Result<impl Iterator<Item = usize> + use<F>> {
         let rows_by_class = RowsByClass::of_some(self.labels, |given| !unfilled[given].is_empty());
@@ -326,23 +303,65 @@ impl<F: Format> Pruning<'_, F> {
             unfilled.len(),
             || (),
             |(), given| {
+                let reaches = unfilled[given].iter().map(|quota| quota.smallest.reach());
+                let reach = reaches.fold(f64::NEG_INFINITY, f64::max);
+                // No cell of a row is above its best other one.
+                let least_key = |&row: &usize| {
+                    let RowFacts { own, best_other, .. } = self.seen.facts[row];
+                    let least = own - best_other;
+                    (best_other <= own && least <= reach).then_some((least, row))
+                };
                 let rows = rows_by_class.of(given);
+                let mut rows: Vec<_> = rows.iter().filter_map(least_key).collect();
+                rows.sort_unstable_by(by_score_then_row);
                 let mut pruned = Vec::new();
-                for &Quota { class, n, .. } in &unfilled[given] {
-                    let mut keyed = Vec::with_capacity(rows.len());
-                    for (place, &row) in rows.iter().enumerate() {
-                        if let Some(&ahead) = rows.get(place + PREFETCH_ROWS) {
-                            prefetch(self.matrix.address(ahead, class));
+                for Unfilled { class, smallest } in &unfilled[given] {
+                    let mut smallest = smallest.clone();
+                    for (place, &(least, row)) in rows.iter().enumerate() {
+                        if least > smallest.reach() {
+                            break;
                         }
-                        let value = F::widen(self.matrix.cell(row, class));
-                        keyed.push((self.seen.facts[row].own - value, row));
+                        if let Some(&(_, ahead)) = rows.get(place + PREFETCH_CELLS) {
+                            prefetch(self.matrix.address(ahead, *class));
+                        }
+                        let value = F::widen(self.matrix.cell(row, *class));
+                        smallest.offer((self.seen.facts[row].own - value, row));
                     }
-                    pruned.extend(n_smallest(&mut keyed, n).iter().map(|&(_, row)| row));
+                    pruned.extend(smallest.rows());
                 }
                 Ok(pruned)
             },
         )?;
         Ok(filled.into_iter().flatten())
+    }
+}
+
+/// The largest of some keys.
+fn largest_key(keyed: &[(f64, usize)]) -> f64 {
+    keyed.iter().fold(f64::NEG_INFINITY, |largest, &(key, _)| largest.max(key))
+}
+
+/// The contenders of a given class, as those look at them who want cells that are not listed.
+struct Unlisted<'c, F: Format> {
+    /// Those whose other cells are all below the floors of their classes, by `own`: the sooner, the
+    /// larger a margin may be.
+    by_own: Vec<(&'c Contender, &'c [Listed<F>])>,
+    /// Those whose lists were cut.
+    cut: Vec<(&'c Contender, &'c [Listed<F>])>,
+}
+
+impl<'c, F: Format> Unlisted<'c, F> {
+    fn new(contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])>) -> Self {
+        let (cut, mut by_own): (Vec<_>, Vec<_>) = contenders.partition(|(one, _)| one.is_cut);
+        by_own.sort_unstable_by(|left, right| left.0.own.total_cmp(&right.0.own));
+        Self { by_own, cut }
+    }
+
+    /// No cell that is not listed, of a class with that floor, has a key below this.
+    fn least_key(&self, floor: f64) -> f64 {
+        let uncut = self.by_own.first().map_or(f64::INFINITY, |(one, _)| one.own - floor);
+        let keys = self.cut.iter().map(|(one, _)| one.own - one.best_other);
+        keys.fold(uncut, f64::min)
     }
 }
 
@@ -352,13 +371,12 @@ fn take_listed<'c, F: Format>(
     quotas: &mut [Quota],
     scratch: &mut Scratch,
 ) {
-    let Scratch { quota_of, listed, .. } = scratch;
+    let Scratch { quota_of, listed } = scratch;
     for (quota, number) in quotas.iter().zip(0..) {
         quota_of[quota.class] = number;
     }
     let quota_of_cell = |cell: &Listed<F>| quota_of[cell.class as usize] as usize;
-    let all_cells = contenders.clone().flat_map(|(_, list)| list);
-    for cell in all_cells {
+    for cell in contenders.clone().flat_map(|(_, list)| list) {
         if let Some(quota) = quotas.get_mut(quota_of_cell(cell)) {
             quota.listed.end += 1;
         }
@@ -381,9 +399,5 @@ fn take_listed<'c, F: Format>(
     }
     for quota in quotas {
         quota_of[quota.class] = u32::MAX;
-        if quota.listed.len() >= quota.n {
-            let among = n_smallest(&mut listed[quota.listed.clone()], quota.n);
-            quota.cut = among.iter().fold(f64::NEG_INFINITY, |cut, &(key, _)| cut.max(key));
-        }
     }
 }

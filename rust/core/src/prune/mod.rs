@@ -9,7 +9,7 @@ mod by_noise_rate;
 mod counts;
 mod low_score;
 
-pub(crate) use by_noise_rate::{Shortlist, list_floors};
+pub(crate) use by_noise_rate::{LONGEST, Listed, Shortlist, list_floors};
 pub use counts::{PruneCounts, Spread};
 pub(crate) use low_score::lowest;
 
