@@ -147,25 +147,37 @@ impl<F: Format> Kernel for &mut Block<'_, '_, F> {
 
 impl<B: Bits> Strip<B> {
     /// Looks at a column; says whether some cell is for the shortlist.
+    ///
+    /// Small loops, in which everything is loaded before it is chosen from: only so is each of them
+    /// compiled to operations on many lanes.
     #[inline(always)]
     fn look(&mut self, cells: &[B; STRIP], class: u32, cutoff: B, floor: B) -> bool {
+        // The given class does not compete with itself.
+        let mut others = [B::ZERO; STRIP];
+        for ((other, &cell), &given) in others.iter_mut().zip(cells).zip(&self.given) {
+            *other = if given == class { B::ZERO } else { cell };
+        }
+        let largest = self.other.iter_mut().zip(&mut self.other_class);
+        for ((largest, largest_class), &cell) in largest.zip(&others) {
+            let (before, class_before) = (*largest, *largest_class);
+            *largest = before.max(cell);
+            *largest_class = if cell > before { class } else { class_before };
+        }
+        let mut candidates = [B::NONE; STRIP];
+        for ((candidate, &cell), &given) in candidates.iter_mut().zip(cells).zip(&self.given) {
+            let confident = if cell >= cutoff { cell.signed() } else { B::NONE };
+            *candidate = if given == class { B::NONE } else { confident };
+        }
+        let largest = self.confident.iter_mut().zip(&mut self.confident_class);
+        for ((largest, largest_class), &candidate) in largest.zip(&candidates) {
+            let (before, class_before) = (*largest, *largest_class);
+            *largest = before.max(candidate);
+            *largest_class = if candidate > before { class } else { class_before };
+        }
         let mut any = B::ZERO;
-        for lane in 0..STRIP {
-            // The given class does not compete with itself.
-            let competes = self.given[lane] != class;
-            let cell = if competes { cells[lane] } else { B::ZERO };
-            let other = self.other[lane];
-            self.other[lane] = other.max(cell);
-            self.other_class[lane] = if cell > other { class } else { self.other_class[lane] };
-            let is_confident = competes & (cell >= cutoff);
-            let candidate = if is_confident { cell.signed() } else { B::NONE };
-            let confident = self.confident[lane];
-            self.confident[lane] = confident.max(candidate);
-            self.confident_class[lane] =
-                if candidate > confident { class } else { self.confident_class[lane] };
-            // As numbers, not as bools: only so is this done for all lanes at once.
-            let is_listed = (cell > self.own[lane]) & (cell >= floor);
-            any = any.max(if is_listed { B::MAX } else { B::ZERO });
+        for (&own, &cell) in self.own.iter().zip(&others) {
+            let high_enough = if cell >= floor { B::MAX } else { B::ZERO };
+            any = any.max(if cell > own { high_enough } else { B::ZERO });
         }
         any == B::MAX
     }
