@@ -223,5 +223,5 @@ fn for_each_of_piece<B: Bits>(cells: &[B], bounds: &[B], own: B, mut each: impl 
 }
 
 /// Among so many cells some are looked for at a time, and among so many side by side.
-const PIECE: usize = 64;
+const PIECE: usize = 128;
 const LANES: usize = 16;
