@@ -56,6 +56,19 @@ struct Contender {
     best_other: f64,
 }
 
+impl Contender {
+    /// What keys cells that are not listed have at least, if the list is not cut: they are below
+    /// their class's floor, or not above the given class's.
+    fn least_key(&self, floor: f64) -> f64 {
+        (self.own - floor).min(0.0)
+    }
+
+    /// The same if it is cut.
+    fn least_key_if_cut(&self) -> f64 {
+        self.own - self.best_other
+    }
+}
+
 /// A cell of another class.
 #[derive(Clone, Copy)]
 pub(crate) struct Listed<F: Format> {
@@ -276,7 +289,7 @@ impl<F: Format> Pruning<'_, F> {
         };
         let floor = self.seen.floors.value(class);
         for (place, (contender, list)) in unlisted.by_own.iter().enumerate() {
-            if contender.own - floor > smallest.reach() {
+            if contender.least_key(floor) > smallest.reach() {
                 break;
             }
             if let Some((ahead, _)) = unlisted.by_own.get(place + PREFETCH_CELLS) {
@@ -285,7 +298,7 @@ impl<F: Format> Pruning<'_, F> {
             offer(contender, list, smallest);
         }
         for (contender, list) in &unlisted.cut {
-            if contender.own - contender.best_other <= smallest.reach() {
+            if contender.least_key_if_cut() <= smallest.reach() {
                 offer(contender, list, smallest);
             }
         }
@@ -343,8 +356,7 @@ fn largest_key(keyed: &[(f64, usize)]) -> f64 {
 
 /// The contenders of a given class, as those look at them who want cells that are not listed.
 struct Unlisted<'c, F: Format> {
-    /// Those whose other cells are all below the floors of their classes, by `own`: the sooner, the
-    /// larger a margin may be.
+    /// Those whose lists were not, by `own`: the sooner, the larger a margin may be.
     by_own: Vec<(&'c Contender, &'c [Listed<F>])>,
     /// Those whose lists were cut.
     cut: Vec<(&'c Contender, &'c [Listed<F>])>,
@@ -359,9 +371,8 @@ impl<'c, F: Format> Unlisted<'c, F> {
 
     /// No cell that is not listed, of a class with that floor, has a key below this.
     fn least_key(&self, floor: f64) -> f64 {
-        let uncut = self.by_own.first().map_or(f64::INFINITY, |(one, _)| one.own - floor);
-        let keys = self.cut.iter().map(|(one, _)| one.own - one.best_other);
-        keys.fold(uncut, f64::min)
+        let uncut = self.by_own.first().map_or(f64::INFINITY, |(one, _)| one.least_key(floor));
+        self.cut.iter().map(|(one, _)| one.least_key_if_cut()).fold(uncut, f64::min)
     }
 }
 
