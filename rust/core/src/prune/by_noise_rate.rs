@@ -412,3 +412,44 @@ fn take_listed<'c, F: Format>(
         quota_of[quota.class] = u32::MAX;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::format::Float64;
+    use crate::input::{Labels, Matrix, PredProbs};
+    use crate::issues::{Removals, Search, find_label_issues};
+    use crate::joint::ConfidentJoint;
+    use crate::prune::Filter;
+    use crate::row::Several;
+    use crate::threads::on_this_thread;
+
+    #[test]
+    fn a_cell_above_its_floor_but_below_the_given_classs_is_found() {
+        // Row 1 is class 2 by the largest margin, -0.01, though that cell is on no shortlist.
+        let cells = [
+            [0.05, 0.95, 0.0],
+            [0.3, 0.41, 0.29],
+            [0.2, 0.7, 0.1],
+            [0.5, 0.4, 0.1], // So class 2 has a low threshold, 0.1.
+        ];
+        let labels = Labels::new([0, 0, 1, 2_i64].into_iter(), 3).unwrap();
+        let first = cells.as_ptr().cast();
+        // SAFETY: these are the shape and the strides of `cells`, which outlives the matrix.
+        let matrix = unsafe { Matrix::<Float64>::new(first, (4, 3), (24, 8)) };
+        let joint = [1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+        let search = Search {
+            filter: Filter::PruneByNoiseRate,
+            removals: Removals::Joint {
+                confident_joint: Some(ConfidentJoint::from_dense(&joint, 3).unwrap()),
+                frac_noise: 1.0,
+                per_class: None,
+            },
+            min_examples_per_class: 1,
+            several: Several::MostProbable,
+        };
+        let found = on_this_thread(|workers| {
+            find_label_issues(&labels, &PredProbs::Float64(matrix), &search, workers)
+        });
+        assert_eq!(found, Ok(vec![true, true, false, false]));
+    }
+}
