@@ -117,7 +117,11 @@ pub(crate) struct Square<'a, T> {
 
 impl<'a, T: numpy::Element> Square<'a, T> {
     pub(crate) fn new(array: &'a PyReadonlyArray2<'_, T>) -> PyResult<Self> {
-        Ok(Self { cells: array.as_slice()?, n_classes: array.shape()[1] })
+        let (n_rows, n_classes) = (array.shape()[0], array.shape()[1]);
+        if n_rows != n_classes {
+            return Err(PyTypeError::new_err("expected as many rows as columns"));
+        }
+        Ok(Self { cells: array.as_slice()?, n_classes })
     }
 
     pub(crate) fn n_bytes(self) -> usize {
@@ -137,29 +141,37 @@ pub(crate) fn counts(counts: &PyReadonlyArray1<'_, i64>) -> PyResult<Vec<usize>>
     Ok(counts.as_slice()?.iter().map(|&count| count.max(0) as usize).collect())
 }
 
-/// A dense int64 array of a joint.
-pub(crate) fn dense_counts<'py>(
-    py: Python<'py>,
-    joint: &ConfidentJoint,
-) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let entries =
-        joint.entries().map(|(given, true_class, count)| (given, true_class, count as i64));
-    dense(py, joint.n_classes(), entries)
+/// A (K, K) array of zeros, or `MemoryError`. To be made before the work that finds its entries, so
+/// that nobody waits for what does not fit; pages of zeros take no memory yet.
+pub(crate) fn zeros<T: numpy::Element>(
+    py: Python<'_>,
+    n_classes: usize,
+) -> PyResult<Bound<'_, PyArray2<T>>> {
+    // numpy's own, since that of the crate panics where memory is short.
+    let zeros = py.import("numpy")?.getattr("zeros")?;
+    let array = zeros.call1(((n_classes, n_classes), numpy::dtype::<T>(py)))?;
+    Ok(array.cast_into::<PyArray2<T>>()?)
 }
 
-/// A (K, K) array of some entries, zero elsewhere.
-pub(crate) fn dense<'py, T: numpy::Element + Copy>(
-    py: Python<'py>,
-    n_classes: usize,
+/// Writes the entries of a joint.
+pub(crate) fn set_counts(array: &Bound<'_, PyArray2<i64>>, joint: &ConfidentJoint) -> PyResult<()> {
+    let entries =
+        joint.entries().map(|(given, true_class, count)| (given, true_class, count as i64));
+    set(array, entries)
+}
+
+/// Writes some entries.
+pub(crate) fn set<T: numpy::Element + Copy>(
+    array: &Bound<'_, PyArray2<T>>,
     entries: impl Iterator<Item = (usize, usize, T)>,
-) -> PyResult<Bound<'py, PyArray2<T>>> {
-    let array = PyArray2::zeros(py, [n_classes, n_classes], false);
+) -> PyResult<()> {
+    let n_columns = array.shape()[1];
     let mut cells = array.readwrite();
     let cells = cells.as_slice_mut()?;
     for (row, column, value) in entries {
-        cells[row * n_classes + column] = value;
+        cells[row * n_columns + column] = value;
     }
-    Ok(array)
+    Ok(())
 }
 
 /// Row numbers as numpy's index type.

@@ -1,7 +1,7 @@
 //! The core's errors as Python exceptions: one match.
 
 use conflearn_core::Error;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError};
 use pyo3::{PyErr, import_exception};
 
 import_exception!(conflearn.errors, InputError);
@@ -26,6 +26,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         Error::FracNoise { .. } | Error::TooManyToRemove { .. } | Error::SingularNoiseMatrix => {
             OptionError::new_err(message)
         }
+        Error::OutOfMemory(_) => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         _ => PyRuntimeError::new_err(message),
     }

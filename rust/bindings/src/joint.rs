@@ -26,13 +26,15 @@ pub(crate) fn count_confident<'py>(
     n_threads: Option<usize>,
 ) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<i64>>)> {
     let thresholds = thresholds.map(|thresholds| thresholds.to_vec()).transpose()?;
+    let dense = arrays::zeros(py, arrays::pred_probs(pred_probs)?.shape().1)?;
     let (joint, rows) = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
         let (joint, rows) =
             issues::count_confident(labels, pred_probs, thresholds.as_deref(), several.0, workers)?;
         let counts = labels.counts();
         Ok((if calibrate { joint.calibrated(counts, several.0.layout()) } else { joint }, rows))
     })?;
-    Ok((arrays::dense_counts(py, &joint)?, arrays::rows(py, &rows)))
+    arrays::set_counts(&dense, &joint)?;
+    Ok((dense, arrays::rows(py, &rows)))
 }
 
 /// The examples off the diagonal of the confident joint.
@@ -63,12 +65,14 @@ pub(crate) fn calibrate_confident_joint<'py>(
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
     let counts = arrays::counts(&counts)?;
     let square = Square::new(&confident_joint)?;
+    let dense = arrays::zeros(py, square.n_classes)?;
     let calibrated = enter_alone(py, square.n_bytes(), || {
         let joint = square.joint()?;
         joint.check_shape(counts.len())?;
         Ok(joint.calibrated(&counts, layout.0))
     })?;
-    arrays::dense_counts(py, &calibrated)
+    arrays::set_counts(&dense, &calibrated)?;
+    Ok(dense)
 }
 
 /// round(N (1 - trace)) of the calibrated joint.

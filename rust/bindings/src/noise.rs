@@ -19,12 +19,11 @@ pub(crate) fn estimate_noise_model<'py>(
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
     let counts = arrays::counts(&counts)?;
     let square = Square::new(&confident_joint)?;
+    let (noise, inverse) = (arrays::zeros(py, counts.len())?, arrays::zeros(py, counts.len())?);
     let model = enter_alone(py, square.n_bytes(), || {
         NoiseModel::estimate(&square.joint()?, &counts, prior_method.0, converge)
     })?;
-    Ok((
-        PyArray1::from_slice(py, model.prior()),
-        arrays::dense(py, counts.len(), model.noise_entries())?,
-        arrays::dense(py, counts.len(), model.inverse_entries())?,
-    ))
+    arrays::set(&noise, model.noise_entries())?;
+    arrays::set(&inverse, model.inverse_entries())?;
+    Ok((PyArray1::from_slice(py, model.prior()), noise, inverse))
 }

@@ -143,7 +143,8 @@ impl<'a> Workers<'a> {
         fill: impl Fn(&mut S, Range<usize>, &mut Filling<'_, T>) -> Result<R> + Sync + Send,
     ) -> Result<(Vec<T>, Vec<R>)> {
         let block_rows = self.block_rows(n_rows, row_bytes);
-        let mut values = Vec::with_capacity(n_rows);
+        let mut values = Vec::new();
+        values.try_reserve_exact(n_rows)?;
         let one = |scratch: &mut S, (number, slots): (usize, &mut [MaybeUninit<T>])| {
             self.check()?;
             let start = number * block_rows;

@@ -10,8 +10,8 @@ use crate::blocks::{BLOCK_BYTES, Filling, Workers};
 use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::input::{AllRows, Labels, Matrix};
-use crate::prune::{LONGEST, Listed, Shortlist};
-use crate::row::{Candidates, Cutoffs, RowFacts, Several, has_several, unusual_row_facts};
+use crate::prune::{Listed, Shortlist, longest_list};
+use crate::row::{Candidates, Cutoffs, RowFacts, Several, unusual_row_facts};
 use crate::scan::Scan;
 use crate::simd::{self, Kernel, prefetch};
 use crate::sweep::{first_fault, not_a_probability, or_first_fault};
@@ -21,8 +21,6 @@ const STRIP: usize = 128;
 /// Rows of a block: what is kept of them fits in the first-level cache, and a column of them takes
 /// a page of memory.
 const BLOCK_ROWS: usize = 8 * STRIP;
-/// A block is no larger, so that a call can be stopped.
-const LARGEST_BLOCK_BYTES: usize = 64 << 20;
 
 /// One fact a row, and the shortlists where there are floors to list from.
 pub(crate) fn sweep_columns<F: Format>(
@@ -43,18 +41,19 @@ pub(crate) fn sweep_columns<F: Format>(
                 labels,
                 cutoffs,
                 floors: floors.unwrap_or(&never),
+                several,
+                workers,
                 rows: rows.start..end,
                 strips: strips(matrix, labels, rows.start..end),
                 listed: Vec::new(),
             };
-            simd::dispatch(workers.level(), &mut block);
-            block.finish(several, floors.is_some().then_some(&mut shortlist), facts)?;
+            simd::dispatch(workers.level(), &mut block)?;
+            block.finish(floors.is_some().then_some(&mut shortlist), facts)?;
             rows.start = end;
         }
         Ok(shortlist)
     };
-    let block_rows = (LARGEST_BLOCK_BYTES / matrix.row_bytes()).clamp(STRIP, BLOCK_ROWS);
-    let swept = workers.fill(labels.n_examples(), BLOCK_BYTES / block_rows, || (), look);
+    let swept = workers.fill(labels.n_examples(), BLOCK_BYTES / BLOCK_ROWS, || (), look);
     or_first_fault(swept, || first_fault(matrix, &AllRows(labels.n_examples()), workers))
 }
 
@@ -69,6 +68,8 @@ struct Strip<B: Bits> {
     /// The same among the confident ones.
     confident: [B::Signed; STRIP],
     confident_class: [u32; STRIP],
+    /// How many cells are confident, the given class's too; 0 unless somebody asks.
+    n_confident: [u32; STRIP],
     /// How many cells are, or would be, on the shortlist.
     n_listed: [u32; STRIP],
 }
@@ -88,6 +89,7 @@ fn strips<F: Format>(
             other_class: [0; STRIP],
             confident: [F::Bits::NONE; STRIP],
             confident_class: [0; STRIP],
+            n_confident: [0; STRIP],
             n_listed: [0; STRIP],
         };
         for (lane, row) in (start..rows.end.min(start + STRIP)).enumerate() {
@@ -108,6 +110,8 @@ struct Block<'a, 'm, F: Format> {
     labels: &'a Labels,
     cutoffs: &'a Cutoffs<F>,
     floors: &'a Cutoffs<F>,
+    several: Several,
+    workers: &'a Workers<'a>,
     rows: Range<usize>,
     strips: Vec<Strip<F::Bits>>,
     /// Cells for the shortlist, by class; each with its place in the block.
@@ -115,12 +119,14 @@ struct Block<'a, 'm, F: Format> {
 }
 
 impl<F: Format> Kernel for &mut Block<'_, '_, F> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)]
-    fn run(self) {
+    fn run(self) -> Result<()> {
+        let longest = longest_list(self.labels.n_classes());
         let bounds = self.cutoffs.bits().iter().zip(self.floors.bits());
         for (class, (&cutoff, &floor)) in (0..).zip(bounds) {
+            self.workers.check()?;
             let column = self.matrix.column(self.rows.clone(), class);
             for (number, (strip, cells)) in
                 self.strips.iter_mut().zip(column.chunks(STRIP)).enumerate()
@@ -135,13 +141,17 @@ impl<F: Format> Kernel for &mut Block<'_, '_, F> {
                     padded[..cells.len()].copy_from_slice(cells);
                     &padded
                 });
+                if self.several == Several::RowArgmax {
+                    strip.count_confident(cells, cutoff);
+                }
                 if strip.look(cells, class as u32, cutoff, floor) {
-                    strip.list(cells, class as u32, floor, |lane, listed| {
+                    strip.list(cells, class as u32, floor, longest, |lane, listed| {
                         self.listed.push(((number * STRIP + lane) as u32, listed));
                     });
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -182,6 +192,13 @@ impl<B: Bits> Strip<B> {
         any == B::MAX
     }
 
+    #[inline(always)]
+    fn count_confident(&mut self, cells: &[B; STRIP], cutoff: B) {
+        for (n, &cell) in self.n_confident.iter_mut().zip(cells) {
+            *n += u32::from(cell >= cutoff);
+        }
+    }
+
     /// Lists the cells of a column that are above those of the given classes, and not too low.
     #[inline(always)]
     fn list<F: Format<Bits = B>>(
@@ -189,12 +206,13 @@ impl<B: Bits> Strip<B> {
         cells: &[B; STRIP],
         class: u32,
         floor: B,
+        longest: usize,
         mut push: impl FnMut(usize, Listed<F>),
     ) {
         for lane in 0..STRIP {
             let cell = cells[lane];
             if (cell > self.own[lane]) & (cell >= floor) & (self.given[lane] != class) {
-                if (self.n_listed[lane] as usize) < LONGEST {
+                if (self.n_listed[lane] as usize) < longest {
                     push(lane, Listed { class, cell });
                 }
                 self.n_listed[lane] += 1;
@@ -207,24 +225,24 @@ impl<F: Format> Block<'_, '_, F> {
     /// What follows when all columns have been looked at.
     fn finish(
         mut self,
-        several: Several,
         mut shortlist: Option<&mut Shortlist<F>>,
         facts: &mut Filling<'_, RowFacts>,
     ) -> Result<()> {
         let largest = F::largest();
+        let longest = longest_list(self.labels.n_classes());
         // A stable sort, so the classes of a row ascend.
         self.listed.sort_by_key(|&(place, _)| place);
         let mut listed = &self.listed[..];
         for (place, row) in self.rows.clone().enumerate() {
             let (strip, lane) = (&self.strips[place / STRIP], place % STRIP);
-            let n_kept = (strip.n_listed[lane] as usize).min(LONGEST);
+            let n_kept = (strip.n_listed[lane] as usize).min(longest);
             let (of_row, of_others) = listed.split_at(n_kept);
             listed = of_others;
             let given = strip.given[lane] as usize;
             let (own, other) = (strip.own[lane], strip.other[lane]);
             if own.max(other) > largest {
                 let cells = self.row(row);
-                let fact = unusual_row_facts(&cells, given, self.cutoffs, several)
+                let fact = unusual_row_facts(&cells, given, self.cutoffs, self.several)
                     .map_err(|found| not_a_probability(row, found))?;
                 if let Some(shortlist) = &mut shortlist
                     && fact.best_other > fact.own
@@ -243,16 +261,16 @@ impl<F: Format> Block<'_, '_, F> {
             let cutoffs = self.cutoffs.bits();
             let guess = candidates.guess(
                 cutoffs,
-                several,
+                self.several,
                 || strip.confident_class[lane] as usize,
-                || has_several(&self.row(row), cutoffs),
+                || strip.n_confident[lane] > 1,
             );
             let fact = candidates.facts::<F>(guess);
             if let Some(shortlist) = &mut shortlist
                 && fact.best_other > fact.own
             {
                 let cells = of_row.iter().map(|&(_, listed)| listed);
-                let is_cut = strip.n_listed[lane] as usize > LONGEST;
+                let is_cut = strip.n_listed[lane] as usize > longest;
                 shortlist.push_listed(row, given, &fact, cells, is_cut);
             }
             facts.push(fact);

@@ -153,6 +153,9 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// What is to be kept of each example does not fit in memory.
+    #[error("not enough memory for what is kept of each example: {0}")]
+    OutOfMemory(#[from] std::collections::TryReserveError),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,

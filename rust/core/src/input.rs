@@ -39,7 +39,8 @@ impl Labels {
             return Err(Error::TooManyClasses { n_classes });
         }
         let mut counts = vec![0; n_classes];
-        let mut given = Vec::with_capacity(labels.len());
+        let mut given = Vec::new();
+        given.try_reserve_exact(labels.len())?;
         for (row, label) in labels.enumerate() {
             let class = label.try_into().unwrap_or(u32::MAX);
             let Some(count) = counts.get_mut(class as usize) else {
@@ -76,10 +77,24 @@ impl Labels {
         &self.counts
     }
 
-    /// The rows of each class, ascending.
+    /// The rows of each class, ascending. One counting sort.
     #[must_use]
     pub fn rows_by_class(&self) -> RowsByClass {
-        RowsByClass::of_some(self, |_| true)
+        let mut starts = Vec::with_capacity(self.n_classes() + 1);
+        let mut start = 0;
+        starts.push(start);
+        for &count in &self.counts {
+            start += count;
+            starts.push(start);
+        }
+        let mut rows = vec![0; self.n_examples()];
+        let mut next = starts.clone();
+        for (row, &class) in self.given.iter().enumerate() {
+            let place = &mut next[class as usize];
+            rows[*place] = row;
+            *place += 1;
+        }
+        RowsByClass { starts, rows }
     }
 }
 
@@ -91,31 +106,6 @@ pub struct RowsByClass {
 }
 
 impl RowsByClass {
-    /// Of some classes; the others have none. One counting sort of the labels.
-    pub(crate) fn of_some(labels: &Labels, is_wanted: impl Fn(usize) -> bool) -> Self {
-        let n_classes = labels.n_classes();
-        let wanted: Vec<bool> = (0..n_classes).map(is_wanted).collect();
-        let mut starts = Vec::with_capacity(n_classes + 1);
-        let mut start = 0;
-        starts.push(start);
-        for (&count, &is_wanted) in labels.counts.iter().zip(&wanted) {
-            start += if is_wanted { count } else { 0 };
-            starts.push(start);
-        }
-        let mut rows = vec![0; start];
-        if start > 0 {
-            let mut next = starts.clone();
-            for (row, &class) in labels.given.iter().enumerate() {
-                if wanted[class as usize] {
-                    let place = &mut next[class as usize];
-                    rows[*place] = row;
-                    *place += 1;
-                }
-            }
-        }
-        Self { starts, rows }
-    }
-
     /// Rows given `class`.
     #[must_use]
     pub fn of(&self, class: usize) -> &[usize] {

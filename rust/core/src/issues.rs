@@ -57,13 +57,19 @@ impl Search {
     }
 
     fn check(&self, labels: &Labels) -> Result<()> {
-        let Removals::Joint { confident_joint, frac_noise, .. } = &self.removals else {
-            return Ok(());
+        let n_classes = labels.n_classes();
+        let (confident_joint, frac_noise) = match &self.removals {
+            Removals::Joint { confident_joint, frac_noise, .. } => (confident_joint, frac_noise),
+            Removals::Counts(counts) if counts.n_classes() == n_classes => return Ok(()),
+            Removals::Counts(counts) => {
+                let found = counts.n_classes();
+                return Err(Error::OnePerClass { name: "prune_counts", n_classes, found });
+            }
         };
         if !(0.0..=1.0).contains(frac_noise) {
             return Err(Error::FracNoise { value: *frac_noise });
         }
-        confident_joint.as_ref().map_or(Ok(()), |joint| joint.check_shape(labels.n_classes()))
+        confident_joint.as_ref().map_or(Ok(()), |joint| joint.check_shape(n_classes))
     }
 }
 
@@ -237,7 +243,8 @@ impl<F: Format> Findings<F> {
                         }
                     }
                 };
-                let pruning = Pruning { labels, matrix, seen: &seen };
+                let rows_by_class = &labels.rows_by_class();
+                let pruning = Pruning { labels, matrix, seen: &seen, rows_by_class };
                 pruning.mask(search.filter, &counts, least, workers)?
             }
         };

@@ -21,10 +21,11 @@
 //!
 //! # How data flows
 //!
-//! `input` (shapes, labels) → [`thresholds`] (reads N cells) → the sweep (reads every cell once,
-//! `sweep`, `row` and `scan`, spread over threads by [`blocks`] and [`threads`], compiled per CPU level by
-//! [`simd`]) → [`joint`], [`noise`] (K x K only) → [`prune`], [`rank`] (from what the sweep kept of
-//! each row) → [`issues`] and [`analysis`], which put them together. [`quality`] scores rows by itself.
+//! `input` (shapes, labels) → [`thresholds`] (reads N cells) → `look` (what to keep) → the sweep
+//! (reads every cell once: `sweep`, `row` and `scan`, or `columns` in Fortran order; spread over threads
+//! by [`blocks`] and [`threads`], compiled per CPU level by [`simd`]) → [`joint`], [`noise`] (only entries
+//! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`] and
+//! [`analysis`], which put them together. [`quality`] scores rows by itself.
 
 pub mod analysis;
 pub mod blocks;

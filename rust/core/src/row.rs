@@ -282,7 +282,7 @@ impl<B: Bits> Candidates<B> {
 
 /// Whether more than one class of a row is confident.
 #[inline(always)]
-pub(crate) fn has_several<B: Bits>(row: &[B], cutoffs: &[B]) -> bool {
+fn has_several<B: Bits>(row: &[B], cutoffs: &[B]) -> bool {
     row.iter().zip(cutoffs).filter(|(cell, cutoff)| cell >= cutoff).count() > 1
 }
 

@@ -29,6 +29,10 @@ impl Fetch {
     /// Fetches what lies ahead of some cells, and is as long.
     #[inline(always)]
     pub(crate) fn ahead_of<T>(self, cells: &[T]) {
+        // Short rows would ask for the same line again and again.
+        if size_of_val(cells) < 2 * LINE_BYTES {
+            return;
+        }
         let ahead = cells.as_ptr().wrapping_byte_add(AHEAD_BYTES);
         let even = ahead.map_addr(|address| address & !LINE_BYTES);
         let every_other = || (0..size_of_val(cells)).step_by(2 * LINE_BYTES);

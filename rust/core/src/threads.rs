@@ -91,7 +91,7 @@ fn pools() -> &'static Pools {
 fn take_pool(n_threads: usize) -> Result<ThreadPool> {
     let mut idle = pools().lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(place) = idle.iter().rposition(|pool| pool.current_num_threads() == n_threads) {
-        return Ok(idle.swap_remove(place));
+        return Ok(idle.remove(place));
     }
     drop(idle);
     rayon::ThreadPoolBuilder::new()
@@ -104,8 +104,12 @@ fn take_pool(n_threads: usize) -> Result<ThreadPool> {
 /// Lets a pool wait for the next call.
 fn give_back(pool: ThreadPool) {
     let mut idle = pools().lock().unwrap_or_else(PoisonError::into_inner);
-    if idle.len() < MOST_IDLE {
-        idle.push(pool);
+    idle.push(pool);
+    let n_threads =
+        |pools: &[ThreadPool]| -> usize { pools.iter().map(ThreadPool::current_num_threads).sum() };
+    // The one that has waited longest ends first.
+    while idle.len() > MOST_IDLE || (idle.len() > 1 && n_threads(&idle) > MOST_THREADS) {
+        idle.remove(0);
     }
 }
 

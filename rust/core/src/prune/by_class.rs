@@ -14,12 +14,11 @@ impl<F: Format> Pruning<'_, F> {
         min_examples_per_class: usize,
         workers: &Workers<'_>,
     ) -> Result<Vec<usize>> {
-        let rows_by_class = self.labels.rows_by_class();
         let pruned = workers.map(
             self.labels.n_classes(),
             || (),
             |(), given| {
-                let rows = rows_by_class.of(given);
+                let rows = self.rows_by_class.of(given);
                 if rows.len() <= min_examples_per_class {
                     return Ok(Vec::new());
                 }

@@ -15,9 +15,8 @@ use std::ops::Range;
 use super::{PruneCounts, Pruning};
 use crate::blocks::Workers;
 use crate::error::Result;
-use crate::format::Format;
-use crate::input::RowsByClass;
-use crate::rank::{Smallest, by_score_then_row, n_smallest};
+use crate::format::{Bits, Format};
+use crate::rank::{Smallest, n_smallest};
 use crate::row::{Cutoffs, RowFacts};
 use crate::scan::for_each_above;
 use crate::simd::prefetch;
@@ -25,8 +24,12 @@ use crate::simd::prefetch;
 /// A cell is listed from this share of its class's threshold on. With a larger share more cells
 /// are read again, with a smaller one the lists grow; between a tenth and a third it hardly shows.
 const SHARE: f64 = 0.2;
+
 /// No list is longer, so that the lists of an uninformative matrix do not become its copy.
-pub(crate) const LONGEST: usize = 32;
+pub(crate) fn longest_list(n_classes: usize) -> usize {
+    (n_classes / 8).clamp(2, 32)
+}
+
 /// How many cells ahead of one that lies anywhere another is fetched.
 const PREFETCH_CELLS: usize = 12;
 /// Contenders are sorted in at most so many groups.
@@ -53,7 +56,6 @@ struct Contender {
     /// Whether there would have been more.
     is_cut: bool,
     own: f64,
-    best_other: f64,
 }
 
 impl Contender {
@@ -61,11 +63,6 @@ impl Contender {
     /// their class's floor, or not above the given class's.
     fn least_key(&self, floor: f64) -> f64 {
         (self.own - floor).min(0.0)
-    }
-
-    /// The same if it is cut.
-    fn least_key_if_cut(&self) -> f64 {
-        self.own - self.best_other
     }
 }
 
@@ -97,10 +94,11 @@ impl<F: Format> Shortlist<F> {
         for_each_above(cells, floors.bits(), cells[given], |class| {
             self.cells.push(Listed { class: class as u32, cell: cells[class] });
         });
-        let is_cut = self.cells.len() - start > LONGEST;
-        self.cells.truncate(start + LONGEST);
+        let longest = longest_list(cells.len());
+        let is_cut = self.cells.len() - start > longest;
+        self.cells.truncate(start + longest);
         let n_listed = (self.cells.len() - start) as u16;
-        self.push_contender(row, given, facts, n_listed, is_cut);
+        self.push_contender(row, given, facts.own, n_listed, is_cut);
     }
 
     /// A contender whose cells somebody has listed.
@@ -115,27 +113,19 @@ impl<F: Format> Shortlist<F> {
         let start = self.cells.len();
         self.cells.extend(cells);
         let n_listed = (self.cells.len() - start) as u16;
-        self.push_contender(row, given, facts, n_listed, is_cut);
+        self.push_contender(row, given, facts.own, n_listed, is_cut);
     }
 
     /// A contender of whose cells none is listed.
     #[cold]
     pub(crate) fn push_unlisted(&mut self, row: usize, given: usize, facts: &RowFacts) {
-        self.push_contender(row, given, facts, 0, true);
+        self.push_contender(row, given, facts.own, 0, true);
     }
 
     #[inline(always)]
-    fn push_contender(
-        &mut self,
-        row: usize,
-        given: usize,
-        facts: &RowFacts,
-        n_listed: u16,
-        is_cut: bool,
-    ) {
-        let RowFacts { own, best_other, .. } = *facts;
+    fn push_contender(&mut self, row: usize, given: usize, own: f64, n_listed: u16, is_cut: bool) {
         let given = given as u32;
-        self.contenders.push(Contender { row, given, n_listed, is_cut, own, best_other });
+        self.contenders.push(Contender { row, given, n_listed, is_cut, own });
     }
 }
 
@@ -154,10 +144,10 @@ impl<F: Format> ContendersByClass<F> {
         let contender_starts = starts(n_classes, all().map(|one| (one.given, 1)));
         let cell_starts =
             starts(n_classes, all().map(|one| (one.given, usize::from(one.n_listed))));
-        let none =
-            Contender { row: 0, given: 0, n_listed: 0, is_cut: false, own: 0.0, best_other: 0.0 };
+        let none = Contender { row: 0, given: 0, n_listed: 0, is_cut: false, own: 0.0 };
         let mut contenders = vec![none; contender_starts[n_classes]];
-        let mut cells = blocks.iter().flat_map(|block| &block.cells).copied().collect::<Vec<_>>();
+        let no_cell = Listed { class: 0, cell: F::Bits::ZERO };
+        let mut cells = vec![no_cell; cell_starts[n_classes]];
         let (mut next_contender, mut next_cell) = (contender_starts.clone(), cell_starts.clone());
         for block in blocks {
             let mut from = 0;
@@ -206,13 +196,6 @@ struct Quota {
     listed: Range<usize>,
 }
 
-/// A quota that examples with negative margins may have a part in, and the best ones so far, by
-/// (`P[given] - P[class]`, row): the smallest are the largest margins.
-struct Unfilled {
-    class: usize,
-    smallest: Smallest,
-}
-
 /// What a thread works with, from one given class to the next.
 struct Scratch {
     /// By class: the number of its quota.
@@ -235,15 +218,21 @@ impl<F: Format> Pruning<'_, F> {
         let by_class = workers.map(n_classes, scratch, |scratch, given| {
             let removed = counts.removed(given);
             if removed.is_empty() || self.labels.counts()[given] <= min_examples_per_class {
-                return Ok((Vec::new(), Vec::new()));
+                return Ok(Vec::new());
             }
             let mut quotas: Vec<Quota> =
                 removed.iter().map(|&(class, n)| Quota { class, n, listed: 0..0 }).collect();
             let contenders = contenders.iter().flat_map(|some| some.of(given));
             take_listed(contenders.clone(), &mut quotas, scratch);
-            let unlisted = Unlisted::new(contenders);
-            let (mut rows, mut unfilled) = (Vec::new(), Vec::new());
+            let unlisted = Unlisted::new(contenders, &self.seen.facts);
+            let others = self.rows_by_class.of(given);
+            let mut rows = Vec::new();
             for Quota { class, n, listed } in quotas {
+                workers.check()?;
+                if n >= others.len() {
+                    rows.extend(others);
+                    continue;
+                }
                 let listed = n_smallest(&mut scratch.listed[listed], n);
                 let floor = self.seen.floors.value(class);
                 if listed.len() == n && unlisted.least_key(floor) > largest_key(listed) {
@@ -252,19 +241,12 @@ impl<F: Format> Pruning<'_, F> {
                 }
                 let mut smallest = Smallest::new(n, listed);
                 self.offer_unlisted(&unlisted, class, &mut smallest);
-                // Of the rows that are no contenders no margin is above 0.
-                if smallest.reach() < 0.0 {
-                    rows.extend(smallest.rows());
-                } else {
-                    unfilled.push(Unfilled { class, smallest });
-                }
+                self.offer_others(others, class, &mut smallest);
+                rows.extend(smallest.rows());
             }
-            Ok((rows, unfilled))
+            Ok(rows)
         })?;
-        let (rows, unfilled): (Vec<_>, Vec<_>) = by_class.into_iter().unzip();
-        let mut rows: Vec<usize> = rows.into_iter().flatten().collect();
-        rows.extend(self.fill_from_class(&unfilled, workers)?);
-        Ok(rows)
+        Ok(by_class.into_iter().flatten().collect())
     }
 
     /// The contenders by given class, several groups of blocks side by side. A group costs as much
@@ -297,8 +279,8 @@ impl<F: Format> Pruning<'_, F> {
             }
             offer(contender, list, smallest);
         }
-        for (contender, list) in &unlisted.cut {
-            if contender.least_key_if_cut() <= smallest.reach() {
+        for &(least_key, contender, list) in &unlisted.cut {
+            if least_key <= smallest.reach() {
                 offer(contender, list, smallest);
             }
         }
@@ -306,46 +288,24 @@ impl<F: Format> Pruning<'_, F> {
 
     /// Step 3: rows that are no contenders, where a quota is larger than the number of margins
     /// above 0.
-    fn fill_from_class(
-        &self,
-        unfilled: &[Vec<Unfilled>],
-        workers: &Workers<'_>,
-    ) -> Result<impl Iterator<Item = usize> + use<F>> {
-        let rows_by_class = RowsByClass::of_some(self.labels, |given| !unfilled[given].is_empty());
-        let filled = workers.map(
-            unfilled.len(),
-            || (),
-            |(), given| {
-                let reaches = unfilled[given].iter().map(|quota| quota.smallest.reach());
-                let reach = reaches.fold(f64::NEG_INFINITY, f64::max);
-                // No cell of a row is above its best other one.
-                let least_key = |&row: &usize| {
-                    let RowFacts { own, best_other, .. } = self.seen.facts[row];
-                    let least = own - best_other;
-                    (best_other <= own && least <= reach).then_some((least, row))
-                };
-                let rows = rows_by_class.of(given);
-                let mut rows: Vec<_> = rows.iter().filter_map(least_key).collect();
-                rows.sort_unstable_by(by_score_then_row);
-                let mut pruned = Vec::new();
-                for Unfilled { class, smallest } in &unfilled[given] {
-                    let mut smallest = smallest.clone();
-                    for (place, &(least, row)) in rows.iter().enumerate() {
-                        if least > smallest.reach() {
-                            break;
-                        }
-                        if let Some(&(_, ahead)) = rows.get(place + PREFETCH_CELLS) {
-                            prefetch(self.matrix.address(ahead, *class));
-                        }
-                        let value = F::widen(self.matrix.cell(row, *class));
-                        smallest.offer((self.seen.facts[row].own - value, row));
-                    }
-                    pruned.extend(smallest.rows());
-                }
-                Ok(pruned)
-            },
-        )?;
-        Ok(filled.into_iter().flatten())
+    fn offer_others(&self, rows: &[usize], class: usize, smallest: &mut Smallest) {
+        // No margin of theirs is above 0.
+        if smallest.reach() < 0.0 {
+            return;
+        }
+        let mut ahead = rows.iter();
+        ahead.by_ref().take(PREFETCH_CELLS).for_each(|_| ());
+        for &row in rows {
+            if let Some(&ahead) = ahead.next() {
+                prefetch(&raw const self.seen.facts[ahead]);
+            }
+            let RowFacts { own, best_other, .. } = self.seen.facts[row];
+            // No cell of a row is above its best other one.
+            if best_other <= own && own - best_other <= smallest.reach() {
+                let value = F::widen(self.matrix.cell(row, class));
+                smallest.offer((own - value, row));
+            }
+        }
     }
 }
 
@@ -358,21 +318,27 @@ fn largest_key(keyed: &[(f64, usize)]) -> f64 {
 struct Unlisted<'c, F: Format> {
     /// Those whose lists were not, by `own`: the sooner, the larger a margin may be.
     by_own: Vec<(&'c Contender, &'c [Listed<F>])>,
-    /// Those whose lists were cut.
-    cut: Vec<(&'c Contender, &'c [Listed<F>])>,
+    /// Those whose lists were, each with what its keys are at least.
+    cut: Vec<(f64, &'c Contender, &'c [Listed<F>])>,
 }
 
 impl<'c, F: Format> Unlisted<'c, F> {
-    fn new(contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])>) -> Self {
+    fn new(
+        contenders: impl Iterator<Item = (&'c Contender, &'c [Listed<F>])>,
+        facts: &[RowFacts],
+    ) -> Self {
         let (cut, mut by_own): (Vec<_>, Vec<_>) = contenders.partition(|(one, _)| one.is_cut);
         by_own.sort_unstable_by(|left, right| left.0.own.total_cmp(&right.0.own));
+        // No cell of a row is above its best other one.
+        let least_key = |one: &Contender| one.own - facts[one.row].best_other;
+        let cut = cut.into_iter().map(|(one, list)| (least_key(one), one, list)).collect();
         Self { by_own, cut }
     }
 
     /// No cell that is not listed, of a class with that floor, has a key below this.
     fn least_key(&self, floor: f64) -> f64 {
         let uncut = self.by_own.first().map_or(f64::INFINITY, |(one, _)| one.least_key(floor));
-        self.cut.iter().map(|(one, _)| one.least_key_if_cut()).fold(uncut, f64::min)
+        self.cut.iter().map(|&(least_key, ..)| least_key).fold(uncut, f64::min)
     }
 }
 

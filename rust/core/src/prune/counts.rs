@@ -103,6 +103,11 @@ impl PruneCounts {
         Ok(self)
     }
 
+    /// K.
+    pub(crate) fn n_classes(&self) -> usize {
+        self.kept.len()
+    }
+
     /// How many of `n_given` examples given a class are to be removed: n_k - M[k, k].
     pub(crate) fn n_removed(&self, given: usize, n_given: usize) -> usize {
         (n_given as f64 - self.kept[given]).clamp(0.0, n_given as f64) as usize

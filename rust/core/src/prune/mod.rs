@@ -9,14 +9,14 @@ mod by_noise_rate;
 mod counts;
 mod low_score;
 
-pub(crate) use by_noise_rate::{LONGEST, Listed, Shortlist, list_floors};
+pub(crate) use by_noise_rate::{Listed, Shortlist, list_floors, longest_list};
 pub use counts::{PruneCounts, Spread};
 pub(crate) use low_score::lowest;
 
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
-use crate::input::{Labels, Matrix};
+use crate::input::{Labels, Matrix, RowsByClass};
 use crate::look::Seen;
 use crate::row::RowFacts;
 
@@ -74,6 +74,7 @@ pub(crate) struct Pruning<'a, F: Format> {
     pub(crate) labels: &'a Labels,
     pub(crate) seen: &'a Seen<F>,
     pub(crate) matrix: &'a Matrix<'a, F>,
+    pub(crate) rows_by_class: &'a RowsByClass,
 }
 
 impl<F: Format> Pruning<'_, F> {
