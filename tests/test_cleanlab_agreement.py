@@ -10,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from conflearn.cleanlab import count, rank
 from conflearn.cleanlab import filter as filters
+from conflearn.errors import OptionError
 from strategies import (
     FILTERS,
     PRIOR_METHODS,
@@ -41,7 +43,8 @@ INTENDED_DIFFERENCES = {
     "lists_and_frames_accepted": "pred_probs may be a list or a frame; there only an ndarray.",
     "whole_floats_and_frames_are_labels": "Labels may be whole floats or a frame of one column; "
     "there they pass validation, then crash.",
-    "entropy_limit": "A row of certainty gets the limit 1; there 0, as if it were the worst.",
+    "entropy_limit": "A row of almost no entropy gets nearly the limit 1; there nearly 0, as if it "
+    "were the worst.",
     "thresholds_float64": "Thresholds are float64; there their dtype depends on the matrix and on "
     "whether a class is absent.",
     "narrow_arithmetic_in_float64": "float16 and float32 cells are taken at their exact values and "
@@ -57,6 +60,8 @@ INTENDED_DIFFERENCES = {
     "IndexError, and a slice is taken.",
     "bad_numbers_named": "Joints, numbers to remove and options that make no sense are refused by "
     "name; there they are computed with, or crash.",
+    "singular_matrix_named": "A noise matrix without an inverse is an error that names "
+    "py_method, and a LinAlgError too. If it nearly has none, the numbers may differ.",
     "one_column_refused": "A matrix of one column is refused; there some functions take it.",
     "few_examples_warned": "A class too small to prune is always warned of; there worker processes "
     "warn, which the caller can neither catch nor silence.",
@@ -696,6 +701,34 @@ def test_bad_options_of_find_label_issues(both: Layers, options: dict[str, Any])
     both.agree("find_label_issues", LABELS, PRED_PROBS, **options)
 
 
+@pytest.mark.parametrize(
+    "rank_by_kwargs",
+    [{"nonsense": 1}, {"rank_by": "self_confidence"}, {"mask": 1}, {1: 2}, 3],
+    ids=str,
+)
+def test_bad_rank_by_kwargs(both: Layers, rank_by_kwargs: Any) -> None:
+    ranked: dict[str, Any] = {
+        "return_indices_ranked_by": "self_confidence",
+        "rank_by_kwargs": rank_by_kwargs,
+    }
+    both.agree("find_label_issues", LABELS, PRED_PROBS, n_jobs=1, **ranked)
+    with pytest.raises(TypeError, match=r"rank_by_kwargs=.*adjust_pred_probs"):
+        filters.find_label_issues(LABELS, PRED_PROBS, **ranked)
+    mask = LABELS == 0
+    both.agree("order_label_issues", mask, LABELS, PRED_PROBS, rank_by_kwargs=rank_by_kwargs)
+    with pytest.raises(TypeError, match=r"rank_by_kwargs=.*adjust_pred_probs"):
+        rank.order_label_issues(mask, LABELS, PRED_PROBS, rank_by_kwargs=rank_by_kwargs)
+
+
+@pytest.mark.parametrize("value", [Decimal("sNaN"), Decimal("Infinity")], ids=str)
+def test_decimals_that_no_option_can_be(value: Decimal) -> None:
+    with pytest.raises(OptionError, match="min_examples_per_class"):
+        filters.find_label_issues(LABELS, PRED_PROBS, min_examples_per_class=value)
+    if value.is_snan():
+        with pytest.raises(OptionError, match="frac_noise"):
+            filters.find_label_issues(LABELS, PRED_PROBS, frac_noise=value)
+
+
 def test_other_bad_options(both: Layers) -> None:
     both.agree("num_label_issues", LABELS, PRED_PROBS, confident_joint=random_joint(3))
     both.agree("num_label_issues", LABELS, PRED_PROBS, estimation_method="off_diagonal_custom")
@@ -787,11 +820,18 @@ def test_difference_bad_labels_named(cleanlab: SimpleNamespace) -> None:
 
 
 def test_difference_entropy_limit(cleanlab: SimpleNamespace) -> None:
-    data = Data(np.array([0, 1]), np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    rows = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.999999999, 1e-9, 0.0], [0.9999, 1e-4, 0.0]]
+    data = Data(np.array([0, 1, 0, 0]), np.array(rows))
     method = "confidence_weighted_entropy"
     theirs = cleanlab.rank.get_label_quality_scores(*data, method=method)
-    assert theirs.tolist() == [0.0, 0.0]
-    assert rank.get_label_quality_scores(*data, method=method).tolist() == [1.0, 1.0]
+    ours = rank.get_label_quality_scores(*data, method=method)
+    assert theirs[:2].tolist() == [0.0, 0.0]
+    assert ours[:2].tolist() == [1.0, 1.0]
+    # What is nearly certain falls to the worst score there, and rises to the best one here ...
+    assert theirs[2] < 0.02
+    assert ours[2] > 0.9999999
+    # ... from where h, of which the score is ln(1 + h) / h, is below 1e-6.
+    assert ours[3] == pytest.approx(theirs[3], rel=1e-6)
 
 
 def test_difference_thresholds_float64(cleanlab: SimpleNamespace) -> None:
@@ -906,6 +946,16 @@ def test_options_that_make_no_sense_are_named(
     assert outcome(cleanlab.filter.find_label_issues, LABELS, PRED_PROBS, **options).error is None
     with pytest.raises(error, match=name):
         filters.find_label_issues(LABELS, PRED_PROBS, **options)
+
+
+@pytest.mark.parametrize("joint", [[[1, 2], [2, 4]], [[1, 1, 0], [1, 1, 0], [0, 0, 1]]], ids=str)
+def test_difference_singular_matrix_named(cleanlab: SimpleNamespace, joint: list[Any]) -> None:
+    args = np.array(joint), np.arange(len(joint))
+    with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+        cleanlab.count.estimate_latent(*args, py_method="eqn")
+    with pytest.raises(np.linalg.LinAlgError, match="py_method='eqn'") as caught:
+        count.estimate_latent(*args, py_method="eqn")
+    assert isinstance(caught.value, OptionError)
 
 
 def test_difference_one_column_refused(cleanlab: SimpleNamespace) -> None:

@@ -283,6 +283,7 @@ def test_nan_in_objects_is_left_to_the_core():
         ([0.5], InputTypeError, "of type list"),
         (None, ProbabilityError, "missing (None)"),
         (10**400, ProbabilityError, "too large"),
+        (Decimal("sNaN"), ProbabilityError, "which no float stands for"),
     ],
 )
 def test_first_bad_object_is_named(cell, error, essential):
@@ -910,6 +911,8 @@ def test_objects_that_are_integers():
         np.testing.assert_array_equal(result, [int(cell) for cell in cells])
     with refused(LabelError, "[1]", "64 bits"):
         as_labels([0, 10**30], 3)
+    with refused(LabelError, "[1] is <int>", "64 bits"):  # too long to be spelled, says Python
+        as_labels([0, 10**5000], 3)
 
 
 @pytest.mark.parametrize("wrap", [list, tuple])
@@ -932,6 +935,8 @@ def test_buffers():
         ([0, None], LabelError, ["[1] is missing (None)"]),
         (["a", None], LabelError, ["[1] is missing (None)"]),
         (["a", float("nan")], LabelError, ["[1] is missing (nan)"]),
+        ([0, Decimal("sNaN")], LabelError, ["[1] is missing (Decimal('sNaN'))"]),
+        (["a", Decimal("sNaN")], LabelError, ["[1] is missing (Decimal('sNaN'))"]),
         (["a", 1], InputTypeError, ["all strings or all numbers", "labels[1] is 1"]),
         ([0, 1j], InputTypeError, ["labels"]),
         (np.array([0, [1]], object), InputTypeError, ["[1] is [1], of type list"]),
@@ -949,6 +954,25 @@ def test_labels_that_are_none(labels, error, essentials):
     for classes in (None, ["a", "b"]):
         with refused(error, "labels", *essentials):
             as_labels(labels, 2, classes=classes)
+
+
+class Unspeakable:
+    """Has no spelling."""
+
+    def __repr__(self):
+        raise RuntimeError("not now")
+
+
+def test_what_cannot_be_spelled_goes_by_its_type():
+    thing = Unspeakable()
+    with refused(InputTypeError, "labels[1] is <", "Unspeakable>, of type Unspeakable"):
+        as_labels([0, thing], 2)
+    with refused(InputTypeError, "classes[1] is <", "Unspeakable>, of type Unspeakable"):
+        as_labels([0, 1], 2, classes=[0, thing])
+    with refused(InputTypeError, "confident_joint[0, 1] is <", "Unspeakable>"):
+        as_joint([[1, thing], [0, 1]], 2)
+    with refused(OptionError, "filter_by=<", "Unspeakable>", "not one of 'both'"):
+        one_of(thing, ("both",), "filter_by")
 
 
 def test_masked_labels():
@@ -1075,6 +1099,9 @@ def test_classes_in_any_row_of_names():
     pd = pytest.importorskip("pandas")
     for classes in (np.array(ANIMALS), tuple(ANIMALS), pd.Index(ANIMALS), iter(ANIMALS)):
         np.testing.assert_array_equal(as_labels(GIVEN, 3, classes=classes), COLUMNS)
+    for dtype in ("<i4", ">i4"):
+        numbers = memoryview(np.array([30, 10, 20], dtype))
+        np.testing.assert_array_equal(as_labels([10, 20, 20, 30], 3, classes=numbers), COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -1090,12 +1117,27 @@ def test_classes_in_any_row_of_names():
         (["dog", None, "cow"], InputTypeError, ["[1] is None"]),
         (["dog", "cat", 3], InputTypeError, ["all strings, or all numbers"]),
         ([0, 1, "cow"], InputTypeError, ["all strings, or all numbers"]),
+        ([0, 1, float("nan")], OptionError, ["[2] is nan", "no label"]),
+        ([0, 1, Decimal("sNaN")], OptionError, ["[2] is Decimal('sNaN')", "no label"]),
+        (np.array(5), InputTypeError, ["ndarray", "()", "pass a list"]),
+        (np.array(ANIMALS)[:, None], InputTypeError, ["ndarray", "(3, 1)", "pass a list"]),
+        (memoryview(np.eye(3)), InputTypeError, ["(3, 3)", "pass a list"]),
     ],
 )
 def test_classes_that_do_not_name_the_columns(classes, error, essentials):
     for labels in (GIVEN, [0, 1, 2]):
         with refused(error, "classes", *essentials):
             as_labels(labels, 3, classes=classes)
+
+
+def test_classes_in_a_frame():
+    pd = pytest.importorskip("pandas")
+    pl = pytest.importorskip("polars")
+    pa = pytest.importorskip("pyarrow")
+    names = {"dog": [1], "cat": [2], "cow": [3]}
+    for frame in (pd.DataFrame(names), pl.DataFrame(names), pa.table(names)):
+        with refused(InputTypeError, "classes must list", type(frame).__name__, "(1, 3)", "a list"):
+            as_labels(GIVEN, 3, classes=frame)
 
 
 # --- labels: libraries -------------------------------------------------------------------------
@@ -1182,6 +1224,23 @@ def test_polars_numbers():
         as_labels(pl.DataFrame(np.eye(2)), 2)
     with refused(ShapeError, "empty"):
         as_labels(pl.Series([], dtype=pl.Int64), 2)
+
+
+def test_columns_of_several_values():
+    pd = pytest.importorskip("pandas")
+    pl = pytest.importorskip("polars")
+    for cells in ([{"y": 0}, {"y": 1}], [{"y": 0, "z": 1}, {"y": 1, "z": 1}]):
+        series = pl.Series(cells)
+        for labels in (series, pl.DataFrame({"s": series})):
+            with refused(InputTypeError, "labels", "Struct", "labels.struct.field"):
+                as_labels(labels, 2)
+        with refused(InputTypeError, "mask", "Struct", "mask.struct.field"):
+            as_mask(series, 2)
+    index = pd.MultiIndex.from_tuples([(0, 1), (1, 1)])
+    with refused(InputTypeError, "labels", "MultiIndex", "labels.get_level_values(0)"):
+        as_labels(index, 2)
+    with refused(InputTypeError, "mask", "MultiIndex", "mask.get_level_values(0)"):
+        as_mask(index, 2)
 
 
 def polars_names():
@@ -1449,6 +1508,7 @@ def test_joint_in_a_frame():
         ([[1, np.inf], [3, 4]], InputError, ["[0, 1] is inf", "finite"]),
         ([[1, 2], [3, "x"]], InputTypeError, ["[1, 1] is 'x'"]),
         ([[1, 2], [3, None]], InputError, ["[1, 1] is missing"]),
+        ([[1, 2], [3, Decimal("sNaN")]], InputError, ["[1, 1] is Decimal('sNaN')", "no float"]),
         (np.ones((2, 2), complex), InputTypeError, ["complex128"]),
         (None, InputTypeError, ["NoneType"]),
     ],
@@ -1476,6 +1536,7 @@ def test_thresholds():
         (0.5, ShapeError, ["2 classes", "()"]),
         ("ab", InputTypeError, ["str"]),
         ([0.5, np.nan], InputError, ["[1] is nan", "finite"]),
+        ([0.5, Decimal("sNaN")], InputError, ["[1] is Decimal('sNaN')", "no float"]),
         (["a", "b"], InputTypeError, ["[0] is 'a'"]),
     ],
 )
@@ -1500,6 +1561,7 @@ def test_numbers_to_remove():
         ([np.nan, 1], InputError, ["[0] is nan", "whole number"]),
         ([np.inf, 1], InputError, ["[0] is inf", "64 bits"]),
         ([1, 2**70], InputError, ["[1]", "64 bits"]),
+        ([1, Decimal("sNaN")], InputError, ["[1] is Decimal('sNaN')", "no float"]),
     ],
 )
 def test_values_that_are_no_numbers_to_remove(num, error, essentials):

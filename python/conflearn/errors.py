@@ -8,10 +8,13 @@
         ├── LabelError           UserWarning
         ├── ProbabilityError     └── ConflearnCopyWarning
         └── OptionError
+            └── SingularMatrixError, also a numpy.linalg.LinAlgError
 
 Code that already catches ``ValueError`` or ``TypeError`` goes on working. Each message names the
 argument, the rule it breaks, the first row, column and value that break it, and what to do.
 """
+
+from numpy.linalg import LinAlgError
 
 __all__ = [
     "ConflearnCopyWarning",
@@ -22,6 +25,7 @@ __all__ = [
     "OptionError",
     "ProbabilityError",
     "ShapeError",
+    "SingularMatrixError",
 ]
 
 
@@ -43,6 +47,10 @@ class ProbabilityError(InputError):
 
 class OptionError(InputError):
     """An option that does not exist, or that does not go with the others."""
+
+
+class SingularMatrixError(OptionError, LinAlgError):
+    """``py_method="eqn"`` of `conflearn.cleanlab` meets a noise matrix that has no inverse."""
 
 
 class InputTypeError(TypeError):

@@ -184,7 +184,9 @@ def order_label_issues(
     ----------
     mask : array_like of shape (N,), bool
         The examples to order, such as `find_label_issues` returns them. Only their rows are read
-        and checked.
+        and checked: of each the own-class cell for ``self_confidence``, the whole row for other
+        scores. With `adjust_pred_probs`, which needs thresholds, they are read whole, and the
+        own-class cells of all other rows too.
     labels, pred_probs, classes, n_threads
         As in `find_label_issues`.
     rank_by, adjust_pred_probs

@@ -36,8 +36,9 @@ def confident_thresholds(
     Returns
     -------
     ndarray of shape (K,), float64
-        One threshold a class, in [2e-6, 1]; 2 for a class that no example is given, which no
-        probability reaches. The sum has no order: the same bits for any threads and row order.
+        One threshold a class, from 2e-6 to 1 (or up to 1e-6 above, as the probabilities may be); 2
+        for a class that no example is given, which no probability reaches. The sum has no order:
+        the same bits for any threads and row order.
 
     Raises
     ------

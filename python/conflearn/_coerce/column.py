@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conflearn._coerce.objects import Array, cell_name, is_a, read_array, read_sequence
-from conflearn.errors import InputError
+from conflearn.errors import InputError, InputTypeError
 
 __all__ = ["Coded", "read_column"]
 
@@ -47,6 +47,11 @@ def _only_column(value: Any) -> Any:
 
 def _from_pandas(column: Any, name: str, missing: type[InputError]) -> Array | Coded:
     pandas: Any = sys.modules["pandas"]
+    if isinstance(column, pandas.MultiIndex):
+        raise InputTypeError(
+            f"{name} is a pandas MultiIndex, which holds several values for each example; pass "
+            f"one of its levels, such as {name}.get_level_values(0)"
+        )
     series = pandas.Series(column, copy=False)
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
@@ -62,6 +67,11 @@ def _from_pandas(column: Any, name: str, missing: type[InputError]) -> Array | C
 
 def _from_polars(series: Any, name: str, missing: type[InputError]) -> Array | Coded:
     polars = sys.modules["polars"]
+    if series.dtype == polars.Struct:
+        raise InputTypeError(
+            f"{name} is a polars column of the type {series.dtype}, which holds several values "
+            f"for each example; pass one of its fields, such as {name}.struct.field(...)"
+        )
     _refuse_missing(series.is_null(), name, missing)
     if series.dtype == polars.String:
         series = series.cast(polars.Categorical)

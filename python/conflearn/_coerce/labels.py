@@ -15,6 +15,7 @@ from conflearn._coerce.objects import (
     cell_name,
     first_true,
     is_missing,
+    is_nan,
     is_narrow,
     is_real,
     spelled,
@@ -155,8 +156,8 @@ def _numbers_or_strings(values: Array, name: str) -> Array:
     if all(map(is_real, kinds)):
         try:
             return values.astype(np.int64 if all(map(_is_integral, kinds)) else np.float64)
-        except OverflowError:
-            row = next(row for row, cell in enumerate(cells) if abs(cell) >= _INT64_END)
+        except (OverflowError, ValueError):  # of 10**30; of a Decimal that signals
+            row = next(i for i, cell in enumerate(cells) if is_nan(cell) or abs(cell) >= _INT64_END)
             _refuse_cell(cells[row], row, name)
     # Something does not belong here: a missing value, another kind of object, or both kinds mixed.
     for row, cell in enumerate(cells):
@@ -180,7 +181,7 @@ def _is_name(cell: Any) -> bool:
 
 
 def _is_absent(cell: Any) -> bool:
-    return is_missing(cell) or (is_real(type(cell)) and cell != cell)  # noqa: PLR0124 - true of NaN
+    return is_missing(cell) or (is_real(type(cell)) and is_nan(cell))
 
 
 def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
@@ -207,11 +208,19 @@ def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str) ->
     """Check the class names, and number them."""
     if isinstance(classes, range) and classes == range(n_classes):
         return dict(zip(classes, classes, strict=True))  # there is nothing to check
+    rule = f"classes must list the names of the columns of {columns_of} in their order"
+    if isinstance(classes, memoryview):
+        classes = np.asarray(classes)  # which knows more formats
+    shape = getattr(classes, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1:  # of a frame, among others
+        raise InputTypeError(
+            f"{rule}, but is of type {type(classes).__name__}, with the shape {tuple(shape)}; pass "
+            "a list"
+        )
     orderless = isinstance(classes, str | bytes | AbstractSet | Mapping)
     if orderless or not isinstance(classes, Iterable):
         raise InputTypeError(
-            f"classes must list the names of the columns of {columns_of} in their order, but is "
-            f"{spelled(classes)}, of type {type(classes).__name__}; pass a list"
+            f"{rule}, but is {spelled(classes)}, of type {type(classes).__name__}; pass a list"
         )
     names = [name.item() if isinstance(name, np.generic) else name for name in classes]
     if len(names) != n_classes:
@@ -226,6 +235,11 @@ def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str) ->
                 f"{cell_name('classes', (column,))} is {spelled(name)}, of type "
                 f"{type(name).__name__}, but the names must be all strings, or all numbers; "
                 "convert it first"
+            )
+        if _is_absent(name):
+            raise OptionError(
+                f"{cell_name('classes', (column,))} is {spelled(name)}, which no label can be; put "
+                "the number there that labels hold for this column"
             )
         if columns.setdefault(name, column) != column:
             raise OptionError(

@@ -19,6 +19,7 @@ __all__ = [
     "floats_of_objects",
     "is_a",
     "is_missing",
+    "is_nan",
     "is_narrow",
     "is_real",
     "read_array",
@@ -74,6 +75,14 @@ def is_real(kind: type) -> bool:
 def is_missing(cell: object) -> bool:
     """Whether a cell says that there is no value: None, pandas.NA, pandas.NaT."""
     return cell is None or type(cell).__name__ in {"NAType", "NaTType"}
+
+
+def is_nan(number: Any) -> bool:
+    """Whether a real number is NaN."""
+    try:
+        return bool(number != number)  # noqa: PLR0124 - true of NaN
+    except ArithmeticError:
+        return True  # a Decimal that signals cannot be compared
 
 
 # --- Reading -------------------------------------------------------------------------------------
@@ -138,8 +147,8 @@ def floats_of_objects(array: Array, name: str, missing: type[InputError] = Input
     if all(map(is_real, set(map(type, array.flat)))):
         try:
             return array.astype(np.float64)
-        except OverflowError:
-            pass  # an int beyond 1.8e308: the search below comes upon it
+        except (OverflowError, ValueError):
+            pass  # an int beyond 1.8e308, a Decimal that signals: the search below comes upon it
     for index, cell in np.ndenumerate(array):
         where = cell_name(name, index)
         if is_missing(cell):
@@ -155,6 +164,10 @@ def floats_of_objects(array: Array, name: str, missing: type[InputError] = Input
             raise missing(
                 f"{where} is {spelled(cell)}, which is too large for a float; put a number "
                 "below 1.8e308 there"
+            ) from error
+        except ValueError as error:
+            raise missing(
+                f"{where} is {spelled(cell)}, which no float stands for; put a number there"
             ) from error
     raise AssertionError("unreachable: some cell failed to convert")  # pragma: no cover
 
@@ -226,7 +239,10 @@ def cell_name(name: str, index: tuple[Any, ...]) -> str:
 
 def spelled(value: object) -> str:
     """Write a value as the user would, and not at any length."""
-    text = repr(value.item() if isinstance(value, np.generic) else value)
+    try:
+        text = repr(value.item() if isinstance(value, np.generic) else value)
+    except Exception:  # noqa: BLE001 - a __repr__ may raise anything; that of 10**5000 does, too
+        text = f"<{_type_name(value)}>"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

@@ -74,7 +74,7 @@ def as_n_threads(n_threads: object) -> int | None:
         return count
     raise OptionError(
         f"n_threads={spelled(n_threads)} is not a whole number of at least 1 and at most "
-        f"{MAX_THREADS}; pass one, or None for all CPUs that are available"
+        f"{MAX_THREADS}; pass one, or None for what conflearn.n_threads() says"
     )
 
 

@@ -14,7 +14,8 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
 - probabilities may come in any form that `conflearn` reads, labels as whole floats or a frame;
 - cells of float32 and float16 are taken at their exact values and computed with in float64, so
   thresholds and scores are float64 whatever the matrix is; scores are clipped to [0, 1];
-- a row of certainty has the best entropy score, not the worst;
+- a row of almost no entropy has nearly the best entropy score, not the worst;
+- a noise matrix without an inverse is an `OptionError` that is a ``LinAlgError`` too;
 - a joint, mask or option that makes no sense is refused by name, where cleanlab computes with it
   or crashes; so is a matrix of one column;
 - `n_jobs` is a number of threads, no processes are started, and nothing is kept after the call; so

@@ -1,15 +1,17 @@
 """What the modules of this layer ask the core for, by cleanlab's rules."""
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import one_of
+from conflearn._coerce.objects import spelled
 from conflearn._names import SCORES, Adjust, Score
 from conflearn.cleanlab._inputs import Inputs, read_thresholds
-from conflearn.errors import OptionError
+from conflearn.errors import InputTypeError, OptionError
 
 __all__ = ["count_joint", "disagreeing_rows", "ordered_rows", "quality_scores"]
 
@@ -49,10 +51,19 @@ def quality_scores(
 
 
 def ordered_rows(
-    mask: npt.NDArray[np.bool_], inputs: Inputs, rank_by: str, *, adjust_pred_probs: bool = False
+    mask: npt.NDArray[np.bool_],
+    inputs: Inputs,
+    rank_by: str,
+    rank_by_kwargs: Mapping[str, Any],
 ) -> Counts:
     """Order the examples of a mask, the worst label first."""
-    score, adjust = _checked(rank_by, "rank_by", adjust_pred_probs=adjust_pred_probs)
+    if not isinstance(rank_by_kwargs, Mapping) or rank_by_kwargs.keys() - {"adjust_pred_probs"}:
+        raise InputTypeError(
+            f"rank_by_kwargs={spelled(rank_by_kwargs)} must be a dict with no other key than "
+            "'adjust_pred_probs', the one option that scores have; leave the rest out"
+        )
+    wanted = rank_by_kwargs.get("adjust_pred_probs", False)
+    score, adjust = _checked(rank_by, "rank_by", adjust_pred_probs=wanted)
     return _core.order_label_issues(
         mask, inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
     )

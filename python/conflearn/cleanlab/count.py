@@ -30,6 +30,7 @@ from conflearn.errors import (
     MissingDependencyError,
     OptionError,
     ShapeError,
+    SingularMatrixError,
 )
 
 __all__ = [
@@ -159,7 +160,13 @@ def estimate_latent(
     """
     joint, counts = read_joint_and_labels(confident_joint, labels)
     method = one_of(py_method, PRIOR_METHODS, "py_method")
-    return _core.estimate_noise_model(joint, counts, method, bool(converge_latent_estimates))
+    try:
+        return _core.estimate_noise_model(joint, counts, method, bool(converge_latent_estimates))
+    except OptionError as error:  # whose message has the native name of `py_method`
+        raise SingularMatrixError(
+            f"py_method={method!r} needs an invertible noise matrix, but this one is singular; use "
+            "py_method='cnt' (the default), 'marginal' or 'marginal_ps'"
+        ) from error
 
 
 def estimate_py_and_noise_matrices_from_probabilities(

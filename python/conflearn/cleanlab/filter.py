@@ -49,7 +49,8 @@ def find_label_issues(
     """Flag the examples whose label is likely wrong; or, ranked, find them, the worst first.
 
     Same as cleanlab's function of that name; native: `conflearn.find_label_issues`,
-    `conflearn.rank_label_issues`. `n_jobs` is the number of threads, by default all CPUs.
+    `conflearn.rank_label_issues`. `n_jobs` is the number of threads, by default what
+    `conflearn.n_threads()` says.
     """
     filter_ = next((name for name in FILTERS if name == filter_by), None)
     if filter_ is None:
@@ -99,7 +100,7 @@ def find_label_issues(
         print(f"Number of label issues found: {mask.sum()}")  # noqa: T201 - what verbose asks for
     if return_indices_ranked_by is None:
         return mask
-    return ordered_rows(mask, inputs, return_indices_ranked_by, **(rank_by_kwargs or {}))
+    return ordered_rows(mask, inputs, return_indices_ranked_by, rank_by_kwargs or {})
 
 
 def find_predicted_neq_given(
@@ -154,13 +155,18 @@ def _as_n_threads(n_jobs: Any) -> int | None:
         return min(operator.index(n_jobs), MAX_THREADS)
     except TypeError as error:
         raise InputTypeError(
-            f"n_jobs={spelled(n_jobs)} is not a whole number; pass an int, or None for all CPUs"
+            f"n_jobs={spelled(n_jobs)} is not a whole number; pass an int, or None for "
+            "what conflearn.n_threads() says"
         ) from error
 
 
 def _as_least(min_examples_per_class: Any, n_examples: int) -> int:
     _demand_one_number(min_examples_per_class, "min_examples_per_class")
-    if not min_examples_per_class % 1 == 0:
+    try:
+        is_whole = min_examples_per_class % 1 == 0
+    except ArithmeticError:  # of a Decimal that is infinite, or signals
+        is_whole = False
+    if not is_whole:
         raise OptionError(
             f"min_examples_per_class={spelled(min_examples_per_class)} is not a whole number; "
             "round it up"
@@ -173,9 +179,9 @@ def _as_share(frac_noise: Any) -> float:
     _demand_one_number(frac_noise, "frac_noise")
     try:
         return float(frac_noise)
-    except OverflowError as error:
+    except (OverflowError, ValueError) as error:  # of 10**400; of a Decimal that signals
         raise OptionError(
-            f"frac_noise={spelled(frac_noise)} is too large; pass a number between 0 and 1"
+            f"frac_noise={spelled(frac_noise)} fits in no float; pass a number between 0 and 1"
         ) from error
 
 

@@ -142,17 +142,17 @@ def order_label_issues(
 ) -> npt.NDArray[np.int64]:
     """Order the examples of a mask, the worst label first.
 
-    Same as cleanlab's function of that name; native: `conflearn.order_label_issues`. Only the
-    rows of these examples are read and checked. Instead of a mask, their indices will do.
+    Same as cleanlab's function of that name; native: `conflearn.order_label_issues`. What is
+    read and checked is said there. Instead of a mask, the indices of the examples will do.
     """
     inputs = read_inputs(labels, pred_probs, "allowed_if_zero")
     indices = _as_indices(label_issues_mask)
     if indices is None:
         mask = as_mask(label_issues_mask, inputs.n_examples, name="label_issues_mask")
-        return ordered_rows(mask, inputs, rank_by, **rank_by_kwargs)
+        return ordered_rows(mask, inputs, rank_by, rank_by_kwargs)
     times = np.zeros(inputs.n_examples, dtype=np.int64)
     np.add.at(times, indices, 1)
-    rows = ordered_rows(times > 0, inputs, rank_by, **rank_by_kwargs)
+    rows = ordered_rows(times > 0, inputs, rank_by, rank_by_kwargs)
     return np.repeat(rows, times[rows])
 
 
