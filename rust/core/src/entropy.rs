@@ -5,7 +5,7 @@
 //! fused multiplication and addition is exact wherever it runs; an x86 CPU from before 2013, which
 //! has none, computes it in software, and takes some twenty times longer for this one score.
 
-use crate::format::Format;
+use crate::format::{Bits, Format};
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel, Level};
 
@@ -49,14 +49,40 @@ fn entropy_of_lanes<F: Format>(row: &[F::Bits]) -> f64 {
     }
     if !rest.is_empty() {
         let mut terms = [F::Real::ZERO; PART];
-        for (terms, cells) in terms.chunks_mut(LANES).zip(rest.chunks(LANES)) {
-            for (term, &bits) in terms.iter_mut().zip(cells) {
-                *term = F::real(bits).x_log_x();
-            }
+        let mut lanes = terms.chunks_exact_mut(LANES);
+        let (chunks, rest) = rest.as_chunks::<LANES>();
+        for (cells, terms) in chunks.iter().zip(lanes.by_ref()) {
+            fill_terms::<F>(terms, cells);
+        }
+        if let Some(terms) = lanes.next() {
+            // Cells of 0 add nothing.
+            let mut padded = [F::Bits::ZERO; LANES];
+            padded[..rest.len()].copy_from_slice(rest);
+            fill_terms::<F>(terms, &padded);
         }
         add(&mut sums, &terms);
     }
-    -sums.into_iter().sum::<f64>() * F::Real::UNIT
+    -sum(sums) * F::Real::UNIT
+}
+
+#[inline(always)]
+fn fill_terms<F: Format>(terms: &mut [F::Real], cells: &[F::Bits; LANES]) {
+    for (term, &bits) in terms.iter_mut().zip(cells) {
+        *term = F::real(bits).x_log_x();
+    }
+}
+
+/// The sum of all lanes, in pairs, pairs of pairs and so on.
+#[inline(always)]
+fn sum(mut lanes: [f64; LANES]) -> f64 {
+    let mut n = LANES / 2;
+    while n > 0 {
+        for lane in 0..n {
+            lanes[lane] += lanes[lane + n];
+        }
+        n /= 2;
+    }
+    lanes[0]
 }
 
 /// Adds terms to the sums, lane by lane, in pairs of steps, pairs of pairs and so on: a short chain
