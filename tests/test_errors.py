@@ -1,7 +1,7 @@
 """Every refusal: its type, and a message that names the argument, the rule and the place."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -494,3 +494,25 @@ def test_a_custom_joint_is_given_if_and_only_if_it_is_used() -> None:
             conflearn.num_label_issues(
                 LABELS, PRED_PROBS, method=method, confident_joint=random_joint(K)
             )
+
+
+# --- Too little memory
+
+
+def test_what_is_kept_of_each_example_does_not_fit() -> None:
+    n_examples = 2 * 10**14  # more bytes than a process can address, whatever the system promises
+    labels = np.broadcast_to(np.int8(0), (n_examples,))
+    pred_probs = np.broadcast_to(np.array([0.5, 0.5]), (n_examples, 2))
+    with pytest.raises(MemoryError, match="not enough memory for what is kept of each example"):
+        conflearn.find_label_issues(labels, pred_probs)
+
+
+@pytest.mark.parametrize("function", [conflearn.confident_joint, conflearn.estimate_joint])
+def test_a_joint_that_does_not_fit(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> NoReturn:
+        raise MemoryError("no memory")
+
+    # Some systems promise any amount, so numpy's refusal is played.
+    monkeypatch.setattr(np, "zeros", no_memory)
+    with pytest.raises(MemoryError, match="no memory"):
+        function([0, 1], [[0.9, 0.1], [0.2, 0.8]])
