@@ -38,7 +38,6 @@ pub(crate) fn sweep_columns<F: Format>(
             let end = rows.end.min(rows.start + BLOCK_ROWS);
             let mut block = Block {
                 matrix,
-                labels,
                 cutoffs,
                 floors: floors.unwrap_or(&never),
                 several,
@@ -107,7 +106,6 @@ fn strips<F: Format>(
 /// Some rows, column by column, as compiled for a CPU level.
 struct Block<'a, 'm, F: Format> {
     matrix: &'a Matrix<'m, F>,
-    labels: &'a Labels,
     cutoffs: &'a Cutoffs<F>,
     floors: &'a Cutoffs<F>,
     several: Several,
@@ -123,7 +121,7 @@ impl<F: Format> Kernel for &mut Block<'_, '_, F> {
 
     #[inline(always)]
     fn run(self) -> Result<()> {
-        let longest = longest_list(self.labels.n_classes());
+        let longest = longest_list(self.matrix.n_columns());
         let bounds = self.cutoffs.bits().iter().zip(self.floors.bits());
         for (class, (&cutoff, &floor)) in (0..).zip(bounds) {
             self.workers.check()?;
@@ -229,7 +227,7 @@ impl<F: Format> Block<'_, '_, F> {
         facts: &mut Filling<'_, RowFacts>,
     ) -> Result<()> {
         let largest = F::largest();
-        let longest = longest_list(self.labels.n_classes());
+        let longest = longest_list(self.matrix.n_columns());
         // A stable sort, so the classes of a row ascend.
         self.listed.sort_by_key(|&(place, _)| place);
         let mut listed = &self.listed[..];
@@ -281,6 +279,6 @@ impl<F: Format> Block<'_, '_, F> {
     /// The cells of one row, side by side.
     #[cold]
     fn row(&self, row: usize) -> Vec<F::Bits> {
-        (0..self.labels.n_classes()).map(|class| self.matrix.cell(row, class)).collect()
+        (0..self.matrix.n_columns()).map(|class| self.matrix.cell(row, class)).collect()
     }
 }

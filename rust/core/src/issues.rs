@@ -135,9 +135,9 @@ pub fn num_label_issues(
     workers: &Workers<'_>,
 ) -> Result<usize> {
     pred_probs.check_shape(labels)?;
-    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
     with_matrix!(pred_probs, matrix => {
-        Ok(num_off_diagonal(&Seen::look(labels, matrix, None, keep, workers)?.facts, labels))
+        let seen = look_for_guesses(labels, matrix, None, several, workers)?;
+        Ok(num_off_diagonal(&seen.facts, labels))
     })
 }
 
@@ -152,11 +152,9 @@ pub fn count_confident(
     several: Several,
     workers: &Workers<'_>,
 ) -> Result<(ConfidentJoint, Vec<usize>)> {
-    check_thresholds(labels, thresholds)?;
     pred_probs.check_shape(labels)?;
-    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
     with_matrix!(pred_probs, matrix => {
-        let seen = Seen::look(labels, matrix, thresholds, keep, workers)?;
+        let seen = look_for_guesses(labels, matrix, thresholds, several, workers)?;
         Ok((seen.joint(labels, workers)?, seen.off_diagonal_examples(labels, workers)?))
     })
 }
@@ -172,23 +170,28 @@ pub fn off_diagonal_examples(
     several: Several,
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
-    check_thresholds(labels, thresholds)?;
     pred_probs.check_shape(labels)?;
-    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
     with_matrix!(pred_probs, matrix => {
-        let seen = Seen::look(labels, matrix, thresholds, keep, workers)?;
+        let seen = look_for_guesses(labels, matrix, thresholds, several, workers)?;
         seen.off_diagonal_examples(labels, workers)
     })
 }
 
-fn check_thresholds(labels: &Labels, thresholds: Option<&[f64]>) -> Result<()> {
+/// The look of a function that asks for guesses alone.
+fn look_for_guesses<F: Format>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    thresholds: Option<&[f64]>,
+    several: Several,
+    workers: &Workers<'_>,
+) -> Result<Seen<F>> {
     let n_classes = labels.n_classes();
-    match thresholds.map(<[_]>::len) {
-        Some(found) if found != n_classes => {
-            Err(Error::OnePerClass { name: "thresholds", n_classes, found })
-        }
-        _ => Ok(()),
+    let found = thresholds.map_or(n_classes, <[_]>::len);
+    if found != n_classes {
+        return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
     }
+    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
+    Seen::look(labels, matrix, thresholds, keep, workers)
 }
 
 /// What one look at the matrix and a filter have found.

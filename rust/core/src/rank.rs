@@ -34,11 +34,9 @@ pub(crate) struct Smallest {
 struct Keyed((f64, usize));
 
 impl Smallest {
-    /// Of at least one.
-    pub(crate) fn new(n: usize, offered: &[(f64, usize)]) -> Self {
-        let mut smallest = Self { n, kept: BinaryHeap::new() };
-        offered.iter().for_each(|&keyed| smallest.offer(keyed));
-        smallest
+    /// Of at least one, beginning with what is known.
+    pub(crate) fn new(n: usize, known: &mut [(f64, usize)]) -> Self {
+        Self { n, kept: n_smallest(known, n).iter().map(|&keyed| Keyed(keyed)).collect() }
     }
 
     pub(crate) fn offer(&mut self, keyed: (f64, usize)) {
@@ -109,7 +107,10 @@ mod tests {
             let mut selected = keyed.clone();
             let mut selected = n_smallest(&mut selected, n).to_vec();
             selected.sort_by(by_score_then_row);
-            let mut offered: Vec<_> = Smallest::new(n.max(1), &keyed).rows().collect();
+            let (known, offered) = keyed.split_at(keyed.len() / 2);
+            let mut smallest = Smallest::new(n.max(1), &mut known.to_vec());
+            offered.iter().for_each(|&keyed| smallest.offer(keyed));
+            let mut offered: Vec<_> = smallest.rows().collect();
             offered.sort_unstable();
             let mut head: Vec<_> = sorted.iter().take(n.max(1)).map(|keyed| keyed.1).collect();
             head.sort_unstable();

@@ -10,6 +10,10 @@ use crate::simd::prefetch;
 const AHEAD_BYTES: usize = 8 * 1024;
 const LINE_BYTES: usize = 64;
 
+/// Among so many cells some are looked for at a time, and among so many side by side.
+const PIECE: usize = 128;
+const LANES: usize = 16;
+
 /// Which cache lines of the matrix one pass over a row fetches ahead. Where a row is passed over
 /// twice, each pass fetches half of them: memory then never rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +229,3 @@ fn for_each_of_piece<B: Bits>(cells: &[B], bounds: &[B], own: B, mut each: impl 
         }
     }
 }
-
-/// Among so many cells some are looked for at a time, and among so many side by side.
-const PIECE: usize = 128;
-const LANES: usize = 16;

@@ -109,21 +109,33 @@ pub(crate) fn first_fault<F: Format, R: Rows>(
     rows: &R,
     workers: &Workers<'_>,
 ) -> Result<Option<Error>> {
-    let piece = 4096;
-    let look = |tile: &mut Vec<F::Bits>, number: usize| {
-        let mut positions = number * piece..rows.len().min((number + 1) * piece);
+    let look = |tile: &mut Vec<F::Bits>, mut positions: Range<usize>| {
         while !positions.is_empty() {
             let lent = matrix.lend(rows, positions.clone(), tile);
             for position in lent.positions.clone() {
                 if let Err(found) = check_row::<F>(lent.cells(position)) {
-                    return Ok(Some(not_a_probability(rows.row(position), found)));
+                    return Some(not_a_probability(rows.row(position), found));
                 }
             }
             positions.start = lent.positions.end;
         }
-        Ok(None)
+        None
     };
-    let faults = workers.map(rows.len().div_ceil(piece), Vec::new, look)?;
+    first_of_pieces(rows.len(), Vec::new, look, workers)
+}
+
+/// Looks for a fault in pieces of some rows, side by side, and takes the one of the first piece.
+pub(crate) fn first_of_pieces<S>(
+    n_rows: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    look: impl Fn(&mut S, Range<usize>) -> Option<Error> + Sync + Send,
+    workers: &Workers<'_>,
+) -> Result<Option<Error>> {
+    let piece = 4096;
+    let look = |scratch: &mut S, number: usize| {
+        Ok(look(scratch, number * piece..n_rows.min((number + 1) * piece)))
+    };
+    let faults = workers.map(n_rows.div_ceil(piece), scratch, look)?;
     Ok(faults.into_iter().flatten().next())
 }
 

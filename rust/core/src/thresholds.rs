@@ -12,7 +12,7 @@ use crate::format::Format;
 use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
 use crate::row::{NotAProbability, SLACK, is_probability};
 use crate::simd::prefetch;
-use crate::sweep::{first_fault_of_all, not_a_probability, or_first_fault};
+use crate::sweep::{first_fault_of_all, first_of_pieces, not_a_probability, or_first_fault};
 
 /// Threshold of a class that nobody was given: above every probability.
 pub const NEVER: f64 = 2.0;
@@ -74,13 +74,8 @@ pub(crate) fn first_own_fault<F: Format, R: Rows>(
     rows: &R,
     workers: &Workers<'_>,
 ) -> Result<Option<Error>> {
-    let piece = 4096;
-    let look = |(): &mut (), number: usize| {
-        let positions = number * piece..rows.len().min((number + 1) * piece);
-        Ok(own_cells(matrix, labels, rows, positions, |_, _| ()).err())
-    };
-    let faults = workers.map(rows.len().div_ceil(piece), || (), look)?;
-    Ok(faults.into_iter().flatten().next())
+    let look = |(): &mut (), positions| own_cells(matrix, labels, rows, positions, |_, _| ()).err();
+    first_of_pieces(rows.len(), || (), look, workers)
 }
 
 /// Reads the own-class cells of some rows, each checked.

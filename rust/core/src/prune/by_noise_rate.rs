@@ -16,7 +16,7 @@ use super::{PruneCounts, Pruning};
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::{Bits, Format};
-use crate::rank::{Smallest, n_smallest};
+use crate::rank::Smallest;
 use crate::row::{Cutoffs, RowFacts};
 use crate::scan::for_each_above;
 use crate::simd::prefetch;
@@ -233,13 +233,7 @@ impl<F: Format> Pruning<'_, F> {
                     rows.extend(others);
                     continue;
                 }
-                let listed = n_smallest(&mut scratch.listed[listed], n);
-                let floor = self.seen.floors.value(class);
-                if listed.len() == n && unlisted.least_key(floor) > largest_key(listed) {
-                    rows.extend(listed.iter().map(|&(_, row)| row));
-                    continue;
-                }
-                let mut smallest = Smallest::new(n, listed);
+                let mut smallest = Smallest::new(n, &mut scratch.listed[listed]);
                 self.offer_unlisted(&unlisted, class, &mut smallest);
                 self.offer_others(others, class, &mut smallest);
                 rows.extend(smallest.rows());
@@ -309,16 +303,11 @@ impl<F: Format> Pruning<'_, F> {
     }
 }
 
-/// The largest of some keys.
-fn largest_key(keyed: &[(f64, usize)]) -> f64 {
-    keyed.iter().fold(f64::NEG_INFINITY, |largest, &(key, _)| largest.max(key))
-}
-
 /// The contenders of a given class, as those look at them who want cells that are not listed.
 struct Unlisted<'c, F: Format> {
-    /// Those whose lists were not, by `own`: the sooner, the larger a margin may be.
+    /// Those whose lists are not cut, by `own`: the sooner, the larger a margin may be.
     by_own: Vec<(&'c Contender, &'c [Listed<F>])>,
-    /// Those whose lists were, each with what its keys are at least.
+    /// Those whose lists are, each with what its keys are at least.
     cut: Vec<(f64, &'c Contender, &'c [Listed<F>])>,
 }
 
@@ -333,12 +322,6 @@ impl<'c, F: Format> Unlisted<'c, F> {
         let least_key = |one: &Contender| one.own - facts[one.row].best_other;
         let cut = cut.into_iter().map(|(one, list)| (least_key(one), one, list)).collect();
         Self { by_own, cut }
-    }
-
-    /// No cell that is not listed, of a class with that floor, has a key below this.
-    fn least_key(&self, floor: f64) -> f64 {
-        let uncut = self.by_own.first().map_or(f64::INFINITY, |(one, _)| one.least_key(floor));
-        self.cut.iter().map(|&(least_key, ..)| least_key).fold(uncut, f64::min)
     }
 }
 
