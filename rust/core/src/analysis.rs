@@ -2,12 +2,13 @@
 
 use crate::blocks::Workers;
 use crate::error::Result;
-use crate::format::Format;
-use crate::input::{Labels, Matrix, PredProbs, with_matrix};
+use crate::format::{Format, Meaning};
+use crate::input::{Labels, Matrix};
+use crate::pred_probs::{PredProbs, with_matrix};
 use crate::issues::{Findings, Search, num_off_diagonal};
 use crate::joint::ConfidentJoint;
 use crate::look::Keep;
-use crate::quality::{Method, normalized_margin, self_confidence};
+use crate::quality::{Adjust, Method, check_meaning, normalized_margin, self_confidence};
 use crate::row::NO_CLASS;
 
 /// What [`analyze`] finds.
@@ -21,7 +22,7 @@ pub struct Analysis {
     pub self_confidence: Vec<f64>,
     /// One normalized margin a row.
     pub normalized_margin: Vec<f64>,
-    /// One confidence-weighted entropy a row.
+    /// One confidence-weighted entropy a row; none for scores.
     pub confidence_weighted_entropy: Vec<f64>,
     /// The given class where not flagged, else the most probable other class.
     pub suggested_labels: Vec<i64>,
@@ -47,50 +48,61 @@ pub fn analyze(
     workers: &Workers<'_>,
 ) -> Result<Analysis> {
     pred_probs.check_shape(labels)?;
+    with_matrix!(pred_probs, workers, matrix => {
+        analyze_matrix(labels, matrix, search, rank_by, workers)
+    })
+}
+
+fn analyze_matrix<F: Format>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    search: &Search,
+    rank_by: Method,
+    workers: &Workers<'_>,
+) -> Result<Analysis> {
+    check_meaning::<F>(rank_by, Adjust::No)?;
     let keep = Keep {
         guesses: true,
         shortlists: search.filter.wants_shortlists(),
-        entropies: true,
+        entropies: F::MEANING == Meaning::Probability,
         several: search.several,
     };
-    with_matrix!(pred_probs, matrix => {
-        let findings = Findings::new(labels, matrix, search, keep, workers)?;
-        let ranked = findings.ranked(labels, matrix, rank_by, workers)?;
-        let Findings { mask, seen, calibrated_joint } = findings;
-        let confident_joint = match calibrated_joint {
-            Some(joint) => joint,
-            None => seen.calibrated_joint(labels, workers)?,
-        };
-        let facts = &seen.facts;
-        let suggested = |row: usize| {
-            if !mask[row] {
-                labels.given(row) as i64
-            } else if facts[row].best_other_class != NO_CLASS {
-                i64::from(facts[row].best_other_class)
-            } else {
-                most_probable_other(matrix, row, labels.given(row)) as i64
-            }
-        };
-        let n = facts.len();
-        Ok(Analysis {
-            ranked,
-            self_confidence: workers.each(n, |row| self_confidence(&facts[row]))?,
-            normalized_margin: workers.each(n, |row| normalized_margin(&facts[row]))?,
-            confidence_weighted_entropy: seen.entropies,
-            suggested_labels: workers.each(n, suggested)?,
-            thresholds: seen.thresholds,
-            confident_joint,
-            given_counts: labels.counts().to_vec(),
-            num_issues: num_off_diagonal(facts, labels),
-            mask,
-        })
+    let findings = Findings::new(labels, matrix, search, keep, workers)?;
+    let ranked = findings.ranked(labels, matrix, rank_by, workers)?;
+    let Findings { mask, seen, calibrated_joint } = findings;
+    let confident_joint = match calibrated_joint {
+        Some(joint) => joint,
+        None => seen.calibrated_joint(labels, workers)?,
+    };
+    let facts = &seen.facts;
+    let suggested = |row: usize| {
+        if !mask[row] {
+            labels.given(row) as i64
+        } else if facts[row].best_other_class != NO_CLASS {
+            i64::from(facts[row].best_other_class)
+        } else {
+            most_probable_other(matrix, row, labels.given(row)) as i64
+        }
+    };
+    let n = facts.len();
+    Ok(Analysis {
+        ranked,
+        self_confidence: workers.each(n, |row| self_confidence::<F>(&facts[row]))?,
+        normalized_margin: workers.each(n, |row| normalized_margin::<F>(&facts[row]))?,
+        confidence_weighted_entropy: seen.entropies,
+        suggested_labels: workers.each(n, suggested)?,
+        thresholds: seen.thresholds,
+        confident_joint,
+        given_counts: labels.counts().to_vec(),
+        num_issues: num_off_diagonal(facts, labels),
+        mask,
     })
 }
 
 /// The most probable class but the given one, the lowest on ties: for the few rows that are flagged
 /// though the model agrees with their label (by the lowest scores), of which no sweep keeps it.
 fn most_probable_other<F: Format>(matrix: &Matrix<'_, F>, row: usize, given: usize) -> usize {
-    let value = |class| F::widen(matrix.cell(row, class));
+    let value = |class| F::value(matrix.cell(row, class));
     let others = (0..matrix.n_columns()).filter(|&class| class != given);
     let most = others.reduce(|most, class| if value(class) > value(most) { class } else { most });
     most.unwrap_or(given)

@@ -8,13 +8,14 @@ use std::ops::Range;
 
 use crate::blocks::{BLOCK_BYTES, Filling, Workers};
 use crate::error::Result;
-use crate::format::{Bits, Format};
+use crate::format::{Bits, Format, Key, Meaning};
 use crate::input::{AllRows, Labels, Matrix};
+use crate::look::Looked;
 use crate::prune::{Listed, Shortlist, longest_list};
-use crate::row::{Candidates, Cutoffs, RowFacts, Several, unusual_row_facts};
+use crate::row::{Candidates, Cutoffs, RowFacts, Several, ValidKeys, unusual_row_facts};
 use crate::scan::Scan;
-use crate::simd::{self, Kernel, prefetch};
-use crate::sweep::{first_fault, not_a_probability, or_first_fault};
+use crate::simd::{self, Kernel};
+use crate::sweep::{first_fault, bad_cell, or_first_fault};
 
 /// Rows that are looked at together: a fixed number needs no care for what is left.
 const STRIP: usize = 128;
@@ -30,7 +31,7 @@ pub(crate) fn sweep_columns<F: Format>(
     floors: Option<&Cutoffs<F>>,
     several: Several,
     workers: &Workers<'_>,
-) -> Result<(Vec<RowFacts>, Vec<Shortlist<F>>)> {
+) -> Result<Looked<F>> {
     let never = Cutoffs::never(labels.n_classes());
     let look = |(): &mut (), mut rows: Range<usize>, facts: &mut Filling<'_, _>| {
         let mut shortlist = Shortlist::default();
@@ -53,19 +54,23 @@ pub(crate) fn sweep_columns<F: Format>(
         Ok(shortlist)
     };
     let swept = workers.fill(labels.n_examples(), BLOCK_BYTES / BLOCK_ROWS, || (), look);
-    or_first_fault(swept, || first_fault(matrix, &AllRows(labels.n_examples()), workers))
+    let all = AllRows(labels.n_examples());
+    let (facts, shortlists) = or_first_fault(swept, || first_fault(matrix, &all, workers))?;
+    Ok(Looked { facts, entropies: Vec::new(), shortlists })
 }
 
 /// What is known of some rows when some columns have been looked at. One piece of memory, so that
 /// a compiler sees that its parts do not overlap.
-struct Strip<B: Bits> {
+struct Strip<F: Format> {
     given: [u32; STRIP],
-    own: [B; STRIP],
+    own: [F::Key; STRIP],
     /// The largest cell of the other classes, and the first class that has it.
-    other: [B; STRIP],
+    other: [F::Key; STRIP],
     other_class: [u32; STRIP],
-    /// The same among the confident ones.
-    confident: [B::Signed; STRIP],
+    /// Of scores the smallest cell.
+    least: [F::Key; STRIP],
+    /// The same as for the other classes among the confident ones.
+    confident: [<F::Key as Key>::Signed; STRIP],
     confident_class: [u32; STRIP],
     /// How many cells are confident, the given class's too; 0 unless somebody asks.
     n_confident: [u32; STRIP],
@@ -78,15 +83,16 @@ fn strips<F: Format>(
     matrix: &Matrix<'_, F>,
     labels: &Labels,
     rows: Range<usize>,
-) -> Vec<Strip<F::Bits>> {
-    rows.clone().for_each(|row| prefetch(matrix.address(row, labels.given(row))));
+) -> Vec<Strip<F>> {
+    rows.clone().for_each(|row| matrix.prefetch(row, labels.given(row)));
     let strip = |start: usize| {
         let mut strip = Strip {
             given: [0; STRIP],
-            own: [F::Bits::ZERO; STRIP],
-            other: [F::Bits::ZERO; STRIP],
+            own: [F::Key::ZERO; STRIP],
+            other: [F::Key::ZERO; STRIP],
             other_class: [0; STRIP],
-            confident: [F::Bits::NONE; STRIP],
+            least: [F::Key::MAX; STRIP],
+            confident: [F::Key::NONE; STRIP],
             confident_class: [0; STRIP],
             n_confident: [0; STRIP],
             n_listed: [0; STRIP],
@@ -94,7 +100,7 @@ fn strips<F: Format>(
         for (lane, row) in (start..rows.end.min(start + STRIP)).enumerate() {
             let given = labels.given(row);
             strip.given[lane] = given as u32;
-            strip.own[lane] = matrix.cell(row, given);
+            strip.own[lane] = F::key(matrix.cell(row, given));
             // Of a row of zeros.
             strip.other_class[lane] = u32::from(given == 0);
         }
@@ -111,7 +117,7 @@ struct Block<'a, 'm, F: Format> {
     several: Several,
     workers: &'a Workers<'a>,
     rows: Range<usize>,
-    strips: Vec<Strip<F::Bits>>,
+    strips: Vec<Strip<F>>,
     /// Cells for the shortlist, by class; each with its place in the block.
     listed: Vec<(u32, Listed<F>)>,
 }
@@ -122,7 +128,7 @@ impl<F: Format> Kernel for &mut Block<'_, '_, F> {
     #[inline(always)]
     fn run(self) -> Result<()> {
         let longest = longest_list(self.matrix.n_columns());
-        let bounds = self.cutoffs.bits().iter().zip(self.floors.bits());
+        let bounds = self.cutoffs.keys().iter().zip(self.floors.keys());
         for (class, (&cutoff, &floor)) in (0..).zip(bounds) {
             self.workers.check()?;
             let column = self.matrix.column(self.rows.clone(), class);
@@ -130,20 +136,24 @@ impl<F: Format> Kernel for &mut Block<'_, '_, F> {
                 self.strips.iter_mut().zip(column.chunks(STRIP)).enumerate()
             {
                 // The same place of the next column.
-                let ahead = self.matrix.address(self.rows.start + number * STRIP, class + 1);
-                for offset in (0..STRIP * size_of::<F::Bits>()).step_by(64) {
-                    prefetch(ahead.wrapping_byte_add(offset));
+                let ahead = self.rows.start + number * STRIP;
+                for row in (ahead..ahead + STRIP).step_by(64 / size_of::<F::Bits>()) {
+                    self.matrix.prefetch(row, class + 1);
                 }
                 let mut padded = [F::Bits::ZERO; STRIP];
                 let cells = cells.try_into().unwrap_or_else(|_| {
                     padded[..cells.len()].copy_from_slice(cells);
                     &padded
                 });
-                if self.several == Several::RowArgmax {
-                    strip.count_confident(cells, cutoff);
+                let mut keys = [F::Key::ZERO; STRIP];
+                for (key, &cell) in keys.iter_mut().zip(cells) {
+                    *key = F::key(cell);
                 }
-                if strip.look(cells, class as u32, cutoff, floor) {
-                    strip.list(cells, class as u32, floor, longest, |lane, listed| {
+                if self.several == Several::RowArgmax {
+                    strip.count_confident(&keys, cutoff);
+                }
+                if strip.look(&keys, class as u32, cutoff, floor) {
+                    strip.list(&keys, class as u32, floor, longest, |lane, listed| {
                         self.listed.push(((number * STRIP + lane) as u32, listed));
                     });
                 }
@@ -153,17 +163,23 @@ impl<F: Format> Kernel for &mut Block<'_, '_, F> {
     }
 }
 
-impl<B: Bits> Strip<B> {
+impl<F: Format> Strip<F> {
     /// Looks at a column; says whether some cell is for the shortlist.
     ///
     /// Small loops, in which everything is loaded before it is chosen from: only so is each of them
     /// compiled to operations on many lanes.
     #[inline(always)]
-    fn look(&mut self, cells: &[B; STRIP], class: u32, cutoff: B, floor: B) -> bool {
+    fn look(
+        &mut self,
+        cells: &[F::Key; STRIP],
+        class: u32,
+        cutoff: F::Key,
+        floor: F::Key,
+    ) -> bool {
         // The given class does not compete with itself.
-        let mut others = [B::ZERO; STRIP];
+        let mut others = [F::Key::ZERO; STRIP];
         for ((other, &cell), &given) in others.iter_mut().zip(cells).zip(&self.given) {
-            *other = if given == class { B::ZERO } else { cell };
+            *other = if given == class { F::Key::ZERO } else { cell };
         }
         let largest = self.other.iter_mut().zip(&mut self.other_class);
         for ((largest, largest_class), &cell) in largest.zip(&others) {
@@ -171,10 +187,10 @@ impl<B: Bits> Strip<B> {
             *largest = before.max(cell);
             *largest_class = if cell > before { class } else { class_before };
         }
-        let mut candidates = [B::NONE; STRIP];
+        let mut candidates = [F::Key::NONE; STRIP];
         for ((candidate, &cell), &given) in candidates.iter_mut().zip(cells).zip(&self.given) {
-            let confident = if cell >= cutoff { cell.signed() } else { B::NONE };
-            *candidate = if given == class { B::NONE } else { confident };
+            let confident = if cell >= cutoff { cell.signed() } else { F::Key::NONE };
+            *candidate = if given == class { F::Key::NONE } else { confident };
         }
         let largest = self.confident.iter_mut().zip(&mut self.confident_class);
         for ((largest, largest_class), &candidate) in largest.zip(&candidates) {
@@ -182,16 +198,21 @@ impl<B: Bits> Strip<B> {
             *largest = before.max(candidate);
             *largest_class = if candidate > before { class } else { class_before };
         }
-        let mut any = B::ZERO;
-        for (&own, &cell) in self.own.iter().zip(&others) {
-            let high_enough = if cell >= floor { B::MAX } else { B::ZERO };
-            any = any.max(if cell > own { high_enough } else { B::ZERO });
+        if F::MEANING == Meaning::Score {
+            for (least, &cell) in self.least.iter_mut().zip(cells) {
+                *least = (*least).min(cell);
+            }
         }
-        any == B::MAX
+        let mut any = F::Key::ZERO;
+        for (&own, &cell) in self.own.iter().zip(&others) {
+            let high_enough = if cell >= floor { F::Key::MAX } else { F::Key::ZERO };
+            any = any.max(if cell > own { high_enough } else { F::Key::ZERO });
+        }
+        any == F::Key::MAX
     }
 
     #[inline(always)]
-    fn count_confident(&mut self, cells: &[B; STRIP], cutoff: B) {
+    fn count_confident(&mut self, cells: &[F::Key; STRIP], cutoff: F::Key) {
         for (n, &cell) in self.n_confident.iter_mut().zip(cells) {
             *n += u32::from(cell >= cutoff);
         }
@@ -199,11 +220,11 @@ impl<B: Bits> Strip<B> {
 
     /// Lists the cells of a column that are above those of the given classes, and not too low.
     #[inline(always)]
-    fn list<F: Format<Bits = B>>(
+    fn list(
         &mut self,
-        cells: &[B; STRIP],
+        cells: &[F::Key; STRIP],
         class: u32,
-        floor: B,
+        floor: F::Key,
         longest: usize,
         mut push: impl FnMut(usize, Listed<F>),
     ) {
@@ -226,7 +247,7 @@ impl<F: Format> Block<'_, '_, F> {
         mut shortlist: Option<&mut Shortlist<F>>,
         facts: &mut Filling<'_, RowFacts>,
     ) -> Result<()> {
-        let largest = F::largest();
+        let valid = ValidKeys::<F>::new();
         let longest = longest_list(self.matrix.n_columns());
         // A stable sort, so the classes of a row ascend.
         self.listed.sort_by_key(|&(place, _)| place);
@@ -238,10 +259,12 @@ impl<F: Format> Block<'_, '_, F> {
             listed = of_others;
             let given = strip.given[lane] as usize;
             let (own, other) = (strip.own[lane], strip.other[lane]);
-            if own.max(other) > largest {
+            let confident_other = strip.confident[lane];
+            let seen = Scan { other, confident_other, least: strip.least[lane] };
+            if !valid.hold(&seen, own) {
                 let cells = self.row(row);
                 let fact = unusual_row_facts(&cells, given, self.cutoffs, self.several)
-                    .map_err(|found| not_a_probability(row, found))?;
+                    .map_err(|found| bad_cell(F::MEANING, row, found))?;
                 if let Some(shortlist) = &mut shortlist
                     && fact.best_other > fact.own
                 {
@@ -253,17 +276,17 @@ impl<F: Format> Block<'_, '_, F> {
             let candidates = Candidates {
                 given,
                 own,
-                seen: Scan { other, confident_other: strip.confident[lane] },
+                seen,
                 other_class: (other >= own).then_some(strip.other_class[lane] as usize),
             };
-            let cutoffs = self.cutoffs.bits();
+            let cutoffs = self.cutoffs.keys();
             let guess = candidates.guess(
                 cutoffs,
                 self.several,
                 || strip.confident_class[lane] as usize,
                 || strip.n_confident[lane] > 1,
             );
-            let fact = candidates.facts::<F>(guess);
+            let fact = candidates.facts(guess);
             if let Some(shortlist) = &mut shortlist
                 && fact.best_other > fact.own
             {

@@ -174,7 +174,7 @@ impl Real for f64 {
 /// Within 1 ulp of the logarithm of normal x: the method of Sun's fdlibm, `e_log.c`, without its
 /// cases.
 #[inline(always)]
-fn ln(x: f64) -> f64 {
+pub(crate) fn ln(x: f64) -> f64 {
     const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     const LN2_HEAD: f64 = 6.931_471_803_691_238e-1;
     const LN2_TAIL: f64 = 1.908_214_929_270_587_7e-10;

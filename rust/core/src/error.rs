@@ -67,10 +67,60 @@ pub enum Error {
     /// A number that is no probability.
     #[error(
         "pred_probs must lie between 0 and 1 (within {tolerance:e}), but pred_probs[{row}, \
-         {column}] is {value}; apply a softmax to logits first",
+         {column}] is {value}; pass kind=\"logits\" for logits, kind=\"scores\" for other numbers",
         tolerance = crate::format::RANGE_TOLERANCE
     )]
     OutOfRange {
+        /// First offending row.
+        row: usize,
+        /// First offending column of that row.
+        column: usize,
+        /// The value found there.
+        value: f64,
+    },
+    /// What was asked for has no meaning for scores.
+    #[error(
+        "{what} needs probabilities, which kind=\"scores\" does not give; with scores, use the scores \
+         self_confidence and normalized_margin, any filter, thresholds, joints and counts"
+    )]
+    NeedsProbabilities {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// Logits cannot be divided by it.
+    #[error("temperature must be a finite number above 0, but is {value}")]
+    Temperature {
+        /// The value found.
+        value: f64,
+    },
+    /// Matrices of one ensemble that do not describe the same examples and classes.
+    #[error(
+        "all matrices of pred_probs must have the same shape, but pred_probs[0] has {first:?} and \
+         pred_probs[{number}] has {found:?}"
+    )]
+    ShapesDiffer {
+        /// Rows and columns of the first one.
+        first: (usize, usize),
+        /// Which one differs.
+        number: usize,
+        /// Its rows and columns.
+        found: (usize, usize),
+    },
+    /// Something is wrong with one of several matrices.
+    #[error("of the matrices in pred_probs, number {number} (from 0) is at fault: {fault}")]
+    InMatrix {
+        /// Which one.
+        number: usize,
+        /// What is wrong with it.
+        fault: Box<Error>,
+    },
+    /// A score too far from 0 to be added up exactly.
+    #[error(
+        "scores must lie within {largest} of 0, but pred_probs[{row}, {column}] is {value}; divide \
+         all of them by their largest magnitude",
+        largest = crate::format::LARGEST_SCORE
+    )]
+    ScoreTooLarge {
         /// First offending row.
         row: usize,
         /// First offending column of that row.
@@ -159,6 +209,22 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl Error {
+    /// Whether a cell of the matrix is what is wrong.
+    pub(crate) fn is_of_a_cell(&self) -> bool {
+        match self {
+            Self::NotFinite { .. } | Self::OutOfRange { .. } | Self::ScoreTooLarge { .. } => true,
+            Self::InMatrix { fault, .. } => fault.is_of_a_cell(),
+            _ => false,
+        }
+    }
+
+    /// The same fault, of one of several matrices.
+    pub(crate) fn in_matrix(self, number: usize) -> Self {
+        if self.is_of_a_cell() { Self::InMatrix { number, fault: Box::new(self) } } else { self }
+    }
 }
 
 /// What every fallible function of this crate returns.

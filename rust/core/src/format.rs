@@ -1,58 +1,157 @@
-//! How the bits of one cell are read: float16, bfloat16, float32 and float64.
+//! How the bits of one cell are read: float16, bfloat16, float32 and float64, as probabilities or as
+//! scores.
 //!
-//! The cells that the method compares are never negative, and for such floats the order of the
-//! values is the order of their bits read as unsigned integers (IEEE 754-2008, 5.10). So the sweep
-//! compares integers: no widening, no rounding, no NaN that fails a comparison (its bits are larger
-//! than those of any valid cell), and the same answer at every CPU level by construction.
-//! Arithmetic, where there is any, is done on cells widened to float64, which is exact.
+//! A sweep compares integers, the *keys* of cells: no widening, no rounding, no NaN that fails a
+//! comparison, and the same answer at every CPU level by construction. Arithmetic, where there is
+//! any, is done on cells widened to float64, which is exact.
+//!
+//! Probabilities are never negative, and for such floats the order of the values is the order of
+//! their bits read as unsigned integers (IEEE 754-2008, 5.10): their bits are their keys, and those
+//! of a NaN are larger than any valid cell's. Scores have signs: sign and magnitude are turned into
+//! a two's complement, which takes four operations, and the keys of NaNs lie beyond both ends.
+
+use std::marker::PhantomData;
 
 use half::{bf16, f16};
 
 use crate::entropy::Real;
+use crate::thresholds::{FLOOR, NEVER};
 
-/// How far outside [0, 1] a probability may lie: what rounding leaves in practice.
-pub const RANGE_TOLERANCE: f64 = 1e-6;
-
-/// A float format, told by the integer that carries its bits.
+/// How cells are written, and what they mean.
 pub trait Format: Copy + Send + Sync + 'static {
-    /// Unsigned integer of the same width.
+    /// What lies in memory: an unsigned integer of the cell's width.
     type Bits: Bits;
+    /// The integer whose order is that of the values.
+    type Key: Key;
     /// The float that arithmetic on whole rows is done in.
     type Real: Real;
+    /// What cells mean.
+    const MEANING: Meaning;
+
+    /// The key of a cell.
+    fn key(bits: Self::Bits) -> Self::Key;
+
+    /// The cell that has a key.
+    fn bits(key: Self::Key) -> Self::Bits;
 
     /// The value of a cell, exactly.
-    fn widen(bits: Self::Bits) -> f64;
+    fn value(bits: Self::Bits) -> f64;
 
     /// The value of a valid cell, exactly, without branches (a compiler can do many at once).
     fn real(bits: Self::Bits) -> Self::Real;
 
-    /// Bits of the smallest cell that is not below `value`: for every valid cell,
-    /// `cell >= value` in float64 equals `bits(cell) >= round_up(value)`.
-    ///
-    /// At and below zero that is the cell 0, at which valid cells begin.
-    fn round_up(value: f64) -> Self::Bits;
+    /// A cell nearest to `value`.
+    fn nearest(value: f64) -> Self::Bits;
 
-    /// Bits of the largest valid cell: the largest one not above `1 + RANGE_TOLERANCE`.
+    /// The value of the cell that has a key, exactly.
     #[must_use]
-    fn largest() -> Self::Bits {
-        let above = Self::round_up(1.0 + RANGE_TOLERANCE);
-        if Self::widen(above) > 1.0 + RANGE_TOLERANCE { above.previous() } else { above }
+    #[inline(always)]
+    fn widen(key: Self::Key) -> f64 {
+        Self::value(Self::bits(key))
+    }
+
+    /// Key of the smallest cell that is not below `value`: for every valid cell, `cell >= value` in
+    /// float64 equals `key(cell) >= round_up(value)`.
+    ///
+    /// Probabilities begin at the cell 0, so that is what it is at and below zero.
+    #[must_use]
+    fn round_up(value: f64) -> Self::Key {
+        if Self::MEANING == Meaning::Probability && value <= 0.0 {
+            return Self::Key::ZERO;
+        }
+        let nearest = Self::key(Self::nearest(value));
+        if Self::widen(nearest) < value { nearest.next() } else { nearest }
+    }
+
+    /// Key of the largest valid cell.
+    #[must_use]
+    fn largest() -> Self::Key {
+        let end = Self::MEANING.largest();
+        let above = Self::round_up(end);
+        if Self::widen(above) > end { above.previous() } else { above }
+    }
+
+    /// Key of the smallest valid cell whose key is in order.
+    #[must_use]
+    fn smallest() -> Self::Key {
+        Self::round_up(-Self::MEANING.largest())
     }
 }
 
-/// The integer that carries a cell.
+/// What the cells of a matrix mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// P(class), from 0 to 1.
+    Probability,
+    /// How much speaks for the class: any real numbers, such as SVM decision distances.
+    Score,
+}
+
+/// How far outside [0, 1] a probability may lie: what rounding leaves in practice.
+pub const RANGE_TOLERANCE: f64 = 1e-6;
+
+/// No score is further from 0, so that sums of them are exact: 2^32.
+pub const LARGEST_SCORE: f64 = 4_294_967_296.0;
+
+impl Meaning {
+    /// The largest value that a cell may have.
+    #[must_use]
+    pub fn largest(self) -> f64 {
+        match self {
+            Self::Probability => 1.0 + RANGE_TOLERANCE,
+            Self::Score => LARGEST_SCORE,
+        }
+    }
+
+    /// Threshold of a class that nobody was given: no cell reaches it.
+    #[must_use]
+    pub fn never(self) -> f64 {
+        match self {
+            Self::Probability => NEVER,
+            Self::Score => f64::INFINITY,
+        }
+    }
+
+    /// No threshold is lower, so that a probability of 0 is never confident.
+    #[must_use]
+    pub fn least_threshold(self) -> f64 {
+        match self {
+            Self::Probability => FLOOR,
+            Self::Score => f64::NEG_INFINITY,
+        }
+    }
+
+    /// Whether a cell may have a value.
+    #[must_use]
+    #[inline(always)]
+    pub fn allows(self, value: f64) -> bool {
+        // False for NaN, which fails every comparison.
+        match self {
+            Self::Probability => (-RANGE_TOLERANCE..=1.0 + RANGE_TOLERANCE).contains(&value),
+            Self::Score => (-LARGEST_SCORE..=LARGEST_SCORE).contains(&value),
+        }
+    }
+}
+
+/// What lies in memory.
 pub trait Bits: Copy + Ord + Send + Sync + 'static {
-    /// Signed integer of the same width, to have a value below every valid cell.
-    type Signed: Copy + Ord;
     /// All bits zero: the cell 0.
     const ZERO: Self;
-    /// All bits one: above every cell.
+}
+
+/// An integer whose order is that of the cells.
+pub trait Key: Copy + Ord + Send + Sync + 'static {
+    /// Signed integer of the same width, to have a value below every valid cell.
+    type Signed: Copy + Ord + Send + Sync;
+    /// Not above any valid cell. Of probabilities the cell 0.
+    const ZERO: Self;
+    /// Above every valid cell.
     const MAX: Self;
-    /// -1: below every valid cell.
+    /// Below every valid cell.
     const NONE: Self::Signed;
-    /// The same bits, signed: keeps the order of valid cells.
+    /// The same, signed: keeps the order of valid cells.
     fn signed(self) -> Self::Signed;
-    /// The bits of a signed integer.
+    /// The key of a signed integer.
     fn of_signed(signed: Self::Signed) -> Self;
     /// The next smaller integer.
     #[must_use]
@@ -62,9 +161,14 @@ pub trait Bits: Copy + Ord + Send + Sync + 'static {
     fn next(self) -> Self;
 }
 
-macro_rules! bits {
+macro_rules! bits_and_keys {
     ($($unsigned:ty, $signed:ty;)*) => {$(
         impl Bits for $unsigned {
+            const ZERO: Self = 0;
+        }
+
+        /// Of probabilities.
+        impl Key for $unsigned {
             type Signed = $signed;
             const ZERO: Self = 0;
             const MAX: Self = <$unsigned>::MAX;
@@ -84,21 +188,48 @@ macro_rules! bits {
                 self + 1
             }
         }
+
+        /// Of scores.
+        impl Key for $signed {
+            type Signed = $signed;
+            const ZERO: Self = <$signed>::MIN;
+            const MAX: Self = <$signed>::MAX;
+            const NONE: $signed = <$signed>::MIN;
+            #[inline(always)]
+            fn signed(self) -> $signed {
+                self
+            }
+            #[inline(always)]
+            fn of_signed(signed: $signed) -> Self {
+                signed
+            }
+            fn previous(self) -> Self {
+                self - 1
+            }
+            fn next(self) -> Self {
+                self + 1
+            }
+        }
     )*};
 }
-bits! { u16, i16; u32, i32; u64, i64; }
+bits_and_keys! { u16, i16; u32, i32; u64, i64; }
 
-/// Rounds to the nearest cell with `$narrow`, then steps up if that fell below.
-macro_rules! round_up {
-    ($value:expr, $narrow:expr) => {{
-        let value: f64 = $value;
-        if value <= 0.0 {
-            Self::Bits::ZERO
-        } else {
-            let nearest = $narrow(value).to_bits();
-            if Self::widen(nearest) < value { nearest.next() } else { nearest }
+/// A format of probabilities: cells are their own keys.
+macro_rules! probability {
+    ($bits:ty, $real:ty) => {
+        type Bits = $bits;
+        type Key = $bits;
+        type Real = $real;
+        const MEANING: Meaning = Meaning::Probability;
+        #[inline(always)]
+        fn key(bits: $bits) -> $bits {
+            bits
         }
-    }};
+        #[inline(always)]
+        fn bits(key: $bits) -> $bits {
+            key
+        }
+    };
 }
 
 /// IEEE 754 binary16.
@@ -106,10 +237,9 @@ macro_rules! round_up {
 pub struct Float16;
 
 impl Format for Float16 {
-    type Bits = u16;
-    type Real = f32;
+    probability!(u16, f32);
     #[inline(always)]
-    fn widen(bits: u16) -> f64 {
+    fn value(bits: u16) -> f64 {
         f16::from_bits(bits).to_f64()
     }
     #[inline(always)]
@@ -122,8 +252,8 @@ impl Format for Float16 {
         let value = if magnitude < 1 << 23 { subnormal } else { normal };
         if bits > 0x7fff { -value } else { value }
     }
-    fn round_up(value: f64) -> u16 {
-        round_up!(value, f16::from_f64)
+    fn nearest(value: f64) -> u16 {
+        f16::from_f64(value).to_bits()
     }
 }
 
@@ -132,18 +262,17 @@ impl Format for Float16 {
 pub struct BFloat16;
 
 impl Format for BFloat16 {
-    type Bits = u16;
-    type Real = f32;
+    probability!(u16, f32);
     #[inline(always)]
-    fn widen(bits: u16) -> f64 {
+    fn value(bits: u16) -> f64 {
         f64::from(Self::real(bits))
     }
     #[inline(always)]
     fn real(bits: u16) -> f32 {
         f32::from_bits(u32::from(bits) << 16)
     }
-    fn round_up(value: f64) -> u16 {
-        round_up!(value, bf16::from_f64)
+    fn nearest(value: f64) -> u16 {
+        bf16::from_f64(value).to_bits()
     }
 }
 
@@ -152,18 +281,17 @@ impl Format for BFloat16 {
 pub struct Float32;
 
 impl Format for Float32 {
-    type Bits = u32;
-    type Real = f32;
+    probability!(u32, f32);
     #[inline(always)]
-    fn widen(bits: u32) -> f64 {
+    fn value(bits: u32) -> f64 {
         f64::from(f32::from_bits(bits))
     }
     #[inline(always)]
     fn real(bits: u32) -> f32 {
         f32::from_bits(bits)
     }
-    fn round_up(value: f64) -> u32 {
-        round_up!(value, |value: f64| value as f32)
+    fn nearest(value: f64) -> u32 {
+        (value as f32).to_bits()
     }
 }
 
@@ -172,19 +300,61 @@ impl Format for Float32 {
 pub struct Float64;
 
 impl Format for Float64 {
-    type Bits = u64;
-    type Real = f64;
+    probability!(u64, f64);
     #[inline(always)]
-    fn widen(bits: u64) -> f64 {
+    fn value(bits: u64) -> f64 {
         f64::from_bits(bits)
     }
     #[inline(always)]
     fn real(bits: u64) -> f64 {
         f64::from_bits(bits)
     }
-    fn round_up(value: f64) -> u64 {
-        round_up!(value, std::convert::identity::<f64>)
+    fn nearest(value: f64) -> u64 {
+        value.to_bits()
     }
+}
+
+/// Scores in the cells of a format of probabilities.
+#[derive(Debug, Clone, Copy)]
+pub struct Scores<F>(PhantomData<F>);
+
+macro_rules! scores {
+    ($($format:ty, $bits:ty, $signed:ty, $real:ty;)*) => {$(
+        impl Format for Scores<$format> {
+            type Bits = $bits;
+            type Key = $signed;
+            type Real = $real;
+            const MEANING: Meaning = Meaning::Score;
+            #[inline(always)]
+            fn key(bits: $bits) -> $signed {
+                let is_negative = bits.cast_signed() >> (<$bits>::BITS - 1);
+                let magnitude = (bits & (<$bits>::MAX >> 1)).cast_signed();
+                (magnitude ^ is_negative).wrapping_sub(is_negative)
+            }
+            #[inline(always)]
+            fn bits(key: $signed) -> $bits {
+                let sign = key.cast_unsigned() & !(<$bits>::MAX >> 1);
+                key.unsigned_abs() | sign
+            }
+            #[inline(always)]
+            fn value(bits: $bits) -> f64 {
+                <$format>::value(bits)
+            }
+            #[inline(always)]
+            fn real(bits: $bits) -> $real {
+                <$format>::real(bits)
+            }
+            fn nearest(value: f64) -> $bits {
+                <$format>::nearest(value)
+            }
+        }
+    )*};
+}
+scores! {
+    Float16, u16, i16, f32;
+    BFloat16, u16, i16, f32;
+    Float32, u32, i32, f32;
+    Float64, u64, i64, f64;
 }
 
 #[cfg(test)]
@@ -199,6 +369,33 @@ mod tests {
         }
     }
 
+    fn scores_round_up<F>(value: f64)
+    where
+        Scores<F>: Format,
+    {
+        let up = Scores::<F>::round_up(value);
+        assert!(Scores::<F>::widen(up) >= value, "{value:e}");
+        assert!(Scores::<F>::widen(up.previous()) < value, "{value:e}");
+    }
+
+    #[test]
+    fn keys_of_scores_are_in_the_order_of_their_values() {
+        let odd = [f32::NEG_INFINITY, -f32::MAX, -2.0, -1e-40, 0.0, 1e-40, 0.5, 3.0, f32::MAX, f32::INFINITY];
+        let keys = odd.map(|value| Scores::<Float32>::key(value.to_bits()));
+        assert!(keys.is_sorted());
+        for (value, key) in odd.iter().zip(keys) {
+            assert_eq!(Scores::<Float32>::widen(key), f64::from(*value));
+        }
+        let zero = Scores::<Float32>::key(0.0_f32.to_bits());
+        assert_eq!(Scores::<Float32>::key((-0.0_f32).to_bits()), zero);
+        for nan in [f32::NAN, -f32::NAN] {
+            let key = Scores::<Float32>::key(nan.to_bits());
+            assert!(key > Scores::<Float32>::largest() || key < Scores::<Float32>::smallest());
+        }
+        assert_eq!(Scores::<Float64>::widen(Scores::<Float64>::smallest()), -LARGEST_SCORE);
+        assert_eq!(Scores::<Float16>::widen(Scores::<Float16>::smallest()), -65504.0);
+    }
+
     #[test]
     fn round_up_is_the_smallest_cell_not_below() {
         let odd = [1e-9, 1e-6, 0.1, 1.0 / 3.0, 0.5, 0.7, 0.999_999_9, 1.0, 1.000_001, 2.0];
@@ -207,6 +404,12 @@ mod tests {
             rounds_up::<BFloat16>(value);
             rounds_up::<Float32>(value);
             rounds_up::<Float64>(value);
+        }
+        for value in odd.into_iter().flat_map(|value| [1e3 * value, -1e3 * value]) {
+            scores_round_up::<Float16>(value);
+            scores_round_up::<BFloat16>(value);
+            scores_round_up::<Float32>(value);
+            scores_round_up::<Float64>(value);
         }
         assert_eq!(Float32::round_up(-3.0), 0);
         assert_eq!(Float16::widen(Float16::round_up(1e300)), f64::INFINITY);

@@ -6,8 +6,11 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::blocks::Workers;
 use crate::error::{Error, Result};
-use crate::format::{BFloat16, Bits, Float16, Float32, Float64, Format};
+use crate::format::{Bits, Format};
+use crate::look::{Keep, Looked};
+use crate::row::Cutoffs;
 
 /// The most classes: every thread keeps some numbers of each, which must not take all memory.
 const MAX_CLASSES: usize = 1 << 21;
@@ -113,23 +116,72 @@ impl RowsByClass {
     }
 }
 
-/// Where the cells of an (N, K) array lie: any strides, any alignment, never written to.
+/// An (N, K) array of cells, never written to.
 #[derive(Debug, Clone, Copy)]
-pub struct Matrix<'a, F> {
-    first: *const u8,
+pub struct Matrix<'a, F: Format> {
     n_rows: usize,
     n_columns: usize,
-    row_stride: isize,
-    column_stride: isize,
-    format: PhantomData<(&'a [u8], F)>,
+    cells: Cells<'a, F>,
+}
+
+/// Where the cells of a matrix come from.
+#[derive(Clone, Copy)]
+enum Cells<'a, F: Format> {
+    /// They lie in memory: any strides (in bytes), any alignment.
+    Stored { first: *const u8, row_stride: isize, column_stride: isize, format: PhantomData<&'a F> },
+    /// They are computed from others, a few rows at a time: the matrix is never made.
+    Computed(&'a dyn Computed<F>),
 }
 
 // SAFETY: a `Matrix` is a shared view of plain numbers; reading them from several threads is fine.
-unsafe impl<F> Send for Matrix<'_, F> {}
+unsafe impl<F: Format> Send for Cells<'_, F> {}
 // SAFETY: as above.
-unsafe impl<F> Sync for Matrix<'_, F> {}
+unsafe impl<F: Format> Sync for Cells<'_, F> {}
 
-impl<F: Format> Matrix<'_, F> {
+impl<F: Format> std::fmt::Debug for Cells<'_, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stored { .. } => "Stored",
+            Self::Computed(_) => "Computed",
+        })
+    }
+}
+
+/// Cells that are computed from those of other matrices.
+pub(crate) trait Computed<F: Format>: Sync {
+    /// N and K.
+    fn shape(&self) -> (usize, usize);
+    /// All cells of a row, each of them checked where it comes from.
+    fn fill(&self, row: usize, cells: &mut [F::Bits]) -> Result<()>;
+    /// One cell, as `fill` computes it.
+    fn cell(&self, row: usize, column: usize) -> F::Bits;
+    /// Asks for what a cell is computed from, ahead of its use.
+    fn prefetch(&self, row: usize, column: usize);
+    /// Bytes that are read for a row.
+    fn row_bytes(&self) -> usize;
+    /// Whether the entropies of rows are known.
+    fn knows_entropies(&self) -> bool {
+        false
+    }
+    /// The entropy of a row in nats, if it is known.
+    fn entropy(&self, _row: usize) -> f64 {
+        f64::NAN
+    }
+    /// The look at all rows (see [`crate::look`]), where there is a faster one than to compute all
+    /// cells.
+    fn look(
+        &self,
+        _labels: &Labels,
+        _cutoffs: &Cutoffs<F>,
+        _floors: Option<&Cutoffs<F>>,
+        _keep: Keep,
+        _workers: &Workers<'_>,
+    ) -> Option<Result<Looked<F>>> {
+        None
+    }
+}
+
+impl<'a, F: Format> Matrix<'a, F> {
     const CELL: usize = size_of::<F::Bits>();
 
     /// A view of `n_rows * n_columns` cells, strides in bytes.
@@ -143,7 +195,22 @@ impl<F: Format> Matrix<'_, F> {
         (n_rows, n_columns): (usize, usize),
         (row_stride, column_stride): (isize, isize),
     ) -> Self {
-        Self { first, n_rows, n_columns, row_stride, column_stride, format: PhantomData }
+        let cells = Cells::Stored { first, row_stride, column_stride, format: PhantomData };
+        Self { n_rows, n_columns, cells }
+    }
+
+    /// A matrix whose cells are computed when they are looked at.
+    pub(crate) fn computed(cells: &'a dyn Computed<F>) -> Self {
+        let (n_rows, n_columns) = cells.shape();
+        Self { n_rows, n_columns, cells: Cells::Computed(cells) }
+    }
+
+    /// What the cells are computed from, if they are.
+    pub(crate) fn as_computed(&self) -> Option<&'a dyn Computed<F>> {
+        match self.cells {
+            Cells::Computed(computed) => Some(computed),
+            Cells::Stored { .. } => None,
+        }
     }
 
     /// N.
@@ -158,18 +225,26 @@ impl<F: Format> Matrix<'_, F> {
         self.n_columns
     }
 
-    /// Bytes that one row's cells take.
+    /// Bytes that are read for a row.
     pub(crate) fn row_bytes(&self) -> usize {
-        self.n_columns * Self::CELL
+        match self.cells {
+            Cells::Stored { .. } => self.n_columns * Self::CELL,
+            Cells::Computed(computed) => computed.row_bytes(),
+        }
     }
 
-    /// Where a cell lies, computed without a claim that anything lies there (for prefetching).
+    /// Asks for a cell ahead of its use. There may be none.
     #[inline(always)]
-    pub(crate) fn address(&self, row: usize, column: usize) -> *const F::Bits {
-        let offset = (row as isize)
-            .wrapping_mul(self.row_stride)
-            .wrapping_add((column as isize).wrapping_mul(self.column_stride));
-        self.first.wrapping_offset(offset).cast()
+    pub(crate) fn prefetch(&self, row: usize, column: usize) {
+        match self.cells {
+            Cells::Stored { first, row_stride, column_stride, .. } => {
+                crate::simd::prefetch(first.wrapping_offset(offset(
+                    (row, row_stride),
+                    (column, column_stride),
+                )));
+            }
+            Cells::Computed(computed) => computed.prefetch(row, column),
+        }
     }
 
     /// One cell.
@@ -179,25 +254,36 @@ impl<F: Format> Matrix<'_, F> {
     #[inline(always)]
     pub(crate) fn cell(&self, row: usize, column: usize) -> F::Bits {
         assert!(row < self.n_rows && column < self.n_columns);
-        // SAFETY: the cell is within the shape, so `new`'s contract holds for it.
-        unsafe { self.address(row, column).read_unaligned() }
+        match self.cells {
+            Cells::Stored { first, row_stride, column_stride, .. } => {
+                let offset = offset((row, row_stride), (column, column_stride));
+                // SAFETY: the cell is within the shape, so `new`'s contract holds for it.
+                unsafe { first.offset(offset).cast::<F::Bits>().read_unaligned() }
+            }
+            Cells::Computed(computed) => computed.cell(row, column),
+        }
     }
 
-    /// Whether the cells of a row lie side by side, aligned, so that rows can be lent as they are.
-    fn rows_are_slices(&self) -> bool {
-        let aligned = |stride: isize| stride.unsigned_abs().is_multiple_of(align_of::<F::Bits>());
-        self.column_stride == Self::CELL as isize
-            && self.first.addr().is_multiple_of(align_of::<F::Bits>())
-            && aligned(self.row_stride)
+    /// Where a row or a column begins whose cells lie side by side, aligned, and how far it is to
+    /// the next one, if they do.
+    fn slices(&self, of: Side) -> Option<Slices> {
+        let Cells::Stored { first, row_stride, column_stride, .. } = self.cells else {
+            return None;
+        };
+        let (along, across) = match of {
+            Side::Row => (column_stride, row_stride),
+            Side::Column => (row_stride, column_stride),
+        };
+        let aligned = |bytes: usize| bytes.is_multiple_of(align_of::<F::Bits>());
+        let are = along == Self::CELL as isize
+            && aligned(first.addr())
+            && aligned(across.unsigned_abs());
+        are.then_some(Slices { first, stride: across })
     }
 
     /// Whether the cells of a column lie side by side, aligned, and those of a row do not.
     pub(crate) fn columns_are_slices(&self) -> bool {
-        let aligned = |stride: isize| stride.unsigned_abs().is_multiple_of(align_of::<F::Bits>());
-        self.row_stride == Self::CELL as isize
-            && self.column_stride != Self::CELL as isize
-            && self.first.addr().is_multiple_of(align_of::<F::Bits>())
-            && aligned(self.column_stride)
+        self.slices(Side::Row).is_none() && self.slices(Side::Column).is_some()
     }
 
     /// Some cells of a column.
@@ -206,32 +292,48 @@ impl<F: Format> Matrix<'_, F> {
     /// If there are no such cells, or they do not lie side by side.
     #[inline(always)]
     pub(crate) fn column(&self, rows: Range<usize>, column: usize) -> &[F::Bits] {
-        assert!(self.columns_are_slices());
+        let slices = self.slices(Side::Column).expect("columns are slices");
         assert!(rows.start <= rows.end && rows.end <= self.n_rows && column < self.n_columns);
+        let first = slices.start::<F>(column).wrapping_add(rows.start);
         // SAFETY: the cells are within the shape, and lie side by side, aligned.
-        unsafe { std::slice::from_raw_parts(self.address(rows.start, column), rows.len()) }
+        unsafe { std::slice::from_raw_parts(first, rows.len()) }
     }
 
     /// Lends the first of some rows as contiguous slices: all of them where they lie so, else as
     /// many as fit `tile`, laid out there.
     #[inline(always)]
     pub(crate) fn lend<'t, R: Rows>(
-        &'t self,
+        &self,
         rows: &'t R,
         positions: Range<usize>,
         tile: &'t mut Vec<F::Bits>,
-    ) -> Lent<'t, F, R> {
-        if self.rows_are_slices() {
-            return Lent { matrix: self, rows, tile: None, positions };
+    ) -> Result<Lent<'t, F, R>> {
+        let n_columns = self.n_columns;
+        if let Some(slices) = self.slices(Side::Row) {
+            let place = Place::Stored { slices, n_rows: self.n_rows };
+            return Ok(Lent { n_columns, rows, place, positions });
         }
-        let n_rows = (TILE_BYTES / self.row_bytes().max(1)).clamp(1, positions.len().max(1));
+        let tile_bytes = match self.cells {
+            Cells::Stored { .. } => TILE_BYTES,
+            Cells::Computed(_) => COMPUTED_TILE_BYTES,
+        };
+        let n_rows = (tile_bytes / (n_columns * Self::CELL).max(1)).clamp(1, positions.len().max(1));
         let positions = positions.start..positions.end.min(positions.start + n_rows);
-        let n_cells = positions.len() * self.n_columns;
+        let n_cells = positions.len() * n_columns;
         if tile.len() < n_cells {
             tile.resize(n_cells, F::Bits::ZERO);
         }
-        self.fill_tile(rows, positions.clone(), &mut tile[..n_cells]);
-        Lent { matrix: self, rows, tile: Some(tile), positions }
+        match self.cells {
+            Cells::Stored { .. } => {
+                self.fill_tile(rows, positions.clone(), &mut tile[..n_cells]);
+            }
+            Cells::Computed(computed) => {
+                for (cells, position) in tile.chunks_exact_mut(n_columns).zip(positions.clone()) {
+                    computed.fill(rows.row(position), cells)?;
+                }
+            }
+        }
+        Ok(Lent { n_columns, rows, place: Place::Tile(tile), positions })
     }
 
     /// Copies some rows into `tile`, a strip of columns at a time, as wide as a cache line.
@@ -242,22 +344,25 @@ impl<F: Format> Matrix<'_, F> {
     fn fill_tile<R: Rows>(&self, rows: &R, positions: Range<usize>, tile: &mut [F::Bits]) {
         let strip = 64 / Self::CELL;
         let n_columns = self.n_columns;
-        let columns_are_slices = R::CONSECUTIVE && self.row_stride == Self::CELL as isize;
+        let columns = if R::CONSECUTIVE { self.slices(Side::Column) } else { None };
         for left in (0..n_columns).step_by(strip) {
-            let columns = left..n_columns.min(left + strip);
-            let next = columns.end..n_columns.min(columns.end + strip);
+            let strip_columns = left..n_columns.min(left + strip);
+            let next = strip_columns.end..n_columns.min(strip_columns.end + strip);
             let lines = tile.chunks_mut(n_columns * strip);
             for (lines, top) in lines.zip(positions.clone().step_by(strip)) {
                 let row = rows.row(top);
-                next.clone().for_each(|column| crate::simd::prefetch(self.address(row, column)));
+                next.clone().for_each(|column| self.prefetch(row, column));
                 let n_rows = lines.len() / n_columns;
-                if columns_are_slices && n_rows == strip && columns.len() == strip {
-                    self.transpose(row, left, lines);
+                if let Some(columns) = columns
+                    && n_rows == strip
+                    && strip_columns.len() == strip
+                {
+                    self.transpose(columns, row, left, lines);
                     continue;
                 }
                 for (line, position) in lines.chunks_exact_mut(n_columns).zip(top..) {
                     let row = rows.row(position);
-                    for column in columns.clone() {
+                    for column in strip_columns.clone() {
                         line[column] = self.cell(row, column);
                     }
                 }
@@ -267,7 +372,7 @@ impl<F: Format> Matrix<'_, F> {
 
     /// Copies a square block, as wide and as high as a cache line, of columns that are slices.
     #[inline(always)]
-    fn transpose(&self, row: usize, left: usize, lines: &mut [F::Bits]) {
+    fn transpose(&self, columns: Slices, row: usize, left: usize, lines: &mut [F::Bits]) {
         // A compiler makes this small a square a few shuffles of registers.
         const SIDE: usize = 4;
         let strip = 64 / Self::CELL;
@@ -277,7 +382,8 @@ impl<F: Format> Matrix<'_, F> {
         for column in (left..left + strip).step_by(SIDE) {
             for down in (0..strip).step_by(SIDE) {
                 let square: [[F::Bits; SIDE]; SIDE] = std::array::from_fn(|right| {
-                    let cells = self.address(row + down, column + right).cast::<[F::Bits; SIDE]>();
+                    let cells = columns.start::<F>(column + right).wrapping_add(row + down);
+                    let cells = cells.cast::<[F::Bits; SIDE]>();
                     // SAFETY: the block is within the shape, and its columns are slices.
                     unsafe { cells.read_unaligned() }
                 });
@@ -291,30 +397,72 @@ impl<F: Format> Matrix<'_, F> {
     }
 }
 
+/// The rows of a matrix, or its columns.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Row,
+    Column,
+}
+
+/// Rows, or columns, whose cells lie side by side, aligned.
+#[derive(Debug, Clone, Copy)]
+struct Slices {
+    first: *const u8,
+    stride: isize,
+}
+
+impl Slices {
+    /// Where one of them begins.
+    #[inline(always)]
+    fn start<F: Format>(self, number: usize) -> *const F::Bits {
+        self.first.wrapping_offset((number as isize).wrapping_mul(self.stride)).cast()
+    }
+}
+
+/// How far from the first cell another one lies, computed without a claim that anything lies there.
+#[inline(always)]
+fn offset((row, row_stride): (usize, isize), (column, column_stride): (usize, isize)) -> isize {
+    (row as isize)
+        .wrapping_mul(row_stride)
+        .wrapping_add((column as isize).wrapping_mul(column_stride))
+}
+
 /// Some rows as contiguous slices.
 pub(crate) struct Lent<'t, F: Format, R> {
-    matrix: &'t Matrix<'t, F>,
+    n_columns: usize,
     rows: &'t R,
-    tile: Option<&'t [F::Bits]>,
+    place: Place<'t, F>,
     /// Which.
     pub(crate) positions: Range<usize>,
+}
+
+/// Where lent rows lie.
+enum Place<'t, F: Format> {
+    Stored { slices: Slices, n_rows: usize },
+    Tile(&'t [F::Bits]),
 }
 
 impl<F: Format, R: Rows> Lent<'_, F, R> {
     /// The cells of the row at one of the positions.
     #[inline(always)]
     pub(crate) fn cells(&self, position: usize) -> &[F::Bits] {
-        let n_columns = self.matrix.n_columns;
-        if let Some(tile) = self.tile {
-            let start = (position - self.positions.start) * n_columns;
-            return &tile[start..start + n_columns];
+        match self.place {
+            Place::Stored { slices, n_rows } => {
+                let row = self.rows.row(position);
+                assert!(row < n_rows);
+                // SAFETY: the row is within the shape, and its cells lie side by side, aligned.
+                unsafe { std::slice::from_raw_parts(slices.start::<F>(row), self.n_columns) }
+            }
+            Place::Tile(tile) => {
+                let start = (position - self.positions.start) * self.n_columns;
+                &tile[start..start + self.n_columns]
+            }
         }
-        let row = self.rows.row(position);
-        assert!(row < self.matrix.n_rows);
-        // SAFETY: the row is within the shape, and its cells lie side by side, aligned.
-        unsafe { std::slice::from_raw_parts(self.matrix.address(row, 0), n_columns) }
     }
 }
+
+/// How much is computed at a time: fits in L1.
+const COMPUTED_TILE_BYTES: usize = 16 * 1024;
 
 /// How much of a matrix is laid out anew at a time where its rows are no slices: fits in L2.
 const TILE_BYTES: usize = 512 * 1024;
@@ -351,61 +499,5 @@ impl Rows for &[usize] {
     #[inline(always)]
     fn row(&self, position: usize) -> usize {
         self[position]
-    }
-}
-
-/// A matrix of any of the four formats.
-#[derive(Debug, Clone, Copy)]
-pub enum PredProbs<'a> {
-    /// IEEE 754 binary16.
-    Float16(Matrix<'a, Float16>),
-    /// The upper half of a float32.
-    BFloat16(Matrix<'a, BFloat16>),
-    /// IEEE 754 binary32.
-    Float32(Matrix<'a, Float32>),
-    /// IEEE 754 binary64.
-    Float64(Matrix<'a, Float64>),
-}
-
-/// Runs one expression with the matrix in its own format: the only match on the format.
-macro_rules! with_matrix {
-    ($pred_probs:expr, $matrix:ident => $body:expr) => {
-        match $pred_probs {
-            $crate::input::PredProbs::Float16($matrix) => $body,
-            $crate::input::PredProbs::BFloat16($matrix) => $body,
-            $crate::input::PredProbs::Float32($matrix) => $body,
-            $crate::input::PredProbs::Float64($matrix) => $body,
-        }
-    };
-}
-pub(crate) use with_matrix;
-
-impl PredProbs<'_> {
-    /// (N, K).
-    #[must_use]
-    pub fn shape(&self) -> (usize, usize) {
-        with_matrix!(self, matrix => (matrix.n_rows(), matrix.n_columns()))
-    }
-
-    /// Bytes that all cells take.
-    #[must_use]
-    pub fn n_bytes(&self) -> usize {
-        with_matrix!(self, matrix => matrix.n_rows() * matrix.row_bytes())
-    }
-
-    /// Checks that the labels are those of these rows and columns.
-    ///
-    /// # Errors
-    /// [`Error::LengthsDiffer`] or [`Error::OnePerClass`].
-    pub fn check_shape(&self, labels: &Labels) -> Result<()> {
-        let (rows, n_columns) = self.shape();
-        if rows != labels.n_examples() {
-            return Err(Error::LengthsDiffer { labels: labels.n_examples(), rows });
-        }
-        if n_columns != labels.n_classes() {
-            let n_classes = labels.n_classes();
-            return Err(Error::OnePerClass { name: "pred_probs", n_classes, found: n_columns });
-        }
-        Ok(())
     }
 }

@@ -6,12 +6,13 @@
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::Format;
-use crate::input::{Labels, Matrix, PredProbs, with_matrix};
+use crate::input::{Labels, Matrix};
+use crate::pred_probs::{PredProbs, with_matrix};
 use crate::joint::ConfidentJoint;
 use crate::look::{Keep, Seen};
 use crate::prune::{Filter, PruneCounts, Pruning, lowest, mask_where};
 use crate::quality::{
-    Adjust, Method, label_quality_scores, normalized_margin, scores_of_rows, self_confidence,
+    Adjust, Method, check_meaning, label_quality_scores, normalized_margin, scores_of_rows, self_confidence,
 };
 use crate::rank::{ordered, rows_of_mask};
 use crate::row::{RowFacts, Several};
@@ -84,7 +85,7 @@ pub fn find_label_issues(
     workers: &Workers<'_>,
 ) -> Result<Vec<bool>> {
     pred_probs.check_shape(labels)?;
-    with_matrix!(pred_probs, matrix => {
+    with_matrix!(pred_probs, workers, matrix => {
         Ok(Findings::new(labels, matrix, search, search.keep(), workers)?.mask)
     })
 }
@@ -101,10 +102,21 @@ pub fn rank_label_issues(
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
     pred_probs.check_shape(labels)?;
-    with_matrix!(pred_probs, matrix => {
-        Findings::new(labels, matrix, search, search.keep(), workers)?
-            .ranked(labels, matrix, rank_by, workers)
+    with_matrix!(pred_probs, workers, matrix => {
+        rank_issues_of(labels, matrix, search, rank_by, workers)
     })
+}
+
+fn rank_issues_of<F: Format>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    search: &Search,
+    rank_by: Method,
+    workers: &Workers<'_>,
+) -> Result<Vec<usize>> {
+    check_meaning::<F>(rank_by, Adjust::No)?;
+    let findings = Findings::new(labels, matrix, search, search.keep(), workers)?;
+    findings.ranked(labels, matrix, rank_by, workers)
 }
 
 /// The examples of a mask, the worst label first. Only their rows are read.
@@ -135,7 +147,7 @@ pub fn num_label_issues(
     workers: &Workers<'_>,
 ) -> Result<usize> {
     pred_probs.check_shape(labels)?;
-    with_matrix!(pred_probs, matrix => {
+    with_matrix!(pred_probs, workers, matrix => {
         let seen = look_for_guesses(labels, matrix, None, several, workers)?;
         Ok(num_off_diagonal(&seen.facts, labels))
     })
@@ -153,7 +165,7 @@ pub fn count_confident(
     workers: &Workers<'_>,
 ) -> Result<(ConfidentJoint, Vec<usize>)> {
     pred_probs.check_shape(labels)?;
-    with_matrix!(pred_probs, matrix => {
+    with_matrix!(pred_probs, workers, matrix => {
         let seen = look_for_guesses(labels, matrix, thresholds, several, workers)?;
         Ok((seen.joint(labels, workers)?, seen.off_diagonal_examples(labels, workers)?))
     })
@@ -171,7 +183,7 @@ pub fn off_diagonal_examples(
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
     pred_probs.check_shape(labels)?;
-    with_matrix!(pred_probs, matrix => {
+    with_matrix!(pred_probs, workers, matrix => {
         let seen = look_for_guesses(labels, matrix, thresholds, several, workers)?;
         seen.off_diagonal_examples(labels, workers)
     })
@@ -222,10 +234,10 @@ impl<F: Format> Findings<F> {
                 mask_where(facts, labels, is, workers)?
             }
             Filter::LowNormalizedMargin => {
-                lowest(facts, num_off_diagonal(facts, labels), normalized_margin)
+                lowest(facts, num_off_diagonal(facts, labels), normalized_margin::<F>)
             }
             Filter::LowSelfConfidence => {
-                lowest(facts, num_off_diagonal(facts, labels), self_confidence)
+                lowest(facts, num_off_diagonal(facts, labels), self_confidence::<F>)
             }
             Filter::PruneByNoiseRate | Filter::PruneByClass | Filter::Both => {
                 let least = search.min_examples_per_class;
@@ -266,8 +278,8 @@ impl<F: Format> Findings<F> {
             rows.iter().map(|&row| (score(&self.seen.facts[row]), row)).collect()
         };
         let keyed = match rank_by {
-            Method::SelfConfidence => of_facts(self_confidence),
-            Method::NormalizedMargin => of_facts(normalized_margin),
+            Method::SelfConfidence => of_facts(self_confidence::<F>),
+            Method::NormalizedMargin => of_facts(normalized_margin::<F>),
             Method::ConfidenceWeightedEntropy if !self.seen.entropies.is_empty() => {
                 rows.iter().map(|&row| (self.seen.entropies[row], row)).collect()
             }

@@ -37,7 +37,9 @@ mod input;
 pub mod issues;
 pub mod joint;
 mod look;
+mod mean;
 pub mod noise;
+mod pred_probs;
 pub mod prune;
 pub mod quality;
 pub mod rank;
@@ -46,11 +48,18 @@ mod reference;
 mod row;
 mod scan;
 pub mod simd;
+mod softmax;
 mod sweep;
 pub mod threads;
 pub mod thresholds;
 
 pub use error::{Error, Result};
-pub use format::{BFloat16, Bits, Float16, Float32, Float64, Format, RANGE_TOLERANCE};
-pub use input::{Labels, Matrix, PredProbs, RowsByClass};
+pub use format::{
+    BFloat16, Bits, Float16, Float32, Float64, Format, Key, LARGEST_SCORE, Meaning, RANGE_TOLERANCE,
+    Scores,
+};
+pub use input::{Labels, Matrix, RowsByClass};
+pub use mean::Mean;
+pub use pred_probs::PredProbs;
 pub use row::{NO_CLASS, RowFacts, SLACK, Several};
+pub use softmax::Logits;

@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::format::Format;
 use crate::input::{AllRows, Labels, Matrix};
 use crate::joint::ConfidentJoint;
-use crate::prune::{Shortlist, list_floors, mask_where};
+use crate::prune::{Listed, Shortlist, list_floors, mask_where};
 use crate::quality::WeightedEntropy;
 use crate::rank::rows_of_mask;
-use crate::row::{Cutoffs, Kind, NotAProbability, RowFacts, Several, row_facts};
+use crate::row::{BadCell, Cutoffs, Kind, RowFacts, Several, ValidKeys, row_facts};
 use crate::scan::Fetch;
 use crate::sweep::{RowKernel, sweep};
 use crate::thresholds::thresholds_before_sweep;
@@ -67,26 +67,26 @@ impl<F: Format> Seen<F> {
         };
         let floors = keep.shortlists.then(|| list_floors(&thresholds));
         let several = keep.several;
-        let (facts, entropies, shortlists, floors) =
-            if matrix.columns_are_slices() && !keep.entropies {
-                let (facts, shortlists) =
-                    sweep_columns(matrix, labels, &cutoffs, floors.as_ref(), several, workers)?;
-                (facts, Vec::new(), shortlists, floors)
-            } else {
-                let entropy = || WeightedEntropy::new(labels.n_classes(), workers.level());
-                let entropy = keep.entropies.then(entropy);
-                let kernel = Look { cutoffs, largest: F::largest(), several, floors, entropy };
-                let all = AllRows(labels.n_examples());
-                let (facts, blocks) = sweep(matrix, labels, &all, &kernel, workers)?;
-                let n_entropies = if keep.entropies { facts.len() } else { 0 };
-                let mut entropies = Vec::with_capacity(n_entropies);
-                let mut shortlists = Vec::with_capacity(blocks.len());
-                for block in blocks {
-                    entropies.extend(block.entropies);
-                    shortlists.push(block.shortlist);
-                }
-                (facts, entropies, shortlists, kernel.floors)
+        let computed = matrix
+            .as_computed()
+            .and_then(|computed| computed.look(labels, &cutoffs, floors.as_ref(), keep, workers));
+        let looked = if let Some(looked) = computed {
+            looked?
+        } else if matrix.columns_are_slices() && !keep.entropies {
+            sweep_columns(matrix, labels, &cutoffs, floors.as_ref(), several, workers)?
+        } else {
+            let entropy = || WeightedEntropy::new(labels.n_classes(), workers.level());
+            let kernel = Look {
+                cutoffs: &cutoffs,
+                valid: ValidKeys::new(),
+                several,
+                floors: floors.as_ref(),
+                entropy: keep.entropies.then(entropy),
             };
+            let all = AllRows(labels.n_examples());
+            Looked::of_blocks(sweep(matrix, labels, &all, &kernel, workers)?)
+        };
+        let Looked { facts, entropies, shortlists } = looked;
         let floors = floors.unwrap_or_else(|| Cutoffs::never(labels.n_classes()));
         Ok(Self { thresholds, facts, entropies, shortlists, floors, several })
     }
@@ -117,27 +117,54 @@ impl<F: Format> Seen<F> {
     }
 }
 
+/// What one sweep gives.
+pub(crate) struct Looked<F: Format> {
+    /// One a row.
+    pub(crate) facts: Vec<RowFacts>,
+    /// One a row, or none.
+    pub(crate) entropies: Vec<f64>,
+    /// One a block of rows.
+    pub(crate) shortlists: Vec<Shortlist<F>>,
+}
+
+impl<F: Format> Looked<F> {
+    /// From what the rows and the blocks gave.
+    pub(crate) fn of_blocks((facts, blocks): (Vec<RowFacts>, Vec<BlockFindings<F>>)) -> Self {
+        let n_entropies = blocks.iter().map(|block| block.entropies.len()).sum();
+        let mut entropies = Vec::with_capacity(n_entropies);
+        let mut shortlists = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            entropies.extend(block.entropies);
+            shortlists.push(block.shortlist);
+        }
+        Self { facts, entropies, shortlists }
+    }
+}
+
 /// What the sweep does with each row.
-struct Look<F: Format> {
-    cutoffs: Cutoffs<F>,
-    largest: F::Bits,
+struct Look<'a, F: Format> {
+    cutoffs: &'a Cutoffs<F>,
+    valid: ValidKeys<F>,
     several: Several,
-    floors: Option<Cutoffs<F>>,
+    floors: Option<&'a Cutoffs<F>>,
     entropy: Option<WeightedEntropy<F>>,
 }
 
-struct BlockFindings<F: Format> {
-    shortlist: Shortlist<F>,
-    entropies: Vec<f64>,
+/// What a block of rows collects.
+pub(crate) struct BlockFindings<F: Format> {
+    pub(crate) shortlist: Shortlist<F>,
+    pub(crate) entropies: Vec<f64>,
+    /// Room for the cells of one row.
+    pub(crate) listed: Vec<Listed<F>>,
 }
 
 impl<F: Format> Default for BlockFindings<F> {
     fn default() -> Self {
-        Self { shortlist: Shortlist::default(), entropies: Vec::new() }
+        Self { shortlist: Shortlist::default(), entropies: Vec::new(), listed: Vec::new() }
     }
 }
 
-impl<F: Format> RowKernel<F> for Look<F> {
+impl<F: Format> RowKernel<F> for Look<'_, F> {
     type Fact = RowFacts;
     type Side = BlockFindings<F>;
 
@@ -148,12 +175,12 @@ impl<F: Format> RowKernel<F> for Look<F> {
         cells: &[F::Bits],
         given: usize,
         side: &mut BlockFindings<F>,
-    ) -> Result<RowFacts, NotAProbability> {
+    ) -> Result<RowFacts, BadCell> {
         // The entropy takes a second pass, which fetches the odd lines.
         let fetch = if self.entropy.is_some() { Fetch::Even } else { Fetch::All };
         let (facts, kind) =
-            row_facts(cells, given, &self.cutoffs, self.largest, self.several, fetch)?;
-        if let Some(floors) = &self.floors
+            row_facts(cells, given, self.cutoffs, &self.valid, self.several, fetch)?;
+        if let Some(floors) = self.floors
             && facts.best_other > facts.own
         {
             match kind {

@@ -5,15 +5,20 @@
 //! - normalized margin: (p_y - max of p_j over j != y, + 1) / 2;
 //! - confidence-weighted entropy: ln(1 + h) / h with h = H(p) / ln K / max(p_y, 1e-6).
 //!
+//! Of scores, which have no range, the first one is s_y, the second one s_y - max of s_j over j != y, and
+//! the third one has no meaning.
+//!
 //! Margins are computed here and only here, in float64 from the cells, so that a tie is a tie
 //! everywhere.
 
 use crate::blocks::Workers;
 use crate::entropy::{entropy, ln_1p};
-use crate::error::Result;
-use crate::format::{Bits, Format};
-use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
-use crate::row::{Cutoffs, NotAProbability, RowFacts, SLACK, check_row};
+use crate::error::{Error, Result};
+use crate::format::{Bits, Format, Key, Meaning};
+use crate::input::{AllRows, Labels, Matrix, Rows};
+use crate::pred_probs::{PredProbs, with_matrix};
+use crate::look::Keep;
+use crate::row::{BadCell, Cutoffs, RowFacts, SLACK, Several, ValidKeys, check_row};
 use crate::scan::{Fetch, Scan};
 use crate::simd::Level;
 use crate::sweep::{RowKernel, or_first_fault, sweep};
@@ -44,19 +49,43 @@ pub enum Adjust {
 
 /// The self confidence of a row.
 #[must_use]
-pub fn self_confidence(facts: &RowFacts) -> f64 {
-    facts.own.clamp(0.0, 1.0)
+pub(crate) fn self_confidence<F: Format>(facts: &RowFacts) -> f64 {
+    own_score::<F>(facts.own)
 }
 
 /// The normalized margin of a row.
 #[must_use]
-pub fn normalized_margin(facts: &RowFacts) -> f64 {
-    margin_score(facts.own, facts.best_other)
+pub(crate) fn normalized_margin<F: Format>(facts: &RowFacts) -> f64 {
+    margin_score::<F>(facts.own, facts.best_other)
 }
 
 #[inline(always)]
-fn margin_score(own: f64, best_other: f64) -> f64 {
-    f64::midpoint(own - best_other, 1.0).clamp(0.0, 1.0)
+fn own_score<F: Format>(own: f64) -> f64 {
+    match F::MEANING {
+        Meaning::Probability => own.clamp(0.0, 1.0),
+        Meaning::Score => own,
+    }
+}
+
+#[inline(always)]
+fn margin_score<F: Format>(own: f64, best_other: f64) -> f64 {
+    match F::MEANING {
+        Meaning::Probability => f64::midpoint(own - best_other, 1.0).clamp(0.0, 1.0),
+        Meaning::Score => own - best_other,
+    }
+}
+
+/// Refuses what has no meaning for scores.
+pub(crate) fn check_meaning<F: Format>(method: Method, adjust: Adjust) -> Result<()> {
+    let what = match (method, adjust) {
+        (Method::ConfidenceWeightedEntropy, _) => "confidence_weighted_entropy",
+        (_, Adjust::PresentClasses | Adjust::AllClasses) => "adjust_pred_probs=True",
+        _ => return Ok(()),
+    };
+    match F::MEANING {
+        Meaning::Probability => Ok(()),
+        Meaning::Score => Err(Error::NeedsProbabilities { what }),
+    }
 }
 
 /// One score for each of the rows, in their order.
@@ -74,11 +103,11 @@ pub fn label_quality_scores(
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     pred_probs.check_shape(labels)?;
-    with_matrix!(pred_probs, matrix => match rows {
+    with_matrix!(pred_probs, workers, matrix => match rows {
         Some(rows) => {
             let n_examples = labels.n_examples();
             if let Some(&row) = rows.iter().find(|&&row| row >= n_examples) {
-                return Err(crate::Error::RowOutOfRange { row, n_examples });
+                return Err(Error::RowOutOfRange { row, n_examples });
             }
             scores_of_rows(labels, matrix, &rows, method, adjust, workers)
         }
@@ -96,6 +125,7 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
     adjust: Adjust,
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
+    check_meaning::<F>(method, adjust)?;
     if adjust != Adjust::No {
         let thresholds = thresholds_before_sweep(matrix, labels, workers)?;
         let margin = method == Method::NormalizedMargin;
@@ -105,13 +135,29 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
     Ok(match method {
         Method::SelfConfidence => own_class_scores(labels, matrix, rows, workers)?,
         Method::NormalizedMargin => {
-            let kernel =
-                Margin::<F> { never: Cutoffs::never(labels.n_classes()), largest: F::largest() };
+            let never = Cutoffs::never(labels.n_classes());
+            let several = Several::MostProbable;
+            let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+            let looked = matrix
+                .as_computed()
+                .filter(|_| R::CONSECUTIVE)
+                .and_then(|computed| computed.look(labels, &never, None, keep, workers));
+            if let Some(looked) = looked {
+                return Ok(looked?.facts.iter().map(normalized_margin::<F>).collect());
+            }
+            let kernel = Margin::<F> { never, valid: ValidKeys::new() };
             sweep(matrix, labels, rows, &kernel, workers)?.0
         }
         Method::ConfidenceWeightedEntropy => {
             let kernel = WeightedEntropy::<F>::new(labels.n_classes(), workers.level());
-            sweep(matrix, labels, rows, &kernel, workers)?.0
+            match matrix.as_computed() {
+                Some(computed) if computed.knows_entropies() => workers.each(rows.len(), |place| {
+                    let row = rows.row(place);
+                    let own = F::value(computed.cell(row, labels.given(row)));
+                    kernel.weigh(computed.entropy(row), own)
+                })?,
+                _ => sweep(matrix, labels, rows, &kernel, workers)?.0,
+            }
         }
     })
 }
@@ -129,7 +175,7 @@ fn own_class_scores<F: Format, R: Rows>(
         cache_line,
         || (),
         |(), positions, scores| {
-            own_cells(matrix, labels, rows, positions, |_, own| scores.push(own.clamp(0.0, 1.0)))
+            own_cells(matrix, labels, rows, positions, |_, own| scores.push(own_score::<F>(own)))
         },
     );
     Ok(or_first_fault(filled, || first_own_fault(matrix, labels, rows, workers))?.0)
@@ -138,7 +184,7 @@ fn own_class_scores<F: Format, R: Rows>(
 /// The normalized margin, where nothing else is asked of a row.
 struct Margin<F: Format> {
     never: Cutoffs<F>,
-    largest: F::Bits,
+    valid: ValidKeys<F>,
 }
 
 impl<F: Format> RowKernel<F> for Margin<F> {
@@ -152,24 +198,24 @@ impl<F: Format> RowKernel<F> for Margin<F> {
         cells: &[F::Bits],
         given: usize,
         (): &mut (),
-    ) -> Result<f64, NotAProbability> {
-        let own = cells[given];
-        let other = Scan::of(cells, given, self.never.bits(), Fetch::All).other;
-        if own.max(other) > self.largest {
+    ) -> Result<f64, BadCell> {
+        let own = F::key(cells[given]);
+        let seen = Scan::<F>::of(cells, given, self.never.keys(), Fetch::All);
+        if !self.valid.hold(&seen, own) {
             return unusual_margin::<F>(cells, given);
         }
-        Ok(margin_score(F::widen(own), F::widen(other)))
+        Ok(margin_score::<F>(F::widen(own), F::widen(seen.other)))
     }
 }
 
-/// A row whose bits are no order, see [`crate::row`].
+/// A row whose keys are no order, see [`crate::row`].
 #[cold]
 #[inline(never)]
-fn unusual_margin<F: Format>(cells: &[F::Bits], given: usize) -> Result<f64, NotAProbability> {
+fn unusual_margin<F: Format>(cells: &[F::Bits], given: usize) -> Result<f64, BadCell> {
     check_row::<F>(cells)?;
     let others = (0..cells.len()).filter(|&class| class != given);
-    let best_other = others.map(|class| F::widen(cells[class])).fold(f64::NEG_INFINITY, f64::max);
-    Ok(margin_score(F::widen(cells[given]), best_other))
+    let best_other = others.map(|class| F::value(cells[class])).fold(f64::NEG_INFINITY, f64::max);
+    Ok(margin_score::<F>(F::value(cells[given]), best_other))
 }
 
 /// Cells that are checked at once, ahead of which memory is fetched.
@@ -178,7 +224,7 @@ const PIECE: usize = 256;
 /// The confidence-weighted entropy.
 pub(crate) struct WeightedEntropy<F: Format> {
     scale: f64,
-    largest: F::Bits,
+    largest: F::Key,
     level: Level,
 }
 
@@ -190,20 +236,21 @@ impl<F: Format> WeightedEntropy<F> {
     /// The score of a row of valid cells whose bits are in order.
     #[inline(always)]
     pub(crate) fn score(&self, cells: &[F::Bits], given: usize) -> f64 {
-        self.weigh(entropy::<F>(cells, self.level), F::widen(cells[given]))
+        self.weigh(entropy::<F>(cells, self.level), F::value(cells[given]))
     }
 
     /// The score of a row of valid cells, of which some have a sign: those count as zeros.
     #[cold]
     #[inline(never)]
     pub(crate) fn score_unusual(&self, cells: &[F::Bits], given: usize) -> f64 {
-        let without_sign = |&bits| if F::widen(bits) > 0.0 { bits } else { F::Bits::ZERO };
+        let without_sign = |&bits| if F::value(bits) > 0.0 { bits } else { F::Bits::ZERO };
         let row: Vec<F::Bits> = cells.iter().map(without_sign).collect();
-        self.weigh(entropy::<F>(&row, self.level), F::widen(cells[given]))
+        self.weigh(entropy::<F>(&row, self.level), F::value(cells[given]))
     }
 
+    /// The score of a row of known entropy.
     #[inline(always)]
-    fn weigh(&self, entropy: f64, own: f64) -> f64 {
+    pub(crate) fn weigh(&self, entropy: f64, own: f64) -> f64 {
         // Rounding, or a cell a little above 1, may leave the entropy a little below 0.
         let weighted = (entropy * self.scale).max(0.0) / own.max(SLACK);
         if weighted > 0.0 { ln_1p(weighted) / weighted } else { 1.0 }
@@ -221,11 +268,11 @@ impl<F: Format> RowKernel<F> for WeightedEntropy<F> {
         cells: &[F::Bits],
         given: usize,
         (): &mut (),
-    ) -> Result<f64, NotAProbability> {
-        let mut largest = F::Bits::ZERO;
+    ) -> Result<f64, BadCell> {
+        let mut largest = F::Key::ZERO;
         for piece in cells.chunks(PIECE) {
             Fetch::Even.ahead_of(piece);
-            largest = piece.iter().fold(largest, |largest, &cell| largest.max(cell));
+            largest = piece.iter().fold(largest, |largest, &cell| largest.max(F::key(cell)));
         }
         if largest > self.largest {
             check_row::<F>(cells)?;
@@ -259,7 +306,7 @@ impl<F: Format> RowKernel<F> for Adjusted {
         cells: &[F::Bits],
         given: usize,
         (): &mut (),
-    ) -> Result<f64, NotAProbability> {
+    ) -> Result<f64, BadCell> {
         // Fixed lanes: the order of additions is part of the answer.
         const LANES: usize = 8;
         check_row::<F>(cells)?;
@@ -271,14 +318,14 @@ impl<F: Format> RowKernel<F> for Adjusted {
             largest[lane] = if competes > largest[lane] { competes } else { largest[lane] };
         };
         for (class, (&bits, shift)) in cells.iter().zip(&self.shifts).enumerate() {
-            look(class % LANES, class, F::widen(bits) + shift);
+            look(class % LANES, class, F::value(bits) + shift);
         }
         // A row of zeros (and no shift) stays one.
         let sum: f64 = sums.into_iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        let own = F::widen(cells[given]) + self.shifts[given];
+        let own = F::value(cells[given]) + self.shifts[given];
         if self.margin {
             let best_other = largest.into_iter().fold(f64::NEG_INFINITY, f64::max);
-            Ok(margin_score(own / sum, best_other / sum))
+            Ok(margin_score::<F>(own / sum, best_other / sum))
         } else {
             Ok((own / sum).clamp(0.0, 1.0))
         }

@@ -5,11 +5,12 @@
 use proptest::prelude::*;
 
 use crate::blocks::Workers;
-use crate::format::{BFloat16, Float16, Float32, Float64, Format};
-use crate::input::{Labels, Matrix, PredProbs};
+use crate::format::{BFloat16, Float16, Float32, Float64, Format, Meaning, Scores};
+use crate::input::{Labels, Matrix};
 use crate::issues::{Removals, Search, count_confident, find_label_issues, rank_label_issues};
 use crate::joint::{ConfidentJoint, Layout};
 use crate::prune::{Filter, PruneCounts};
+use crate::pred_probs::PredProbs;
 use crate::quality::{Adjust, Method, label_quality_scores};
 use crate::row::{NO_CLASS, SLACK, Several, defined_row_facts};
 use crate::simd::Level;
@@ -50,10 +51,11 @@ impl Data {
             Memory::Fortran => (1, n, 0),
             Memory::Padded => (2 * k + 3, 2, 1),
         };
-        let mut bits = vec![F::round_up(0.5); offset + n * k * 4 + 4 * n + 8];
+        let mut bits = vec![F::nearest(0.5); offset + n * k * 4 + 4 * n + 8];
         for (i, row) in self.rows.iter().enumerate() {
             for (j, &value) in row.iter().enumerate() {
-                bits[offset + i * down + j * right] = F::round_up(value).min(F::largest());
+                let key = F::round_up(value).min(F::largest());
+                bits[offset + i * down + j * right] = F::bits(key);
             }
         }
         let strides = ((down * size) as isize, (right * size) as isize);
@@ -84,7 +86,16 @@ fn data() -> impl Strategy<Value = Data> {
     })
 }
 
-fn mean_own(data: &Data) -> Vec<f64> {
+/// The same with signs.
+fn scores() -> impl Strategy<Value = Data> {
+    let sign = |value: f64| if value < 0.1 { -3.0 * value } else { 4.0 * value };
+    data().prop_map(move |mut data| {
+        data.rows.iter_mut().flatten().for_each(|value| *value = sign(*value));
+        data
+    })
+}
+
+fn mean_own(data: &Data, meaning: Meaning) -> Vec<f64> {
     (0..data.n_classes())
         .map(|class| {
             let rows = data.rows.iter().zip(&data.given);
@@ -93,7 +104,7 @@ fn mean_own(data: &Data) -> Vec<f64> {
                 .map(|(row, _)| row[class])
                 .collect();
             let mean = own.iter().sum::<f64>() / own.len() as f64;
-            if own.is_empty() { 2.0 } else { mean.max(2.0 * SLACK) }
+            if own.is_empty() { meaning.never() } else { mean.max(meaning.least_threshold()) }
         })
         .collect()
 }
@@ -216,15 +227,19 @@ trait AnyFormat: Format {
 }
 
 macro_rules! any_format {
-    ($($format:ident)*) => {$(
+    ($($format:ty: $variant:ident),*) => {$(
         impl AnyFormat for $format {
             fn any(matrix: Matrix<'_, Self>) -> PredProbs<'_> {
-                PredProbs::$format(matrix)
+                PredProbs::$variant(matrix)
             }
         }
     )*};
 }
-any_format! { Float16 BFloat16 Float32 Float64 }
+any_format! {
+    Float16: Float16, BFloat16: BFloat16, Float32: Float32, Float64: Float64,
+    Scores<Float16>: Scores16, Scores<BFloat16>: BScores16,
+    Scores<Float32>: Scores32, Scores<Float64>: Scores64
+}
 
 fn finds_as_defined<F: AnyFormat>(data: &Data, search: &Search) {
     let data = data.rounded::<F>();
@@ -233,8 +248,8 @@ fn finds_as_defined<F: AnyFormat>(data: &Data, search: &Search) {
         let thresholds = data.with_matrix::<F, _>(Memory::C, |matrix| {
             confident_thresholds(&labels, &F::any(matrix), workers)
         })?;
-        for (found, defined) in thresholds.iter().zip(mean_own(&data)) {
-            assert!((found - defined).abs() < 1e-12);
+        for (found, defined) in thresholds.iter().zip(mean_own(&data, F::MEANING)) {
+            assert!(*found == defined || (found - defined).abs() < 1e-12);
         }
         let expected = flagged(&data, &thresholds, search);
         for memory in [Memory::C, Memory::Fortran, Memory::Padded] {
@@ -257,6 +272,14 @@ proptest! {
         finds_as_defined::<Float32>(&data, &search);
         finds_as_defined::<Float16>(&data, &search);
         finds_as_defined::<BFloat16>(&data, &search);
+    }
+
+    #[test]
+    fn issues_of_scores_are_those_of_the_definition(data in scores(), search in search()) {
+        finds_as_defined::<Scores<Float64>>(&data, &search);
+        finds_as_defined::<Scores<Float32>>(&data, &search);
+        finds_as_defined::<Scores<Float16>>(&data, &search);
+        finds_as_defined::<Scores<BFloat16>>(&data, &search);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The look itself is in [`crate::scan`]; here is what follows from it.
 
-use crate::format::{Bits, Format, RANGE_TOLERANCE};
+use crate::format::{Format, Key, Meaning};
 use crate::joint::Layout;
 use crate::prune::Spread;
 use crate::scan::{Fetch, Scan};
@@ -87,14 +87,14 @@ impl RowFacts {
 #[derive(Debug)]
 pub(crate) struct Cutoffs<F: Format> {
     values: Vec<f64>,
-    bits: Vec<F::Bits>,
+    keys: Vec<F::Key>,
 }
 
 impl<F: Format> Cutoffs<F> {
     /// Class j is confident at `P[i, j] >= values[j]`.
     pub(crate) fn at(values: Vec<f64>) -> Self {
-        let bits = values.iter().map(|&value| F::round_up(value)).collect();
-        Self { values, bits }
+        let keys = values.iter().map(|&value| F::round_up(value)).collect();
+        Self { values, keys }
     }
 
     /// From the class thresholds.
@@ -104,7 +104,12 @@ impl<F: Format> Cutoffs<F> {
 
     /// No class ever is: for questions that do not ask.
     pub(crate) fn never(n_classes: usize) -> Self {
-        Self { values: vec![f64::INFINITY; n_classes], bits: vec![F::Bits::MAX; n_classes] }
+        Self { values: vec![f64::INFINITY; n_classes], keys: vec![F::Key::MAX; n_classes] }
+    }
+
+    /// The cutoffs of all classes.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
     }
 
     /// The cutoff of one class.
@@ -112,32 +117,25 @@ impl<F: Format> Cutoffs<F> {
         self.values[class]
     }
 
-    /// The same as bits, for all classes.
-    pub(crate) fn bits(&self) -> &[F::Bits] {
-        &self.bits
+    /// The same as keys, for all classes.
+    pub(crate) fn keys(&self) -> &[F::Key] {
+        &self.keys
     }
 }
 
-/// A row holds a cell that is no probability.
+/// A row holds a cell whose value may not stand there.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct NotAProbability {
+pub(crate) struct BadCell {
     pub(crate) column: usize,
     pub(crate) value: f64,
 }
 
-/// Whether a value may stand in `pred_probs`.
-#[inline(always)]
-pub(crate) fn is_probability(value: f64) -> bool {
-    // False for NaN, which fails every comparison.
-    (-RANGE_TOLERANCE..=1.0 + RANGE_TOLERANCE).contains(&value)
-}
-
-/// The first cell of a row that is no probability.
-pub(crate) fn check_row<F: Format>(row: &[F::Bits]) -> Result<(), NotAProbability> {
+/// The first cell of a row whose value may not stand there.
+pub(crate) fn check_row<F: Format>(row: &[F::Bits]) -> Result<(), BadCell> {
     for (column, &bits) in row.iter().enumerate() {
-        let value = F::widen(bits);
-        if !is_probability(value) {
-            return Err(NotAProbability { column, value });
+        let value = F::value(bits);
+        if !F::MEANING.allows(value) {
+            return Err(BadCell { column, value });
         }
     }
     Ok(())
@@ -149,38 +147,58 @@ pub(crate) fn row_facts<F: Format>(
     row: &[F::Bits],
     given: usize,
     cutoffs: &Cutoffs<F>,
-    largest: F::Bits,
+    valid: &ValidKeys<F>,
     several: Several,
     fetch: Fetch,
-) -> Result<(RowFacts, Kind), NotAProbability> {
-    let own = row[given];
-    let seen = Scan::of(row, given, &cutoffs.bits, fetch);
-    if seen.other.max(own) > largest {
+) -> Result<(RowFacts, Kind), BadCell> {
+    let own = F::key(row[given]);
+    let seen = Scan::<F>::of(row, given, &cutoffs.keys, fetch);
+    if !valid.hold(&seen, own) {
         let facts = unusual_row_facts(row, given, cutoffs, several)?;
         return Ok((facts, Kind::Unusual));
     }
     let other_class = (seen.other >= own).then(|| seen.other_class(row, given));
     let candidates = Candidates { given, own, seen, other_class };
     let guess = candidates.guess(
-        &cutoffs.bits,
+        &cutoffs.keys,
         several,
-        || seen.confident_class(row, given, &cutoffs.bits),
-        || has_several(row, &cutoffs.bits),
+        || seen.confident_class(row, given, &cutoffs.keys),
+        || has_several::<F>(row, &cutoffs.keys),
     );
-    let facts = candidates.facts::<F>(guess);
-    Ok((facts, Kind::Usual))
+    Ok((candidates.facts(guess), Kind::Usual))
 }
 
-/// Whether the bits of a row's cells are in the order of their values.
+/// Between which keys those of valid cells lie.
+#[derive(Debug)]
+pub(crate) struct ValidKeys<F: Format> {
+    smallest: F::Key,
+    largest: F::Key,
+}
+
+impl<F: Format> ValidKeys<F> {
+    pub(crate) fn new() -> Self {
+        Self { smallest: F::smallest(), largest: F::largest() }
+    }
+
+    /// Whether all keys of a row do.
+    #[inline(always)]
+    pub(crate) fn hold(&self, seen: &Scan<F>, own: F::Key) -> bool {
+        let too_large = seen.other.max(own) > self.largest;
+        let too_small = F::MEANING == Meaning::Score && seen.least.min(own) < self.smallest;
+        !(too_large | too_small)
+    }
+}
+
+/// Whether the keys of a row's cells are in the order of their values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// They are.
     Usual,
-    /// Some cell has a sign: a zero, or a tiny negative number within tolerance.
+    /// Some probability has a sign: a zero, or a tiny negative number within tolerance.
     Unusual,
 }
 
-/// A row with cells whose bits are no order: an error, or a zero with a sign, or a tiny negative
+/// A row with cells whose keys are no order: an error, or a zero with a sign, or a tiny negative
 /// number within tolerance. Rare, so it is done by the definition.
 #[cold]
 #[inline(never)]
@@ -189,9 +207,9 @@ pub(crate) fn unusual_row_facts<F: Format>(
     given: usize,
     cutoffs: &Cutoffs<F>,
     several: Several,
-) -> Result<RowFacts, NotAProbability> {
+) -> Result<RowFacts, BadCell> {
     check_row::<F>(row)?;
-    let values: Vec<f64> = row.iter().map(|&bits| F::widen(bits)).collect();
+    let values: Vec<f64> = row.iter().map(|&bits| F::value(bits)).collect();
     Ok(defined_row_facts(&values, given, &cutoffs.values, several))
 }
 
@@ -224,29 +242,29 @@ pub(crate) fn defined_row_facts(
 }
 
 /// Between which classes a row decides.
-pub(crate) struct Candidates<B: Bits> {
+pub(crate) struct Candidates<F: Format> {
     pub(crate) given: usize,
-    pub(crate) own: B,
+    pub(crate) own: F::Key,
     /// The other classes.
-    pub(crate) seen: Scan<B>,
+    pub(crate) seen: Scan<F>,
     /// The most probable of them, unless the given class is more probable.
     pub(crate) other_class: Option<usize>,
 }
 
-impl<B: Bits> Candidates<B> {
+impl<F: Format> Candidates<F> {
     /// The guessed true class. Of the other classes, which is the most probable confident one, and
     /// whether there are several with the given one, is hardly ever asked.
     #[inline(always)]
     pub(crate) fn guess(
         &self,
-        cutoffs: &[B],
+        cutoffs: &[F::Key],
         several: Several,
         confident_class: impl FnOnce() -> usize,
         has_several: impl FnOnce() -> bool,
     ) -> u32 {
         let Self { given, own, seen, other_class } = *self;
         let own_is_confident = own >= cutoffs[given];
-        if seen.confident_other == B::NONE {
+        if seen.confident_other == F::Key::NONE {
             return if own_is_confident { given as u32 } else { NO_CLASS };
         }
         let (best, cell) = match other_class {
@@ -270,7 +288,7 @@ impl<B: Bits> Candidates<B> {
 
     /// The facts of the row.
     #[inline(always)]
-    pub(crate) fn facts<F: Format<Bits = B>>(&self, guess: u32) -> RowFacts {
+    pub(crate) fn facts(&self, guess: u32) -> RowFacts {
         RowFacts {
             own: F::widen(self.own),
             best_other: F::widen(self.seen.other),
@@ -282,8 +300,8 @@ impl<B: Bits> Candidates<B> {
 
 /// Whether more than one class of a row is confident.
 #[inline(always)]
-fn has_several<B: Bits>(row: &[B], cutoffs: &[B]) -> bool {
-    row.iter().zip(cutoffs).filter(|(cell, cutoff)| cell >= cutoff).count() > 1
+fn has_several<F: Format>(row: &[F::Bits], cutoffs: &[F::Key]) -> bool {
+    row.iter().zip(cutoffs).filter(|&(&cell, &cutoff)| F::key(cell) >= cutoff).count() > 1
 }
 
 #[cfg(test)]
@@ -321,11 +339,11 @@ mod tests {
         several: Several,
     ) {
         let row: Vec<F::Bits> =
-            values.iter().map(|&value| F::round_up(value).min(F::largest())).collect();
-        let widened: Vec<f64> = row.iter().map(|&bits| F::widen(bits)).collect();
+            values.iter().map(|&value| F::bits(F::round_up(value).min(F::largest()))).collect();
+        let widened: Vec<f64> = row.iter().map(|&bits| F::value(bits)).collect();
         let expected = defined_row_facts(&widened, given, cutoffs, several);
         let cutoffs = Cutoffs::<F>::at(cutoffs.to_vec());
-        let found = row_facts::<F>(&row, given, &cutoffs, F::largest(), several, Fetch::Nothing);
+        let found = row_facts::<F>(&row, given, &cutoffs, &ValidKeys::new(), several, Fetch::Nothing);
         assert_eq!(found, Ok((expected, Kind::Usual)));
     }
 
@@ -345,7 +363,7 @@ mod tests {
             let several = Several::MostProbable;
             let expected = defined_row_facts(&values, given, &cutoffs, several);
             let cutoffs = Cutoffs::<Float64>::at(cutoffs);
-            let found = row_facts::<Float64>(&row, given, &cutoffs, Float64::largest(), several, Fetch::Nothing);
+            let found = row_facts::<Float64>(&row, given, &cutoffs, &ValidKeys::new(), several, Fetch::Nothing);
             prop_assert_eq!(found.map(|(facts, _)| facts), Ok(expected));
         }
     }
@@ -362,7 +380,7 @@ mod tests {
                     &bits,
                     given,
                     &cutoffs,
-                    Float32::largest(),
+                    &ValidKeys::new(),
                     Several::MostProbable,
                     Fetch::Nothing,
                 );

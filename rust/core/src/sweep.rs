@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::blocks::{Filling, Workers};
 use crate::error::{Error, Result};
-use crate::format::Format;
+use crate::format::{Format, Meaning};
 use crate::input::{AllRows, Labels, Matrix, Rows};
-use crate::row::{NotAProbability, check_row};
+use crate::row::{BadCell, check_row};
 use crate::simd::{self, Kernel};
 
 /// What a sweep does with each row.
@@ -23,7 +23,7 @@ pub(crate) trait RowKernel<F: Format>: Sync {
         cells: &[F::Bits],
         given: usize,
         side: &mut Self::Side,
-    ) -> Result<Self::Fact, NotAProbability>;
+    ) -> Result<Self::Fact, BadCell>;
 }
 
 /// One fact a row, and what each block collected.
@@ -52,9 +52,7 @@ pub(crate) fn or_first_fault<T>(
     look_again: impl FnOnce() -> Result<Option<Error>>,
 ) -> Result<T> {
     match found {
-        Err(fault @ (Error::NotFinite { .. } | Error::OutOfRange { .. })) => {
-            Err(look_again()?.unwrap_or(fault))
-        }
+        Err(fault) if fault.is_of_a_cell() => Err(look_again()?.unwrap_or(fault)),
         found => found,
     }
 }
@@ -78,13 +76,13 @@ impl<F: Format, R: Rows, K: RowKernel<F>> Kernel for Block<'_, '_, '_, F, R, K> 
         let Self { matrix, labels, rows, kernel, mut positions, tile, facts } = self;
         let mut side = K::Side::default();
         while !positions.is_empty() {
-            let lent = matrix.lend(rows, positions.clone(), tile);
+            let lent = matrix.lend(rows, positions.clone(), tile)?;
             for position in lent.positions.clone() {
                 let row = rows.row(position);
                 // The only call, so that it is inlined, and so compiled for the level.
                 match kernel.row(row, lent.cells(position), labels.given(row), &mut side) {
                     Ok(fact) => facts.push(fact),
-                    Err(found) => return Err(not_a_probability(row, found)),
+                    Err(found) => return Err(bad_cell(F::MEANING, row, found)),
                 }
             }
             positions.start = lent.positions.end;
@@ -93,13 +91,13 @@ impl<F: Format, R: Rows, K: RowKernel<F>> Kernel for Block<'_, '_, '_, F, R, K> 
     }
 }
 
-/// The error for a cell that is no probability.
-pub(crate) fn not_a_probability(row: usize, found: NotAProbability) -> Error {
-    let NotAProbability { column, value } = found;
-    if value.is_finite() {
-        Error::OutOfRange { row, column, value }
-    } else {
-        Error::NotFinite { row, column, value }
+/// The error for a cell whose value may not stand there.
+pub(crate) fn bad_cell(meaning: Meaning, row: usize, found: BadCell) -> Error {
+    let BadCell { column, value } = found;
+    match meaning {
+        _ if !value.is_finite() => Error::NotFinite { row, column, value },
+        Meaning::Probability => Error::OutOfRange { row, column, value },
+        Meaning::Score => Error::ScoreTooLarge { row, column, value },
     }
 }
 
@@ -111,10 +109,13 @@ pub(crate) fn first_fault<F: Format, R: Rows>(
 ) -> Result<Option<Error>> {
     let look = |tile: &mut Vec<F::Bits>, mut positions: Range<usize>| {
         while !positions.is_empty() {
-            let lent = matrix.lend(rows, positions.clone(), tile);
+            let lent = match matrix.lend(rows, positions.clone(), tile) {
+                Ok(lent) => lent,
+                Err(fault) => return Some(fault),
+            };
             for position in lent.positions.clone() {
                 if let Err(found) = check_row::<F>(lent.cells(position)) {
-                    return Some(not_a_probability(rows.row(position), found));
+                    return Some(bad_cell(F::MEANING, rows.row(position), found));
                 }
             }
             positions.start = lent.positions.end;

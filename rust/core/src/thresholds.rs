@@ -8,13 +8,13 @@
 
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
-use crate::format::Format;
-use crate::input::{AllRows, Labels, Matrix, PredProbs, Rows, with_matrix};
-use crate::row::{NotAProbability, SLACK, is_probability};
-use crate::simd::prefetch;
-use crate::sweep::{first_fault_of_all, first_of_pieces, not_a_probability, or_first_fault};
+use crate::format::{Format, Meaning};
+use crate::input::{AllRows, Labels, Matrix, Rows};
+use crate::pred_probs::{PredProbs, with_matrix};
+use crate::row::{BadCell, SLACK};
+use crate::sweep::{first_fault_of_all, first_of_pieces, bad_cell, or_first_fault};
 
-/// Threshold of a class that nobody was given: above every probability.
+/// Threshold of a class that nobody was given: above every probability. (Of scores it is infinite.)
 pub const NEVER: f64 = 2.0;
 
 /// No threshold is lower, so that a probability of 0 is never confident.
@@ -33,7 +33,7 @@ pub fn confident_thresholds(
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     pred_probs.check_shape(labels)?;
-    with_matrix!(pred_probs, matrix => class_means(matrix, labels, workers))
+    with_matrix!(pred_probs, workers, matrix => class_means(matrix, labels, workers))
 }
 
 /// The thresholds, for a caller that goes on to read the whole matrix: a fault is the first one of
@@ -64,7 +64,7 @@ fn class_means<F: Format>(
     );
     let all = AllRows(labels.n_examples());
     let sums = or_first_fault(sums, || first_own_fault(matrix, labels, &all, workers))?;
-    Ok(sums.means(labels.counts()))
+    Ok(sums.means(labels.counts(), F::MEANING))
 }
 
 /// The first fault among the own-class cells of some rows.
@@ -90,27 +90,27 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
     for position in positions {
         if position + PREFETCH_ROWS < end {
             let ahead = rows.row(position + PREFETCH_ROWS);
-            prefetch(matrix.address(ahead, labels.given(ahead)));
+            matrix.prefetch(ahead, labels.given(ahead));
         }
         let row = rows.row(position);
         let column = labels.given(row);
-        let value = F::widen(matrix.cell(row, column));
-        if !is_probability(value) {
-            return Err(not_a_probability(row, NotAProbability { column, value }));
+        let value = F::value(matrix.cell(row, column));
+        if !F::MEANING.allows(value) {
+            return Err(bad_cell(F::MEANING, row, BadCell { column, value }));
         }
         each(row, value);
     }
     Ok(())
 }
 
-/// Sums of probabilities by class, in units of 2^-60.
+/// Sums of cells by class, in units of 2^-60.
 ///
 /// Exact for float16, bfloat16 and float32 cells down to 2^-36, and within 2^-60 a cell for the
 /// rest: closer than a float64 mean. Empty sums are the identity of [`ClassSums::merge`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ClassSums(Vec<i128>);
 
-/// 2^60: a probability in these units fits an i64, and 2^64 of them fit an i128.
+/// 2^60: a score of at most 2^32 in these units is below 2^92, and 2^35 of them fit an i128.
 const UNITS: f64 = (1_u64 << 60) as f64;
 
 impl ClassSums {
@@ -119,8 +119,11 @@ impl ClassSums {
     }
 
     #[inline(always)]
-    fn add(&mut self, class: usize, probability: f64) {
-        self.0[class] += i128::from((probability * UNITS) as i64);
+    fn add(&mut self, class: usize, value: f64) {
+        let units = value * UNITS;
+        // Those of a probability fit an i64, which is far faster to convert to.
+        let is_small = value.abs() < 2.0;
+        self.0[class] += if is_small { i128::from(units as i64) } else { units as i128 };
     }
 
     fn merge(mut self, other: Self) -> Self {
@@ -131,14 +134,14 @@ impl ClassSums {
     }
 
     /// Divided as integers, so that the mean of equal values is that value.
-    fn means(&self, counts: &[usize]) -> Vec<f64> {
+    fn means(&self, counts: &[usize], meaning: Meaning) -> Vec<f64> {
         let mean = |(&sum, &count): (&i128, &usize)| {
             if count == 0 {
-                return NEVER;
+                return meaning.never();
             }
             let count = count as i128;
             let rounded = (sum + count / 2).div_euclid(count);
-            (rounded as f64 / UNITS).max(FLOOR)
+            (rounded as f64 / UNITS).max(meaning.least_threshold())
         };
         self.0.iter().zip(counts).map(mean).collect()
     }
@@ -165,7 +168,7 @@ mod tests {
             prop_assert_eq!(sum_of(&values[cut..]).merge(sum_of(&values[..cut])), whole.clone());
             prop_assert_eq!(ClassSums::new(1).merge(whole.clone()), whole.clone());
             let mean = values.iter().sum::<f64>() / values.len() as f64;
-            prop_assert!((whole.means(&[values.len()])[0] - mean.max(FLOOR)).abs() < 1e-15);
+            prop_assert!((whole.means(&[values.len()], Meaning::Probability)[0] - mean.max(FLOOR)).abs() < 1e-15);
         }
     }
 
@@ -173,13 +176,13 @@ mod tests {
     fn the_mean_of_equal_values_is_that_value() {
         let mut sums = ClassSums::new(1);
         (0..7).for_each(|_| sums.add(0, 0.7));
-        assert_eq!(sums.means(&[7]), [0.7]);
+        assert_eq!(sums.means(&[7], Meaning::Probability), [0.7]);
     }
 
     #[test]
     fn absent_classes_are_never_confident_and_no_threshold_is_zero() {
         let mut sums = ClassSums::new(2);
         sums.add(1, 0.0);
-        assert_eq!(sums.means(&[0, 1]), [NEVER, FLOOR]);
+        assert_eq!(sums.means(&[0, 1], Meaning::Probability), [NEVER, FLOOR]);
     }
 }

@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::{PruneCounts, Pruning};
 use crate::blocks::Workers;
 use crate::error::Result;
-use crate::format::{Bits, Format};
+use crate::format::{Format, Key};
 use crate::rank::Smallest;
 use crate::row::{Cutoffs, RowFacts};
 use crate::scan::for_each_above;
@@ -37,7 +37,9 @@ const MOST_GROUPS: usize = 64;
 
 /// Where each class's cells begin to be listed.
 pub(crate) fn list_floors<F: Format>(thresholds: &[f64]) -> Cutoffs<F> {
-    Cutoffs::at(thresholds.iter().map(|threshold| threshold * SHARE).collect())
+    // As far below a negative one.
+    let floor = |&threshold: &f64| threshold * if threshold < 0.0 { 2.0 - SHARE } else { SHARE };
+    Cutoffs::at(thresholds.iter().map(floor).collect())
 }
 
 /// The contenders of one block of rows, and their shortlists.
@@ -70,7 +72,7 @@ impl Contender {
 #[derive(Clone, Copy)]
 pub(crate) struct Listed<F: Format> {
     pub(crate) class: u32,
-    pub(crate) cell: F::Bits,
+    pub(crate) cell: F::Key,
 }
 
 impl<F: Format> Default for Shortlist<F> {
@@ -91,8 +93,8 @@ impl<F: Format> Shortlist<F> {
         floors: &Cutoffs<F>,
     ) {
         let start = self.cells.len();
-        for_each_above(cells, floors.bits(), cells[given], |class| {
-            self.cells.push(Listed { class: class as u32, cell: cells[class] });
+        for_each_above::<F>(cells, floors.keys(), F::key(cells[given]), |class| {
+            self.cells.push(Listed { class: class as u32, cell: F::key(cells[class]) });
         });
         let longest = longest_list(cells.len());
         let is_cut = self.cells.len() - start > longest;
@@ -146,7 +148,7 @@ impl<F: Format> ContendersByClass<F> {
             starts(n_classes, all().map(|one| (one.given, usize::from(one.n_listed))));
         let none = Contender { row: 0, given: 0, n_listed: 0, is_cut: false, own: 0.0 };
         let mut contenders = vec![none; contender_starts[n_classes]];
-        let no_cell = Listed { class: 0, cell: F::Bits::ZERO };
+        let no_cell = Listed { class: 0, cell: F::Key::ZERO };
         let mut cells = vec![no_cell; cell_starts[n_classes]];
         let (mut next_contender, mut next_cell) = (contender_starts.clone(), cell_starts.clone());
         for block in blocks {
@@ -259,7 +261,7 @@ impl<F: Format> Pruning<'_, F> {
     fn offer_unlisted(&self, unlisted: &Unlisted<'_, F>, class: usize, smallest: &mut Smallest) {
         let offer = |contender: &Contender, list: &[Listed<F>], smallest: &mut Smallest| {
             if !list.iter().any(|listed| listed.class as usize == class) {
-                let value = F::widen(self.matrix.cell(contender.row, class));
+                let value = F::value(self.matrix.cell(contender.row, class));
                 smallest.offer((contender.own - value, contender.row));
             }
         };
@@ -269,7 +271,7 @@ impl<F: Format> Pruning<'_, F> {
                 break;
             }
             if let Some((ahead, _)) = unlisted.by_own.get(place + PREFETCH_CELLS) {
-                prefetch(self.matrix.address(ahead.row, class));
+                self.matrix.prefetch(ahead.row, class);
             }
             offer(contender, list, smallest);
         }
@@ -296,7 +298,7 @@ impl<F: Format> Pruning<'_, F> {
             let RowFacts { own, best_other, .. } = self.seen.facts[row];
             // No cell of a row is above its best other one.
             if best_other <= own && own - best_other <= smallest.reach() {
-                let value = F::widen(self.matrix.cell(row, class));
+                let value = F::value(self.matrix.cell(row, class));
                 smallest.offer((own - value, row));
             }
         }
@@ -365,7 +367,8 @@ fn take_listed<'c, F: Format>(
 #[cfg(test)]
 mod tests {
     use crate::format::Float64;
-    use crate::input::{Labels, Matrix, PredProbs};
+    use crate::PredProbs;
+    use crate::input::{Labels, Matrix};
     use crate::issues::{Removals, Search, find_label_issues};
     use crate::joint::ConfidentJoint;
     use crate::prune::Filter;
