@@ -104,7 +104,8 @@ def _from_rows(rows: list[Any] | tuple[Any, ...], name: str) -> Array:
     array = read_sequence(rows, name)
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)
-    if array.dtype.kind != "O" and array.ndim > 1 and not isinstance(rows[0], list | tuple):
+    is_matrix = array.dtype.kind != "O" and array.ndim == 2  # noqa: PLR2004 - (N, K)
+    if is_matrix and not isinstance(rows[0], list | tuple):
         remedy = f"pass np.stack({name}), made once"
         announce_copy(name, array.nbytes, "its rows are separate arrays", remedy)
     return array
@@ -121,7 +122,8 @@ def _refuse_shape(shape: tuple[int, ...], name: str) -> NoReturn:
         case (_, _):
             message = f"{name} must have at least two columns; its shape is {shape}; {binary}"
         case _:
-            message = f"{rule}; it has {len(shape)} dimensions, with the shape {shape}"
+            several = "; of several models, analyze takes a list of matrices"
+            message = f"{rule}; it has {len(shape)} dimensions, with the shape {shape}{several}"
     raise ShapeError(message)
 
 
