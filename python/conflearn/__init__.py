@@ -22,11 +22,13 @@ array([2])
 `calibrate_confident_joint`    such counts, scaled to the labels
 `estimate_joint`               the joint distribution of given and true labels
 `estimate_noise_model`         prior, noise matrix, inverse noise matrix
+`noise`                        noise matrices and noisy labels, for experiments
 =============================  =====================================================
 
 `conflearn.cleanlab` has the same under cleanlab's names.
 """
 
+from conflearn import noise
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import ConflearnCopyWarning
@@ -59,6 +61,7 @@ __all__ = [
     "find_label_issues",
     "label_quality_scores",
     "n_threads",
+    "noise",
     "num_label_issues",
     "off_diagonal_examples",
     "order_label_issues",

@@ -24,6 +24,11 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
 - ``multi_label=True`` is not supported yet.
 """
 
-from conflearn.cleanlab import count, filter, rank  # noqa: A004 - cleanlab's own name for it
+from conflearn.cleanlab import (
+    benchmarking,
+    count,
+    filter,  # noqa: A004 - cleanlab's own name for it
+    rank,
+)
 
-__all__ = ["count", "filter", "rank"]
+__all__ = ["benchmarking", "count", "filter", "rank"]
