@@ -479,7 +479,10 @@ def _learnable_diagonal(diagonal: Floats, mistakes: Floats, prior: Floats, trace
     drawn = slack(diagonal)
     if (drawn > 0).all():
         return diagonal
-    even = np.linalg.solve(np.diag(1 - prior) + received, received.sum(axis=1))
+    try:
+        even = np.linalg.solve(np.diag(1 - prior) + received, received.sum(axis=1))
+    except np.linalg.LinAlgError:
+        return diagonal  # one class is nearly all there is; what is drawn is refused
     share = (trace - 1) / (n_classes - 1)
     safe = (1 - share) * np.clip(even, 0, 1) + share
     kept = slack(safe)

@@ -31,8 +31,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 _SLACK = 1e-6
 _BINARY = 2
 
-#: Where a sum leaves its parts no room, cleanlab's corrections may never come to an end. They take
-#: about three a part where there is room.
+#: cleanlab's corrections come to an end after about five a part. Where the numbers are so large
+#: that they are rounded by more than the slack, they may never do.
 _CORRECTIONS_A_PART = 1000
 
 
@@ -56,12 +56,13 @@ def generate_noisy_labels(true_labels: object, noise_matrix: object) -> npt.NDAr
     n_of_class = np.bincount(true, minlength=n_classes)
     counts = (matrix * (n_of_class / float(len(true))) * len(true)).astype(np.int64)
     np.fill_diagonal(counts, 0)
+    _refuse_too_many_flips(counts, n_of_class)
     # Sorted by class, and within each class by row: what a search for each class would find.
     rows = np.argsort(true, kind="stable")
     labels = true.astype(_dtype_of_labels(true_labels))
     for class_, of_class in enumerate(np.split(rows, n_of_class.cumsum()[:-1])):
         noise = np.repeat(np.arange(n_classes), counts[:, class_])
-        if 0 < len(noise) <= len(of_class):
+        if len(noise):
             labels[np.random.choice(of_class, len(noise), replace=False)] = noise
     return labels
 
@@ -144,6 +145,8 @@ def generate_n_rand_probabilities_that_sum_to_m(
     n = _whole(n, "n")
     if n == 0:
         return np.array([])
+    for name, value in (("m", m), ("max_prob", max_prob), ("min_prob", min_prob)):
+        _number(value, name)
     if max_prob + _SLACK < m / float(n):
         raise OptionError(
             f"max_prob={spelled(max_prob)} must be at least m / n = {spelled(m / float(n))}, for "
@@ -154,8 +157,6 @@ def generate_n_rand_probabilities_that_sum_to_m(
             f"min_prob={spelled(min_prob)} must be at most m / n = {spelled(m / float(n))}, for "
             f"n={n} numbers that sum to m={spelled(m)}; lower min_prob, or raise m"
         )
-    for name, value in (("m", m), ("max_prob", max_prob), ("min_prob", min_prob)):
-        _number(value, name)
     result: Floats = np.random.dirichlet(np.ones(n)) * m
     corrections_left = _CORRECTIONS_A_PART * n
     while (highest := result.max()) > max_prob + _SLACK:
@@ -297,15 +298,19 @@ def _read_rates(noise_matrix: object) -> Floats:
             f"{cell_name('noise_matrix', index)} is {spelled(matrix[index])}, but must be a "
             "probability; check how the matrix was made"
         )
-    flipped = matrix.sum(axis=0) - matrix.diagonal()
-    too_much = flipped > 1 + _SLACK
-    if too_much.any():
-        column = int(too_much.argmax())
-        raise InputError(
-            f"noise_matrix must have columns that sum to 1, but off the diagonal column {column} "
-            f"sums to {spelled(flipped[column])}; divide each column by its sum"
-        )
     return matrix
+
+
+def _refuse_too_many_flips(counts: npt.NDArray[np.int64], n_of_class: npt.NDArray[Any]) -> None:
+    flipped = counts.sum(axis=0)
+    too_many = (flipped > n_of_class) & (n_of_class > 0)
+    if too_many.any():
+        column = int(too_many.argmax())
+        raise InputError(
+            f"noise_matrix must have columns that sum to 1, but by column {column} more labels are "
+            f"wrong ({flipped[column]}) than there are examples of that class "
+            f"({n_of_class[column]}); divide each column by its sum"
+        )
 
 
 def _read_prior(py: object, n_classes: int) -> Floats:
@@ -346,7 +351,7 @@ def _number(value: Any, name: str) -> Any:
 def _one_less(corrections_left: int, name: str, limit: float) -> int:
     if not corrections_left:
         raise OptionError(
-            f"{name}={spelled(limit)} leaves the numbers that are to be drawn no room; move it "
-            "away from their mean, or max_prob and min_prob away from each other"
+            f"{name}={spelled(limit)} is too large for the numbers to be told apart to 1e-6; pass "
+            "probabilities, from 0 to 1, and multiply what is drawn"
         )
     return corrections_left - 1
