@@ -373,13 +373,16 @@ def noisy_labels(
     n_classes = len(matrix)
     true = read_true_labels(true_labels, n_classes, classes)
     generator = _read_rng(rng)
-    counts = _flip_counts(matrix, np.bincount(true, minlength=n_classes), generator)
-    # Shuffled, then sorted by class: within each class the examples are in random order.
-    rows = generator.permutation(len(true))
-    rows = rows[np.argsort(true[rows], kind="stable")]
-    true_classes, given_classes = counts.T.nonzero()  # in the order of the true classes
-    labels = np.empty(len(true), np.int64)
-    labels[rows] = np.repeat(given_classes, counts[given_classes, true_classes])
+    n_of_class = np.bincount(true, minlength=n_classes)
+    counts = _flip_counts(matrix, n_of_class, generator)
+    np.fill_diagonal(counts, 0)
+    labels = true.astype(np.int64)
+    by_class = np.split(np.argsort(true, kind="stable"), n_of_class.cumsum()[:-1])
+    # Only wrong labels are drawn: that is faster than to shuffle all of them.
+    for class_ in np.flatnonzero(counts.any(axis=0)):
+        given = counts[:, class_].nonzero()[0]
+        wrong = np.repeat(given, counts[given, class_])
+        labels[generator.choice(by_class[class_], len(wrong), replace=False)] = wrong
     return labels if classes is None else np.array(list(classes))[labels]
 
 

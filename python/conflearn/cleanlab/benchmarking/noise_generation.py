@@ -106,10 +106,12 @@ def generate_noise_matrix_from_trace(
         return _binary_noise_matrix(trace, one_sided=frac_zero >= 0.5)  # noqa: PLR2004 - half of two
     prior = _read_prior(py, n_classes) if valid_noise_matrix else None
     np.random.seed(seed)
+    limits = (max_trace_prob, min_trace_prob, max_noise_rate, min_noise_rate)
+    names = ("max_trace_prob", "min_trace_prob", "max_noise_rate", "min_noise_rate")
+    for limit, name in zip(limits, names, strict=True):
+        _number(limit, name)
     for _ in range(max_iter):
-        diagonal = generate_n_rand_probabilities_that_sum_to_m(
-            n_classes, trace, max_prob=max_trace_prob, min_prob=min_trace_prob
-        )
+        diagonal = _with_sum(n_classes, trace, max_trace_prob, min_trace_prob)
         matrix = np.diag(diagonal)
         noisy = np.flatnonzero(diagonal != 1)
         # Columns without noise have their zeros already.
@@ -121,15 +123,10 @@ def generate_noise_matrix_from_trace(
             max_balls_per_bin=n_classes - 2,  # all but the diagonal, and one to sum to 1
             min_balls_per_bin=0,
         )
-        others = np.arange(1, n_classes)
-        for column, n_rates in zip(noisy, n_classes - 1 - zeros, strict=True):
-            rates = generate_n_rand_probabilities_that_sum_to_m(
-                n_rates, 1 - diagonal[column], max_prob=max_noise_rate, min_prob=min_noise_rate
-            )
-            others[:column] = np.arange(column)
-            others[column:] = np.arange(column + 1, n_classes)
-            rows = np.random.choice(others, n_rates, replace=False)
-            matrix[rows, column] = rates[::-1]
+        for column, n_rates in zip(noisy.tolist(), (n_classes - 1 - zeros).tolist(), strict=True):
+            rates = _with_sum(n_rates, 1 - diagonal[column], max_noise_rate, min_noise_rate)
+            rows = np.random.choice(n_classes - 1, n_rates, replace=False)
+            matrix[rows + (rows >= column), column] = rates[::-1]  # the diagonal is left out
         if prior is None or _is_valid(matrix, prior):
             return matrix
     return None
@@ -147,32 +144,7 @@ def generate_n_rand_probabilities_that_sum_to_m(
         return np.array([])
     for name, value in (("m", m), ("max_prob", max_prob), ("min_prob", min_prob)):
         _number(value, name)
-    if max_prob + _SLACK < m / float(n):
-        raise OptionError(
-            f"max_prob={spelled(max_prob)} must be at least m / n = {spelled(m / float(n))}, for "
-            f"n={n} numbers that sum to m={spelled(m)}; raise max_prob, or lower m"
-        )
-    if min_prob > (m + _SLACK) / float(n):
-        raise OptionError(
-            f"min_prob={spelled(min_prob)} must be at most m / n = {spelled(m / float(n))}, for "
-            f"n={n} numbers that sum to m={spelled(m)}; lower min_prob, or raise m"
-        )
-    result: Floats = np.random.dirichlet(np.ones(n)) * m
-    corrections_left = _CORRECTIONS_A_PART * n
-    while (highest := result.max()) > max_prob + _SLACK:
-        new_min = result.min() + (highest - max_prob)
-        # So that the new largest is not always the limit.
-        adjustment = (max_prob - new_min) * np.random.rand()
-        result[result.argmin()] = new_min + adjustment
-        result[result.argmax()] = max_prob - adjustment
-        corrections_left = _one_less(corrections_left, "max_prob", max_prob)
-    while (lowest := result.min()) < min_prob - _SLACK:
-        new_max = result.max() - (min_prob - lowest)
-        adjustment = (new_max - min_prob) * np.random.rand()
-        result[result.argmax()] = new_max - adjustment
-        result[result.argmin()] = min_prob + adjustment
-        corrections_left = _one_less(corrections_left, "min_prob", min_prob)
-    return result
+    return _with_sum(n, m, max_prob, min_prob)
 
 
 def randomly_distribute_N_balls_into_K_bins(  # noqa: N802 - cleanlab's name
@@ -209,6 +181,41 @@ def randomly_distribute_N_balls_into_K_bins(  # noqa: N802 - cleanlab's name
     for _ in range(-surplus):
         balls[balls.argmin()] += 1
     return balls
+
+
+# --- Parts that have a sum -----------------------------------------------------------------------
+
+
+def _with_sum(n: int, total: float, max_prob: float, min_prob: float) -> Floats:
+    """Draw numbers with that sum; push those out of range back, and what takes their place."""
+    if n == 0:
+        return np.array([])
+    if max_prob + _SLACK < total / n:
+        raise OptionError(
+            f"max_prob={spelled(max_prob)} must be at least m / n = {spelled(total / n)}, for "
+            f"n={n} numbers that sum to m={spelled(total)}; raise max_prob, or lower m"
+        )
+    if min_prob > (total + _SLACK) / n:
+        raise OptionError(
+            f"min_prob={spelled(min_prob)} must be at most m / n = {spelled(total / n)}, for "
+            f"n={n} numbers that sum to m={spelled(total)}; lower min_prob, or raise m"
+        )
+    result: Floats = np.random.dirichlet(np.ones(n)) * total
+    corrections_left = _CORRECTIONS_A_PART * n
+    while (highest := result.max()) > max_prob + _SLACK:
+        new_min = result.min() + (highest - max_prob)
+        # So that the new largest is not always the limit.
+        adjustment = (max_prob - new_min) * np.random.rand()
+        result[result.argmin()] = new_min + adjustment
+        result[result.argmax()] = max_prob - adjustment
+        corrections_left = _one_less(corrections_left, "max_prob", max_prob)
+    while (lowest := result.min()) < min_prob - _SLACK:
+        new_max = result.max() - (min_prob - lowest)
+        adjustment = (new_max - min_prob) * np.random.rand()
+        result[result.argmax()] = new_max - adjustment
+        result[result.argmin()] = min_prob + adjustment
+        corrections_left = _one_less(corrections_left, "min_prob", min_prob)
+    return result
 
 
 # --- Matrices ------------------------------------------------------------------------------------
