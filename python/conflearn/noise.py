@@ -112,8 +112,8 @@ def random_noise_matrix(
     Raises
     ------
     OptionError
-        If there is no such matrix, or none whose class can be told to be learnable in floating
-        point. The message says which trace or sparsity there could be.
+        If there is no such matrix, or none that can be told to be learnable in floating point. The
+        message says which trace or sparsity there could be.
     InputError
         If `prior` is no distribution, or a class has a prior of 0.
 
@@ -133,8 +133,8 @@ def random_noise_matrix(
 
     References
     ----------
-    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), Section 5.1: noise of given trace
-    and sparsity. Stafford: Random vectors with fixed sum (2006): the diagonal.
+    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), whose experiments use noise of
+    given trace and sparsity. Stafford: Random Vectors with Fixed Sum (2006), for the diagonal.
 
     Examples
     --------
