@@ -34,7 +34,14 @@ from conflearn._coerce.options import (
     as_share,
     one_of,
 )
-from conflearn._coerce.per_class import as_floats, as_joint, as_num_to_remove, as_per_class
+from conflearn._coerce.per_class import (
+    as_floats,
+    as_joint,
+    as_noise_matrix,
+    as_num_to_remove,
+    as_per_class,
+    as_prior,
+)
 
 __all__ = [
     "MAX_THREADS",
@@ -45,10 +52,12 @@ __all__ = [
     "as_labels",
     "as_mask",
     "as_n_threads",
+    "as_noise_matrix",
     "as_num_to_remove",
     "as_per_class",
     "as_positive",
     "as_pred_probs",
+    "as_prior",
     "as_share",
     "first_out_of_range",
     "one_of",

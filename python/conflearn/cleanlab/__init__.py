@@ -1,10 +1,10 @@
 """cleanlab's functions, for code written for cleanlab: change the import line and nothing else.
 
 ``from cleanlab.filter import find_label_issues`` becomes
-``from conflearn.cleanlab.filter import find_label_issues``. The modules `count`, `filter` and
-`rank` hold every public function of cleanlab 2.9.0's modules of those names, for multi-class data:
-with its signatures, defaults, return types, warnings and types of error, and on float64 data with
-its answers. For everything new there is `conflearn` itself.
+``from conflearn.cleanlab.filter import find_label_issues``. The modules `count`, `filter`,
+`rank` and `benchmarking` hold every public function of cleanlab 2.9.0's modules of those names, for
+multi-class data: with its signatures, defaults, return types, warnings and types of error, and on
+float64 data with its answers. For everything new there is `conflearn` itself.
 
 What differs, on purpose (docs/method.md has the names of the tests that show both sides):
 
@@ -24,6 +24,11 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
 - ``multi_label=True`` is not supported yet.
 """
 
-from conflearn.cleanlab import count, filter, rank  # noqa: A004 - cleanlab's own name for it
+from conflearn.cleanlab import (
+    benchmarking,
+    count,
+    filter,  # noqa: A004 - cleanlab's own name for it
+    rank,
+)
 
-__all__ = ["count", "filter", "rank"]
+__all__ = ["benchmarking", "count", "filter", "rank"]
