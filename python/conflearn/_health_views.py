@@ -19,7 +19,9 @@ _IN_TEXT = 3
 _IN_HTML = 10
 #: Cells of heat maps with no more classes have room for a number.
 _WITH_NUMBERS = 12
-_CELL = 26  # pixels
+_CELL, _LEAST_SIDE = 26, 170  # pixels
+#: From no example to the most: light enough for numbers to be read on it.
+_COLORS = ["#ffffff", "#f16913"]
 
 
 # --- Text ----------------------------------------------------------------------------------------
@@ -74,7 +76,14 @@ def as_html(health: "DatasetHealth") -> str:
         opening,
         _html_table(
             f"Classes by label quality{_of(len(classes), health.n_classes)}",
-            ["class", "label issues", "inverse", "label noise", "inverse", "label quality"],
+            [
+                "class",
+                "label issues",
+                "inverse label issues",
+                "label noise",
+                "inverse label noise",
+                "label quality",
+            ],
             (
                 [
                     row.class_name,
@@ -152,7 +161,7 @@ def as_chart(health: "DatasetHealth", n_classes: int) -> Any:
 def _heat_map(alt: Any, health: "DatasetHealth", n_shown: int) -> Any:
     shown = _most_overlapping(health, n_shown)
     names = _spelled_names(health, shown)
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "given": names[row],
             "true": names[column],
@@ -162,7 +171,7 @@ def _heat_map(alt: Any, health: "DatasetHealth", n_shown: int) -> Any:
         }
         for row, column, count in health._joint.among(shown)  # noqa: SLF001 - a view of its own
     ]
-    side = _CELL * len(names)
+    most = max((cell["examples"] for cell in cells if not cell["right"]), default=0)
     base = alt.Chart(alt.Data(values=cells)).encode(
         x=alt.X("true:N", sort=names, title="true class, estimated").axis(labelAngle=-45),
         y=alt.Y("given:N", sort=names, title="given class"),
@@ -178,7 +187,7 @@ def _heat_map(alt: Any, health: "DatasetHealth", n_shown: int) -> Any:
         .mark_rect()
         .encode(
             color=alt.Color("examples:Q", title="examples")
-            .scale(scheme="oranges", domainMin=0)
+            .scale(range=_COLORS, domain=[0, max(most, 1)], interpolate="rgb")
             .legend(format="~s", tickMinStep=1)
         )
     )
@@ -194,7 +203,7 @@ def _heat_map(alt: Any, health: "DatasetHealth", n_shown: int) -> Any:
         title = f"Joint of the {len(names)} most overlapping classes"
     else:
         title = "Joint of given and true labels"
-    return alt.layer(*layers).properties(width=side, height=side, title=title)
+    return alt.layer(*layers).properties(width=_side(names), height=_side(names), title=title)
 
 
 def _ranking(alt: Any, health: "DatasetHealth", n_shown: int) -> Any:
@@ -225,8 +234,12 @@ def _ranking(alt: Any, health: "DatasetHealth", n_shown: int) -> Any:
                 alt.Tooltip("inverse:Q", format=",", title="inverse label issues"),
             ],
         )
-        .properties(width=260, height=_CELL * len(names))
+        .properties(width=260, height=_side(names))
     )
+
+
+def _side(names: Sequence[str]) -> int:
+    return max(_CELL * len(names), _LEAST_SIDE)
 
 
 def _most_overlapping(health: "DatasetHealth", n_shown: int) -> "np.ndarray[Any, Any]":
