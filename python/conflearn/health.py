@@ -24,7 +24,7 @@ from conflearn._coerce.objects import spelled
 from conflearn._inputs import Inputs, read_inputs, read_joint_and_labels
 from conflearn._options import Options
 from conflearn._sparse_joint import SparseJoint
-from conflearn.errors import LabelError, MissingDependencyError, OptionError
+from conflearn.errors import InputTypeError, LabelError, MissingDependencyError, OptionError
 from conflearn.noise_model import NoiseModel
 
 __all__ = ["DatasetHealth", "dataset_health"]
@@ -306,6 +306,8 @@ def dataset_health(
     ------
     InputError
         If shapes do not fit, or a label, a probability, a count or a name is out of range.
+    InputTypeError
+        If `labels` or `pred_probs` is missing, or is no array.
     OptionError
         If other arguments are passed together than these.
 
@@ -365,7 +367,9 @@ def dataset_health(
             )
         names = _class_names(class_names, len(shares), "joint")
         return _of_joint(shares * total, total, names)
-    raise OptionError(
+    # What is left out, or None by mistake, is no object to read; what is too much is an option.
+    error = InputTypeError if passed < {"labels", "pred_probs"} else OptionError
+    raise error(
         "pass labels and pred_probs, labels and confident_joint, confident_joint alone, or joint "
         f"and n_examples, but not {_listed(passed, arguments)}"
     )
@@ -457,7 +461,7 @@ def _class_names(
 
 def _listed(passed: set[str], arguments: dict[str, object]) -> str:
     names = [name for name in arguments if name in passed]
-    return " and ".join(names) if names else "nothing"
+    return f"{' and '.join(names)} alone" if names else "nothing"
 
 
 # --- Tables --------------------------------------------------------------------------------------
