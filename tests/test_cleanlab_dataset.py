@@ -267,6 +267,20 @@ def test_the_native_table_has_the_same_values() -> None:
     assert health.health_score == pytest.approx(score)
 
 
+def test_the_noise_of_a_tiny_class_is_not_made_smaller_natively(theirs: ModuleType) -> None:
+    joint = np.array([[10**7, 0], [1, 1]])
+    table = agree(
+        theirs,
+        None,
+        "rank_classes_by_label_quality",
+        joint=joint / joint.sum(),
+        num_examples=joint.sum(),
+    )
+    assert table["Label Noise"].max() == pytest.approx(0.1, rel=1e-6)
+    health = conflearn.dataset_health(confident_joint=joint)
+    assert health.classes.label_noise.tolist() == [0.5, 0]
+
+
 # --- Errors
 
 
