@@ -31,7 +31,7 @@ class SparseJoint:
 
     n_classes: int
     given: npt.NDArray[np.int64]
-    true: npt.NDArray[np.int64]
+    true: npt.NDArray[np.int64] | npt.NDArray[np.uint32]
     counts: Numbers
 
     @classmethod
@@ -44,7 +44,7 @@ class SparseJoint:
         """Read the compressed rows of the core, whose counts are whole."""
         n_classes = len(starts) - 1
         given = np.repeat(np.arange(n_classes), np.diff(starts))
-        return cls(n_classes, given, columns.astype(np.int64), counts.astype(np.int64))
+        return cls(n_classes, given, columns, counts.astype(np.int64))
 
     @classmethod
     def from_dense(cls, joint: Numbers) -> "SparseJoint":
@@ -80,7 +80,8 @@ class SparseJoint:
         with a < b.
         """
         off = (self.given != self.true) & (self.counts > 0)
-        first, second, counts = self.given[off], self.true[off], self.counts[off]
+        first, second = self.given[off], self.true[off].astype(np.int64)
+        counts = self.counts[off]
         if not directed:
             first, second, counts = _folded(first, second, counts, self.n_classes)
         top = _heads(counts, n)
@@ -96,7 +97,7 @@ class SparseJoint:
         for (given, true), count in np.ndenumerate(dense):
             yield given, true, float(count)
 
-    def _sums(self, classes: npt.NDArray[np.int64]) -> Numbers:
+    def _sums(self, classes: npt.NDArray[np.int64] | npt.NDArray[np.uint32]) -> Numbers:
         # Sums of whole numbers below 2^53 are exact in the float64 that bincount adds up in.
         sums = np.bincount(classes, weights=self.counts, minlength=self.n_classes)
         return sums.astype(self.counts.dtype, copy=False)

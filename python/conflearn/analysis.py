@@ -215,7 +215,8 @@ confident_joint, classes, n_threads
     -------
     Analysis
         With ``mask``, ``ranked``, ``scores``, ``suggested_labels``, ``thresholds``,
-        ``confident_joint``, ``joint``, ``noise_model``, ``num_issues`` and ``to_records()``.
+        ``confident_joint``, ``joint``, ``noise_model``, ``num_issues``, ``health`` and
+        ``to_records()``.
 
     Raises
     ------
