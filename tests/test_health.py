@@ -213,6 +213,16 @@ def test_a_joint_that_is_no_whole_number_of_examples() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
+def test_counts_need_not_be_whole() -> None:
+    counts = np.array([[4.6, 0.5], [0.8, 4.5]])
+    health = conflearn.dataset_health(confident_joint=counts)
+    assert (health.n_examples, health.num_issues) == (10, 1)
+    np.testing.assert_allclose(health.joint, counts / 10.4)
+    np.testing.assert_allclose(health.overlapping_classes().joint_probability, [1.3 / 10.4])
+    everything_wrong = conflearn.dataset_health(confident_joint=[[0, 1.7], [1.7, 0]])
+    assert everything_wrong.health_score == 0
+
+
 def test_a_joint_comes_in_any_form() -> None:
     pandas = pytest.importorskip("pandas")
     expected = conflearn.dataset_health(confident_joint=JOINT).classes

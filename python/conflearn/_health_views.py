@@ -159,17 +159,17 @@ def as_chart(health: "DatasetHealth", n_classes: int) -> Any:
 
 
 def _heat_map(alt: Any, health: "DatasetHealth", n_shown: int) -> Any:
-    shown = _most_overlapping(health, n_shown)
+    shown, joint = _most_overlapping(health, n_shown), health._joint  # noqa: SLF001 - its own view
     names = _spelled_names(health, shown)
     cells: list[dict[str, Any]] = [
         {
             "given": names[row],
             "true": names[column],
             "examples": count,
-            "probability": count / health.n_examples,
+            "probability": count / joint.total,
             "right": row == column,
         }
-        for row, column, count in health._joint.among(shown)  # noqa: SLF001 - a view of its own
+        for row, column, count in joint.among(shown)
     ]
     most = max((cell["examples"] for cell in cells if not cell["right"]), default=0)
     base = alt.Chart(alt.Data(values=cells)).encode(

@@ -58,6 +58,11 @@ class SparseJoint:
         dense[self.given, self.true] = self.counts
         return dense
 
+    @property
+    def total(self) -> float:
+        """N, or what the counts of somebody's own sum to: those need not be whole."""
+        return float(self.counts.sum())
+
     def diagonal(self) -> Numbers:
         """Count the examples of each class whose given label is the true one."""
         on = self.given == self.true

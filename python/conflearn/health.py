@@ -22,7 +22,6 @@ from conflearn._coerce import (
 )
 from conflearn._coerce.objects import spelled
 from conflearn._inputs import Inputs, read_inputs, read_joint_and_labels
-from conflearn._options import Options
 from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputTypeError, LabelError, MissingDependencyError, OptionError
 from conflearn.noise_model import NoiseModel
@@ -160,13 +159,13 @@ class DatasetHealth:
             name_a=self._names(pairs.first),
             name_b=self._names(pairs.second),
             num_examples=_rounded(pairs.counts),
-            joint_probability=pairs.counts / self.n_examples,
+            joint_probability=pairs.counts / self._joint.total,
         )
 
     @cached_property
     def joint(self) -> npt.NDArray[np.float64]:
         """Distribution of given and true labels, of shape (K, K); see `estimate_joint`."""
-        distribution: npt.NDArray[np.float64] = self._joint.to_dense() / self.n_examples
+        distribution: npt.NDArray[np.float64] = self._joint.to_dense() / self._joint.total
         return distribution
 
     @cached_property
@@ -387,15 +386,11 @@ def _of_data(inputs: Inputs, names: tuple[object, ...] | None) -> DatasetHealth:
             "labels are names or do not start at 0, pass class_names=[...] naming the columns in "
             "order"
         )
-    found = _core.analyze(
-        inputs.labels,
-        inputs.pred_probs,
-        Options("confident_learning"),
-        "self_confidence",
-        inputs.n_threads,
+    starts, columns, counts, given_counts, num_issues = _core.dataset_health(
+        inputs.labels, inputs.pred_probs, "most_probable", inputs.n_threads
     )
-    joint = SparseJoint.from_rows(found.joint_starts, found.joint_columns, found.joint_counts)
-    return DatasetHealth(found.num_issues, inputs.n_examples, names, joint, found.given_counts)
+    joint = SparseJoint.from_rows(starts, columns, counts)
+    return DatasetHealth(num_issues, inputs.n_examples, names, joint, given_counts)
 
 
 def _of_joint(
@@ -407,8 +402,8 @@ def _of_joint(
     joint = SparseJoint.from_dense(_whole(counts, n_examples))
     if given_counts is None:
         given_counts = _as_whole_counts(joint.given_sums())
-    num_issues = int(np.rint(n_examples - float(joint.diagonal().sum())))
-    return DatasetHealth(max(num_issues, 0), n_examples, names, joint, given_counts)
+    num_issues = int(np.rint(joint.total - joint.diagonal().sum()))
+    return DatasetHealth(min(num_issues, n_examples), n_examples, names, joint, given_counts)
 
 
 def _whole(counts: npt.NDArray[Any], n_examples: int) -> npt.NDArray[Any]:
