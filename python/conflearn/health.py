@@ -312,8 +312,8 @@ def dataset_health(
 
     References
     ----------
-    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), Section 4.3 on ontological
-    issues. The scores of classes are those of cleanlab's ``dataset`` module.
+    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), for the joint. The scores of
+    classes and pairs are those of cleanlab's ``dataset`` module.
 
     Examples
     --------
@@ -338,18 +338,17 @@ def dataset_health(
     }
     passed = {name for name, argument in arguments.items() if argument is not None}
     if isinstance(class_names, Iterator):
-        class_names = tuple(class_names)  # read more than once
+        class_names = tuple(class_names)  # read twice: labels are checked against them
     if passed == {"labels", "pred_probs"}:
         inputs = read_inputs(labels, pred_probs, class_names, n_threads, classes_as="class_names")
-        names = _class_names(class_names, inputs.n_classes, "pred_probs")
-        return _of_data(inputs, names)
+        return _of_data(inputs, None if class_names is None else tuple(class_names))
     as_n_threads(n_threads)
     if passed == {"labels", "confident_joint"}:
         counts, given = read_joint_and_labels(
             confident_joint, labels, class_names, classes_as="class_names"
         )
         calibrated = _core.calibrate_confident_joint(counts, given, "by_given")
-        names = _class_names(class_names, len(counts), "confident_joint")
+        names = None if class_names is None else tuple(class_names)
         return _of_joint(calibrated, int(given.sum()), names, given)
     if passed == {"confident_joint"}:
         counts = as_joint(confident_joint)
@@ -449,6 +448,7 @@ def _refuse_what_sums_not_to_one(joint: npt.NDArray[np.float64]) -> None:
 def _class_names(
     class_names: Sequence[object] | None, n_classes: int, columns_of: str
 ) -> tuple[object, ...] | None:
+    """Check them where no labels were read, with which they would have been checked."""
     if class_names is None:
         return None
     return as_class_names(class_names, n_classes, columns_of=columns_of, name="class_names")
