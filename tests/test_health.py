@@ -153,6 +153,20 @@ def test_no_array_of_all_pairs_is_made() -> None:
     assert "199999" in health._repr_html_()
 
 
+@pytest.mark.parametrize("kind", ["logits", "scores"])
+def test_the_health_of_what_is_no_probability(kind: Any) -> None:
+    labels, pred_probs = random_data(300, 5)
+    cells = np.log(pred_probs) + 3
+    told: dict[str, Any] = {"kind": kind}
+    if kind == "logits":
+        told["temperature"] = 2.0
+    health = conflearn.dataset_health(labels, cells, **told)
+    assert_tables(health, conflearn.confident_joint(labels, cells, **told))
+    assert health.num_issues == conflearn.num_label_issues(labels, cells, **told)
+    with refused(OptionError, f"kind={kind!r}", "not used"):
+        conflearn.dataset_health(confident_joint=JOINT, **told)
+
+
 # --- Pairs
 
 

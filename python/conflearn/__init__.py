@@ -9,7 +9,6 @@ labels are wrong, how many there are, and which classes are confused.
 >>> conflearn.rank_label_issues(labels, pred_probs)
 array([2])
 
-=============================  =====================================================
 `find_label_issues`            which labels are wrong, as a mask
 `rank_label_issues`            the same, the worst first
 `analyze`                      everything below from one sweep over the matrix
@@ -24,12 +23,31 @@ array([2])
 `estimate_noise_model`         prior, noise matrix, inverse noise matrix
 `dataset_health`               how clean the data set, its classes and their pairs are
 =============================  =====================================================
+=======
+===============================  =====================================================
+`find_label_issues`              which labels are wrong, as a mask
+`rank_label_issues`              the same, the worst first
+`analyze`                        everything below from one sweep over the matrix
+`label_quality_scores`           a score for each label
+`order_label_issues`             the examples of a mask, the worst first
+`num_label_issues`               how many labels are wrong
+`confident_thresholds`           mean self-confidence of each class
+`confident_joint`                counts by given and confidently true class
+`off_diagonal_examples`          the examples counted off its diagonal
+`calibrate_confident_joint`      such counts, scaled to the labels
+`estimate_joint`                 the joint distribution of given and true labels
+`estimate_noise_model`           prior, noise matrix, inverse noise matrix
+`ensemble_label_quality_scores`  a score for each label, by several models
+`ensemble_weights`               how much each model should count
+`dataset_health`                 how clean the data set, its classes and their pairs are
+===============================  =====================================================
 
 `conflearn.cleanlab` has the same under cleanlab's names.
 """
 
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
+from conflearn.ensemble import ensemble_label_quality_scores, ensemble_weights
 from conflearn.errors import ConflearnCopyWarning
 from conflearn.health import DatasetHealth, dataset_health
 from conflearn.issues import (
@@ -58,6 +76,8 @@ __all__ = [
     "confident_joint",
     "confident_thresholds",
     "dataset_health",
+    "ensemble_label_quality_scores",
+    "ensemble_weights",
     "estimate_joint",
     "estimate_noise_model",
     "find_label_issues",

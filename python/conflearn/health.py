@@ -21,7 +21,8 @@ from conflearn._coerce import (
     one_of,
 )
 from conflearn._coerce.objects import spelled
-from conflearn._inputs import Inputs, read_inputs, read_joint_and_labels
+from conflearn._inputs import Inputs, read_inputs, read_joint_and_labels, read_kind
+from conflearn._names import Kind
 from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputTypeError, LabelError, MissingDependencyError, OptionError
 from conflearn.noise_model import NoiseModel
@@ -263,6 +264,8 @@ def dataset_health(
     confident_joint: object = None,
     joint: object = None,
     n_examples: int | None = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     class_names: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> DatasetHealth:
@@ -287,6 +290,8 @@ def dataset_health(
         Distribution ``joint[given, true]``, such as that of `estimate_joint`; sums to 1.
     n_examples : int, optional
         N, where `joint` is passed, and only there.
+    kind, temperature
+        What the cells of `pred_probs` are, as in `find_label_issues`.
     class_names : sequence of K names, optional
         What the columns of `pred_probs`, or of a joint, stand for: all strings or all numbers,
         no two of them equal. They name the classes in the results. Other functions call this
@@ -340,9 +345,22 @@ def dataset_health(
     if isinstance(class_names, Iterator):
         class_names = tuple(class_names)  # read twice: labels are checked against them
     if passed == {"labels", "pred_probs"}:
-        inputs = read_inputs(labels, pred_probs, class_names, n_threads, classes_as="class_names")
+        inputs = read_inputs(
+            labels,
+            pred_probs,
+            class_names,
+            n_threads,
+            kind,
+            temperature,
+            classes_as="class_names",
+        )
         return _of_data(inputs, None if class_names is None else tuple(class_names))
     as_n_threads(n_threads)
+    if read_kind(kind, temperature) != ("probabilities", 1):
+        raise OptionError(
+            f"kind={kind!r} says what the cells of pred_probs are, which are not used here; leave "
+            "it out, or pass labels and pred_probs"
+        )
     if passed == {"labels", "confident_joint"}:
         counts, given = read_joint_and_labels(
             confident_joint, labels, class_names, classes_as="class_names"

@@ -4,7 +4,7 @@ use conflearn_core::Several;
 use numpy::{PyArray1, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::arrays;
+use crate::arrays::{self, RawPredProbs};
 use crate::enter::enter;
 use crate::names::Named;
 
@@ -14,7 +14,7 @@ use crate::names::Named;
 pub(crate) fn dataset_health<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     several: Named<Several>,
     n_threads: Option<usize>,
 ) -> PyResult<(
@@ -25,7 +25,7 @@ pub(crate) fn dataset_health<'py>(
     usize,
 )> {
     let (found, counts) =
-        enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
             let found =
                 conflearn_core::health::dataset_health(labels, pred_probs, several.0, workers)?;
             Ok((found, labels.counts().to_vec()))
