@@ -9,21 +9,6 @@ labels are wrong, how many there are, and which classes are confused.
 >>> conflearn.rank_label_issues(labels, pred_probs)
 array([2])
 
-`find_label_issues`            which labels are wrong, as a mask
-`rank_label_issues`            the same, the worst first
-`analyze`                      everything below from one sweep over the matrix
-`label_quality_scores`         a score for each label
-`order_label_issues`           the examples of a mask, the worst first
-`num_label_issues`             how many labels are wrong
-`confident_thresholds`         mean self-confidence of each class
-`confident_joint`              counts by given and confidently true class
-`off_diagonal_examples`        the examples counted off its diagonal
-`calibrate_confident_joint`    such counts, scaled to the labels
-`estimate_joint`               the joint distribution of given and true labels
-`estimate_noise_model`         prior, noise matrix, inverse noise matrix
-`dataset_health`               how clean the data set, its classes and their pairs are
-=============================  =====================================================
-=======
 ===============================  =====================================================
 `find_label_issues`              which labels are wrong, as a mask
 `rank_label_issues`              the same, the worst first
