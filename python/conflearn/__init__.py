@@ -9,8 +9,6 @@ labels are wrong, how many there are, and which classes are confused.
 >>> conflearn.rank_label_issues(labels, pred_probs)
 array([2])
 
-=======
-`noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 `find_label_issues`              which labels are wrong, as a mask
 `rank_label_issues`              the same, the worst first
