@@ -3,8 +3,8 @@
 ``from cleanlab.filter import find_label_issues`` becomes
 ``from conflearn.cleanlab.filter import find_label_issues``. The modules `benchmarking`, `count`,
 `dataset`, `filter` and `rank` hold every public function of cleanlab 2.9.0's modules of those
-names, for multi-class data: with its signatures, defaults, return types, warnings and types of error, and on
-float64 data with its answers. For everything new there is `conflearn` itself.
+names, for multi-class data: with its signatures, defaults, return types, warnings and types of
+error, and on float64 data with its answers. For everything new there is `conflearn` itself.
 
 What differs, on purpose (docs/method.md has the names of the tests that show both sides):
 
