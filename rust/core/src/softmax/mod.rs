@@ -43,6 +43,11 @@ impl<'a, F: Format> Logits<'a, F> {
         Self { matrix, temperature }
     }
 
+    /// By what they are divided.
+    pub(crate) fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
     /// The matrix of logits.
     #[must_use]
     pub fn matrix(&self) -> &Matrix<'a, F> {
