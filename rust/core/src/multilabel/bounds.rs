@@ -12,7 +12,7 @@ use crate::row::SLACK;
 
 use super::{complement, disagrees, own_and_other};
 
-/// What [`crate::Scores`] in any of the four formats are: keys are signed integers.
+/// What [`crate::Scores`] are: keys are signed integers.
 pub(crate) trait Cell: Format<Key: Tally> {}
 
 impl<F: Format<Key: Tally>> Cell for F {}
@@ -45,7 +45,7 @@ macro_rules! tally {
         }
     )*};
 }
-tally! { i16, u16; i32, u32; i64, u64; }
+tally! { i32, u32; i64, u64; }
 
 /// Keys of valid cells, and what of them does not depend on the class.
 #[derive(Debug, Clone, Copy)]

@@ -20,7 +20,7 @@ use super::bounds::{self, Cell, Guesses, Tally};
 use super::{TagLabels, bad_row, checked, disagrees};
 
 /// Rows that a cell's own width can count.
-const MOST_ROWS: usize = 1 << 14;
+const MOST_ROWS: usize = 1 << 30;
 
 /// Cells looked at together.
 const PIECE: usize = 64;

@@ -12,7 +12,8 @@
 //! (everything else).
 //!
 //! Cells are read as [`Scores`] whatever they mean, because those have keys in order on both sides of
-//! zero: there is one kernel a format, and none for rows with a zero that has a sign.
+//! zero: there is one kernel for float32, one for float64, and none for rows with a zero that has a sign.
+//! Cells of 16 bits are widened.
 
 mod bounds;
 mod issues;
@@ -52,24 +53,31 @@ macro_rules! with_cells {
             }};
         }
         macro_rules! of_logits {
-            ($logits:expr) => {{
-                let sigmoid = $crate::multilabel::Sigmoid::new($logits, $workers.level())?;
+            ($logits:expr, $temperature:expr) => {{
+                let level = $workers.level();
+                let sigmoid = $crate::multilabel::Sigmoid::new($logits, *$temperature, level)?;
                 stored!(sigmoid.cells(), Probability)
             }};
         }
+        macro_rules! widened {
+            ($narrow:expr) => {{
+                let widened = $crate::Widened::new(*$narrow);
+                stored!(widened.scores(), Probability)
+            }};
+        }
         match $pred_probs {
-            $crate::PredProbs::Float16(cells) => stored!(cells.as_scores(), Probability),
-            $crate::PredProbs::BFloat16(cells) => stored!(cells.as_scores(), Probability),
+            $crate::PredProbs::Float16(narrow) => widened!(narrow),
+            $crate::PredProbs::BFloat16(narrow) => widened!(narrow),
             $crate::PredProbs::Float32(cells) => stored!(cells.as_scores(), Probability),
             $crate::PredProbs::Float64(cells) => stored!(cells.as_scores(), Probability),
-            $crate::PredProbs::Scores16(cells) => stored!(*cells, Score),
-            $crate::PredProbs::BScores16(cells) => stored!(*cells, Score),
+            $crate::PredProbs::Scores16(narrow) => stored!(narrow.scores(), Score),
+            $crate::PredProbs::BScores16(narrow) => stored!(narrow.scores(), Score),
             $crate::PredProbs::Scores32(cells) => stored!(*cells, Score),
             $crate::PredProbs::Scores64(cells) => stored!(*cells, Score),
-            $crate::PredProbs::Logits16(logits) => of_logits!(logits),
-            $crate::PredProbs::BLogits16(logits) => of_logits!(logits),
-            $crate::PredProbs::Logits32(logits) => of_logits!(logits),
-            $crate::PredProbs::Logits64(logits) => of_logits!(logits),
+            $crate::PredProbs::Logits16(narrow, t) => of_logits!(narrow.floats(), t),
+            $crate::PredProbs::BLogits16(narrow, t) => of_logits!(narrow.floats(), t),
+            $crate::PredProbs::Logits32(logits, t) => of_logits!(*logits, t),
+            $crate::PredProbs::Logits64(logits, t) => of_logits!(*logits, t),
             $crate::PredProbs::Mean(mean) => {
                 let mean = mean.prepare_by_class($workers)?;
                 let cells = $crate::input::Matrix::<$crate::Scores<$crate::Float64>>::computed(&mean);
