@@ -22,7 +22,7 @@ from conflearn._coerce.objects import (
 )
 from conflearn.errors import InputTypeError, LabelError, OptionError, ShapeError
 
-__all__ = ["as_labels", "first_out_of_range"]
+__all__ = ["as_labels", "columns_by_name", "first_out_of_range", "refuse_unknown"]
 
 #: The class names, and the column of ``pred_probs`` that each one stands for.
 Columns: TypeAlias = dict[Any, int]
@@ -58,7 +58,7 @@ def as_labels(
     else:
         values = _one_dimension(read_column(labels, name, LabelError), name)
     _check_length(values, n_examples, name)
-    columns = None if classes is None else _columns_by_name(classes, n_classes, columns_of)
+    columns = None if classes is None else columns_by_name(classes, n_classes, columns_of)
     if isinstance(values, Coded):
         return _look_up_codes(values, columns, n_classes, name, columns_of)
     if values.dtype == object:
@@ -204,7 +204,7 @@ def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
 # --- Class names ---------------------------------------------------------------------------------
 
 
-def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str) -> Columns:
+def columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str) -> Columns:
     """Check the class names, and number them."""
     if isinstance(classes, range) and classes == range(n_classes):
         return dict(zip(classes, classes, strict=True))  # there is nothing to check
@@ -267,7 +267,7 @@ def _look_up(values: Array, columns: Columns, name: str) -> Array:
         )
     row = first_true(found < 0)
     if row is not None:
-        _refuse_unknown(values[row], row, columns, name)
+        refuse_unknown(values[row], row, columns, name)
     return found
 
 
@@ -281,7 +281,7 @@ def _look_up_codes(
     found = np.array([columns.get(category, -1) for category in names], np.int32)[codes]
     row = first_true(found < 0)
     if row is not None:
-        _refuse_unknown(names[codes[row]], row, columns, name)
+        refuse_unknown(names[codes[row]], row, columns, name)
     return found
 
 
@@ -294,7 +294,8 @@ def _ask_for_classes(example: object, n_classes: int, name: str, columns_of: str
     )
 
 
-def _refuse_unknown(value: Any, row: int, columns: Columns, name: str) -> NoReturn:
+def refuse_unknown(value: Any, row: int, columns: Columns, name: str, verb: str = "is") -> NoReturn:
+    """Refuse a name that is not among those of the columns."""
     if _is_absent(value):
         _refuse_cell(value, row, name)
     by_text = {str(known): known for known in columns}
@@ -304,4 +305,4 @@ def _refuse_unknown(value: Any, row: int, columns: Columns, name: str) -> NoRetu
         shown = list(map(spelled, columns))
         advice = "they are " + ", ".join(shown[:_SHOWN] + ["..."] * (len(shown) > _SHOWN))
     where = cell_name(name, (row,))
-    raise LabelError(f"{where} is {spelled(value)}, which is not in classes; {advice}")
+    raise LabelError(f"{where} {verb} {spelled(value)}, which is not in classes; {advice}")

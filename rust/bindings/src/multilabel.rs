@@ -100,7 +100,8 @@ pub(crate) fn find_tag_issues<'py>(
     Ok(mask.into_pyarray(py))
 }
 
-/// The same cell by cell: where the classes of each example start, and the classes.
+/// The same cell by cell: where the classes of each example start, the classes, and whether the example
+/// has the tag.
 #[pyfunction]
 pub(crate) fn find_tag_issues_per_class<'py>(
     py: Python<'py>,
@@ -108,14 +109,13 @@ pub(crate) fn find_tag_issues_per_class<'py>(
     pred_probs: &Bound<'py, PyUntypedArray>,
     options: TagOptions<'py>,
     n_threads: Option<usize>,
-) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>)> {
+) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<bool>>)> {
     let search = options.search()?;
-    let (starts, classes) = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
-        let found =
-            multilabel::find_label_issues_per_class(labels, pred_probs, &search, workers)?;
-        Ok(found.into_parts())
+    let (found, given) = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+        multilabel::find_label_issues_per_class(labels, pred_probs, &search, workers)
     })?;
-    Ok((arrays::rows(py, &starts), classes.into_pyarray(py)))
+    let (starts, classes) = found.into_parts();
+    Ok((arrays::rows(py, &starts), classes.into_pyarray(py), given.into_pyarray(py)))
 }
 
 /// The examples with an issue in any class, the worst first.

@@ -136,7 +136,8 @@ pub fn find_label_issues(
     })
 }
 
-/// Which cells have an issue: the classes of each example whose tag is wrong, or missing.
+/// Which cells have an issue: the classes of each example whose tag is wrong, or missing; and for each
+/// of these cells whether it has the tag.
 ///
 /// # Errors
 /// Those of [`find_label_issues`].
@@ -145,14 +146,18 @@ pub fn find_label_issues_per_class(
     pred_probs: &PredProbs<'_>,
     search: &Search,
     workers: &Workers<'_>,
-) -> Result<TagLabels> {
+) -> Result<(TagLabels, Vec<bool>)> {
     check_shape(labels, pred_probs)?;
     search.check(labels)?;
     let mut cells = with_cells!(pred_probs, workers, matrix, meaning => {
         flagged(matrix, labels, search, meaning, workers)?
     });
     workers.sort(&mut cells, Ord::cmp);
-    TagLabels::of_sorted(&cells, labels.n_examples(), labels.n_classes())
+    let given = workers.each(cells.len(), |place| {
+        let (row, class) = cells[place];
+        labels.has(row, class as usize)
+    })?;
+    Ok((TagLabels::of_sorted(&cells, labels.n_examples(), labels.n_classes())?, given))
 }
 
 /// The examples that have an issue in any class, the worst first by their aggregated scores.

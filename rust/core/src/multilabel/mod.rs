@@ -19,6 +19,8 @@ mod bounds;
 mod issues;
 mod look;
 mod quality;
+#[cfg(test)]
+mod reference;
 mod select;
 mod sigmoid;
 mod sums;
