@@ -188,9 +188,13 @@ def _refuse_row(tags: object, row: int, name: str) -> NoReturn:
 
 def _from_sparse(matrix: Any, name: str) -> Tags:
     """Read a scipy sparse matrix or array; cells that are there twice are added up, as it does."""
-    rows = matrix.tocsr(copy=True)
-    rows.sum_duplicates()
+    rows = matrix.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy() if rows is matrix else rows
+        rows.sum_duplicates()
     data = np.asarray(rows.data)
+    if data.dtype.kind in "biuf" and (data == 1).all():
+        return _alike(rows.indptr, rows.indices)
     if data.dtype.kind not in "biuf":
         _refuse_dtype(data.dtype, name)
     bad = first_true((data != 0) & (data != 1))
@@ -201,8 +205,15 @@ def _from_sparse(matrix: Any, name: str) -> Tags:
             f"{name} must hold 0 and 1, one row an example and one column a class, but {where} is "
             f"{spelled(data[bad])}; put 1 where the example has the tag, else 0"
         )
+    rows = rows.copy() if rows is matrix else rows
     rows.eliminate_zeros()
-    return rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
+    return _alike(rows.indptr, rows.indices)
+
+
+def _alike(starts: Array, numbers: Array) -> Tags:
+    """Return two contiguous arrays of int32, or of int64."""
+    dtype = np.result_type(starts, numbers, np.int32)
+    return np.ascontiguousarray(starts, dtype), np.ascontiguousarray(numbers, dtype)
 
 
 def _from_table(value: Any, name: str) -> Array:

@@ -115,6 +115,8 @@ impl RawLabels {
 pub(crate) enum Tags<'py> {
     /// Where the classes of each example start, and the classes.
     Rows(PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>),
+    /// The same, as scipy has it where there are not too many.
+    Rows32(PyReadonlyArray1<'py, i32>, PyReadonlyArray1<'py, i32>),
     /// An (N, K) array of zeros and ones.
     Indicator(Bound<'py, PyUntypedArray>),
 }
@@ -124,6 +126,9 @@ impl Tags<'_> {
     pub(crate) fn borrow(&self) -> PyResult<RawTags<'_>> {
         match self {
             Self::Rows(starts, classes) => Ok(RawTags::Rows(starts.as_slice()?, classes.as_slice()?)),
+            Self::Rows32(starts, classes) => {
+                Ok(RawTags::Rows32(starts.as_slice()?, classes.as_slice()?))
+            }
             Self::Indicator(array) => indicator(array).map(RawTags::Indicator),
         }
     }
@@ -132,6 +137,7 @@ impl Tags<'_> {
 /// Tags, not yet checked.
 pub(crate) enum RawTags<'a> {
     Rows(&'a [i64], &'a [i64]),
+    Rows32(&'a [i32], &'a [i32]),
     Indicator(Indicator<'a>),
 }
 
@@ -139,6 +145,7 @@ impl RawTags<'_> {
     pub(crate) fn n_bytes(&self) -> usize {
         match self {
             Self::Rows(starts, classes) => size_of_val(*starts) + size_of_val(*classes),
+            Self::Rows32(starts, classes) => size_of_val(*starts) + size_of_val(*classes),
             Self::Indicator(indicator) => indicator.n_bytes(),
         }
     }
@@ -151,6 +158,9 @@ impl RawTags<'_> {
     ) -> conflearn_core::Result<TagLabels> {
         match self {
             Self::Rows(starts, classes) => {
+                TagLabels::from_rows(starts, classes, n_classes, workers)
+            }
+            Self::Rows32(starts, classes) => {
                 TagLabels::from_rows(starts, classes, n_classes, workers)
             }
             Self::Indicator(indicator) => TagLabels::from_indicator(indicator, workers),

@@ -17,7 +17,7 @@ use crate::scan::Fetch;
 use crate::simd::{self, Kernel};
 
 use super::bounds::{self, Cell, Guesses, Tally};
-use super::{TagLabels, bad_row, checked, disagrees};
+use super::{TagLabels, bad_row, bits, checked, disagrees};
 
 /// Rows that a cell's own width can count.
 const MOST_ROWS: usize = 1 << 30;
@@ -269,28 +269,29 @@ fn count_row<F: Cell>(
     hits: &mut Vec<u32>,
 ) -> <F::Key as Tally>::Distance {
     hits.clear();
+    let n = cells.len();
+    let (one_from, zero_to) = (&guesses.one_from[..n], &guesses.zero_to[..n]);
+    let (one, zero) = (&mut state.one[..n], &mut state.zero[..n]);
     let mut furthest = <F::Key as Tally>::Distance::default();
-    let bounds = guesses.one_from.chunks(PIECE).zip(guesses.zero_to.chunks(PIECE));
-    let tallies = state.one.chunks_mut(PIECE).zip(state.zero.chunks_mut(PIECE));
-    let mut first = 0;
-    for (cells, ((one_from, zero_to), (one, zero))) in cells.chunks(PIECE).zip(bounds.zip(tallies)) {
+    for start in (0..n).step_by(PIECE) {
+        let end = n.min(start + PIECE);
+        let cells = &cells[start..end];
         Fetch::All.ahead_of(cells);
-        let furthest_here = if let (Some(cells), Some(one_from), Some(zero_to), Some(one), Some(zero)) = (
-            cells.first_chunk::<PIECE>(),
-            one_from.first_chunk::<PIECE>(),
-            zero_to.first_chunk::<PIECE>(),
-            one.first_chunk_mut::<PIECE>(),
-            zero.first_chunk_mut::<PIECE>(),
-        ) {
-            count_piece::<F>(cells, range.low, (one_from, zero_to), (one, zero))
+        let bounds = (&one_from[start..end], &zero_to[start..end]);
+        let tallies = (&mut one[start..end], &mut zero[start..end]);
+        // A length that is known is compiled to a few instructions, without a loop for the rest.
+        let furthest_here = if end - start == PIECE {
+            let bounds = (&bounds.0[..PIECE], &bounds.1[..PIECE]);
+            let tallies = (&mut tallies.0[..PIECE], &mut tallies.1[..PIECE]);
+            count_piece::<F>(&cells[..PIECE], range.low, bounds, tallies)
         } else {
-            count_piece::<F>(cells, range.low, (one_from, zero_to), (one, zero))
+            count_piece::<F>(cells, range.low, bounds, tallies)
         };
         furthest = furthest.max(furthest_here);
         if furthest_here >= range.untagged_from {
-            list_hits::<F>(cells, range, first, hits);
+            let is_hit = |cell| F::key(cell).distance_above(range.low) >= range.untagged_from;
+            bits::for_each(cells, is_hit, |place| hits.push((start + place) as u32));
         }
-        first += PIECE as u32;
     }
     furthest
 }
@@ -303,31 +304,14 @@ fn count_piece<F: Cell>(
     (one, zero): (&mut [F::Key], &mut [F::Key]),
 ) -> <F::Key as Tally>::Distance {
     let mut furthest = <F::Key as Tally>::Distance::default();
-    let bounds = one_from.iter().zip(zero_to);
-    for (&cell, ((&one_from, &zero_to), (one, zero))) in
-        cells.iter().zip(bounds.zip(one.iter_mut().zip(zero)))
-    {
-        let key = F::key(cell);
+    let n = cells.len();
+    let (one_from, zero_to) = (&one_from[..n], &zero_to[..n]);
+    let (one, zero) = (&mut one[..n], &mut zero[..n]);
+    for place in 0..n {
+        let key = F::key(cells[place]);
         furthest = furthest.max(key.distance_above(low));
-        *one = one.one_more_if(key >= one_from);
-        *zero = zero.one_more_if(key <= zero_to);
+        one[place] = one[place].one_more_if(key >= one_from[place]);
+        zero[place] = zero[place].one_more_if(key <= zero_to[place]);
     }
     furthest
-}
-
-/// Appends without a branch a cell: where one is hit is hard to predict.
-#[inline(always)]
-fn list_hits<F: Cell>(
-    cells: &[F::Bits],
-    range: &bounds::Range<F>,
-    first: u32,
-    hits: &mut Vec<u32>,
-) {
-    let mut places = [0_u32; PIECE];
-    let mut n = 0;
-    for (column, &cell) in (first..).zip(cells) {
-        places[n] = column;
-        n += usize::from(F::key(cell).distance_above(range.low) >= range.untagged_from);
-    }
-    hits.extend_from_slice(&places[..n]);
 }

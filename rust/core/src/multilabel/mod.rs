@@ -15,6 +15,7 @@
 //! zero: there is one kernel for float32, one for float64, and none for rows with a zero that has a sign.
 //! Cells of 16 bits are widened.
 
+mod bits;
 mod bounds;
 mod issues;
 mod look;

@@ -25,7 +25,7 @@ use crate::thresholds::NEVER;
 
 use super::bounds::{self, Cell, Tally};
 use super::sums::means;
-use super::{TagLabels, bad_row, check_shape, checked, complement, with_cells};
+use super::{TagLabels, bad_row, bits, check_shape, checked, complement, with_cells};
 
 /// How the scores of an example's classes become one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -142,7 +142,7 @@ pub(super) fn scores_of<F: Cell, R: Rows>(
     let row_bytes = matrix.row_bytes() / per_row;
     let scorer = Scorer { method, aggregate, shifts, range: bounds::Range::<F>::new(meaning) };
     let fill = |scratch: &mut Scratch<F>, places: Range<usize>, filling: &mut Filling<'_, f64>| {
-        let Scratch { tile, scores, sorted } = scratch;
+        let Scratch { tile, scores, smallest } = scratch;
         scores.resize(n_classes, 0.0);
         let mut positions = places.start / per_row..places.end.div_ceil(per_row);
         while !positions.is_empty() {
@@ -154,7 +154,7 @@ pub(super) fn scores_of<F: Cell, R: Rows>(
                 rows,
                 scorer: &scorer,
                 scores: &mut *scores,
-                sorted: &mut *sorted,
+                smallest: &mut *smallest,
                 places: places.clone(),
                 filling: &mut *filling,
             };
@@ -177,12 +177,12 @@ fn shifts(thresholds: &[f64; 2], adjust: Adjust) -> [f64; 2] {
 struct Scratch<F: Cell> {
     tile: Vec<F::Bits>,
     scores: Vec<f64>,
-    sorted: Vec<f64>,
+    smallest: Smallest,
 }
 
 impl<F: Cell> Default for Scratch<F> {
     fn default() -> Self {
-        Self { tile: Vec::new(), scores: Vec::new(), sorted: Vec::new() }
+        Self { tile: Vec::new(), scores: Vec::new(), smallest: Smallest::default() }
     }
 }
 
@@ -202,7 +202,7 @@ struct Block<'a, 't, 'f, F: Cell, R> {
     rows: &'a R,
     scorer: &'a Scorer<F>,
     scores: &'a mut [f64],
-    sorted: &'a mut Vec<f64>,
+    smallest: &'a mut Smallest,
     /// Which numbers to fill in: of the first and the last row perhaps not all.
     places: Range<usize>,
     filling: &'a mut Filling<'f, f64>,
@@ -213,7 +213,7 @@ impl<F: Cell, R: Rows> Kernel for Block<'_, '_, '_, F, R> {
 
     #[inline(always)]
     fn run(self) -> Result<()> {
-        let Self { lent, labels, rows, scorer, scores, sorted, places, filling } = self;
+        let Self { lent, labels, rows, scorer, scores, smallest, places, filling } = self;
         for position in lent.positions.clone() {
             let row = rows.row(position);
             let cells = lent.cells(position);
@@ -222,7 +222,7 @@ impl<F: Cell, R: Rows> Kernel for Block<'_, '_, '_, F, R> {
                 return Err(fault.unwrap_or(Error::Interrupted));
             }
             match scorer.aggregate {
-                Some(aggregate) => filling.push(aggregated(aggregate, scores, sorted)),
+                Some(aggregate) => filling.push(aggregated(aggregate, scores, smallest)),
                 None => {
                     let first = position * scores.len();
                     let begin = places.start.saturating_sub(first);
@@ -326,11 +326,11 @@ fn adjusted(p: f64, tagged: bool, [zero, one]: [f64; 2], is_margin: bool) -> f64
     if is_margin { margin(own / sum, other / sum) } else { (own / sum).clamp(0.0, 1.0) + 0.0 }
 }
 
-/// Weights below 2^-60 do not show.
-const LEAST_WEIGHT: f64 = 1.0 / (1_u64 << 60) as f64;
+/// Weights below 2^-55 do not show.
+const LEAST_WEIGHT: f64 = 1.0 / (1_u64 << 55) as f64;
 
 #[inline(always)]
-fn aggregated(aggregate: Aggregate, scores: &mut [f64], sorted: &mut Vec<f64>) -> f64 {
+fn aggregated(aggregate: Aggregate, scores: &mut [f64], smallest: &mut Smallest) -> f64 {
     match aggregate {
         Aggregate::ExponentialMovingAverage { alpha } => {
             let rest = 1.0 - alpha;
@@ -339,12 +339,11 @@ fn aggregated(aggregate: Aggregate, scores: &mut [f64], sorted: &mut Vec<f64>) -
                 n += 1;
                 weight *= rest;
             }
-            smallest(scores, n, sorted);
-            let (&largest, others) = sorted.split_last().unwrap_or((&0.0, &[]));
+            let (&largest, others) = smallest.of(scores, n).split_last().unwrap_or((&0.0, &[]));
             others.iter().rev().fold(largest, |average, &score| alpha * score + rest * average)
         }
         Aggregate::Softmin { temperature } => softmin(scores, temperature),
-        Aggregate::Mean => sum_of(scores, |score| score) / scores.len() as f64,
+        Aggregate::Mean => sum_of(scores) / scores.len() as f64,
         Aggregate::Median => {
             let middle = scores.len() / 2;
             let is_even = scores.len().is_multiple_of(2);
@@ -361,82 +360,139 @@ const LANES: usize = 16;
 
 /// Adds up in fixed lanes, then lanes in pairs.
 #[inline(always)]
-fn sum_of(scores: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+fn sum_of(scores: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let (chunks, rest) = scores.as_chunks::<LANES>();
     for chunk in chunks {
         for lane in 0..LANES {
-            sums[lane] += term(chunk[lane]);
+            sums[lane] += chunk[lane];
         }
     }
     for (sum, &score) in sums.iter_mut().zip(rest) {
-        *sum += term(score);
+        *sum += score;
     }
-    let mut n = LANES / 2;
-    while n > 0 {
-        for lane in 0..n {
-            sums[lane] += sums[lane + n];
-        }
-        n /= 2;
-    }
-    sums[0]
+    in_pairs(sums)
 }
 
 #[inline(always)]
 fn minimum(scores: &[f64]) -> f64 {
-    scores.iter().fold(f64::INFINITY, |least, &score| if score < least { score } else { least })
+    let mut least = [f64::INFINITY; LANES];
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    for chunk in chunks {
+        lower(&mut least, chunk);
+    }
+    for &score in rest {
+        least[0] = if score < least[0] { score } else { least[0] };
+    }
+    least.into_iter().fold(f64::INFINITY, |least, score| if score < least { score } else { least })
 }
 
 #[inline(always)]
-fn softmin(scores: &[f64], temperature: f64) -> f64 {
+fn lower<const N: usize>(least: &mut [f64; N], scores: &[f64; N]) {
+    for lane in 0..N {
+        least[lane] = if scores[lane] < least[lane] { scores[lane] } else { least[lane] };
+    }
+}
+
+#[inline(always)]
+fn softmin(scores: &mut [f64], temperature: f64) -> f64 {
     let least = minimum(scores);
     let scale = std::f64::consts::LOG2_E / temperature;
-    let weight = |score: f64| {
-        let exponent = ((least - score) * scale - 1.0).max(f64::LEAST_EXPONENT);
-        // Unlike `exp2` of the standard library it is the same on every CPU.
-        let power = Exponent::exp2(exponent);
-        if exponent > f64::LEAST_EXPONENT { power } else { 0.0 }
+    let (mut sums, mut weights) = ([0.0; LANES], [0.0; LANES]);
+    let mut add = |scores: &[f64; LANES], least: f64| {
+        for lane in 0..LANES {
+            let exponent = (least - scores[lane]) * scale - 1.0;
+            let exponent = exponent.or_larger(f64::LEAST_EXPONENT);
+            // Unlike `exp2` of the standard library it is the same on every CPU.
+            let power = Exponent::exp2(exponent);
+            let weight = if exponent > f64::LEAST_EXPONENT { power } else { 0.0 };
+            weights[lane] += weight;
+            sums[lane] += scores[lane] * weight;
+        }
     };
-    sum_of(scores, |score| score * weight(score)) / sum_of(scores, weight)
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    for chunk in chunks {
+        add(chunk, least);
+    }
+    if !rest.is_empty() {
+        // Scores so high that their weights are 0.
+        let mut padded = [least + 2000.0 / scale; LANES];
+        padded[..rest.len()].copy_from_slice(rest);
+        add(&padded, least);
+    }
+    in_pairs(sums) / in_pairs(weights)
 }
 
-/// Scores of which one minimum is taken.
-const GROUP: usize = 8;
-
-/// The n smallest ones, ascending.
-///
-/// Minima of groups of eight come first: at least n scores are not above the n-th smallest of them, and
-/// not many more.
+/// The sum of all lanes, in pairs, pairs of pairs and so on.
 #[inline(always)]
-fn smallest(scores: &[f64], n: usize, sorted: &mut Vec<f64>) {
-    sorted.clear();
-    if n == 1 {
-        sorted.push(minimum(scores));
-        return;
-    }
-    let (groups, rest) = scores.as_chunks::<GROUP>();
-    if groups.len() <= n {
-        sorted.extend_from_slice(scores);
-    } else {
-        let mut minima = [[0.0_f64; 64]; 1];
-        let mut many = Vec::new();
-        let minima = if groups.len() <= 64 {
-            &mut minima[0][..groups.len()]
-        } else {
-            many.resize(groups.len(), 0.0);
-            &mut many[..]
-        };
-        for (least, group) in minima.iter_mut().zip(groups) {
-            *least = minimum(group);
+fn in_pairs(mut lanes: [f64; LANES]) -> f64 {
+    let mut n = LANES / 2;
+    while n > 0 {
+        for lane in 0..n {
+            lanes[lane] += lanes[lane + n];
         }
-        let (_, &mut bound, _) = minima.select_nth_unstable_by(n - 1, f64::total_cmp);
-        for group in groups {
-            if group.iter().fold(false, |any, &score| any | (score <= bound)) {
-                sorted.extend(group.iter().filter(|&&score| score <= bound));
+        n /= 2;
+    }
+    lanes[0]
+}
+
+/// The smallest scores of an example, ascending. It guesses a bound that is not far above them from the
+/// example before; no guess can change which they are.
+#[derive(Debug, Default)]
+struct Smallest {
+    sorted: Vec<f64>,
+    bound: f64,
+}
+
+impl Smallest {
+    #[inline(always)]
+    fn of(&mut self, scores: &[f64], n: usize) -> &[f64] {
+        if n == 1 {
+            self.sorted.clear();
+            self.sorted.push(minimum(scores));
+            return &self.sorted;
+        }
+        if scores.len() <= 2 * n {
+            self.sorted.clear();
+            self.sorted.extend_from_slice(scores);
+        } else {
+            self.collect(scores);
+            if self.sorted.len() < n || self.sorted.len() > 4 * n {
+                self.bound = bound_for(scores, n);
+                self.collect(scores);
             }
         }
-        sorted.extend(rest.iter().filter(|&&score| score <= bound));
+        self.sorted.sort_unstable_by(f64::total_cmp);
+        // So that there are a few more of an example that is like this one.
+        if let Some(&next) = self.sorted.get(2 * n).or(self.sorted.last()) {
+            self.bound = next;
+        }
+        &self.sorted[..n]
     }
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted.truncate(n);
+
+    #[inline(always)]
+    fn collect(&mut self, scores: &[f64]) {
+        let Self { sorted, bound } = self;
+        sorted.clear();
+        let mut append = |place: usize| sorted.push(scores[place]);
+        bits::for_each(scores, |score| score <= *bound, &mut append);
+    }
+}
+
+/// Groups of which a minimum each is taken.
+const GROUPS: usize = 64;
+
+/// A bound that at least n scores are not above, and not many more: of 64 groups the minima come first,
+/// and the n-th smallest of those is one.
+fn bound_for(scores: &[f64], n: usize) -> f64 {
+    let (chunks, _) = scores.as_chunks::<GROUPS>();
+    if n >= GROUPS || chunks.is_empty() {
+        let mut all = scores.to_vec();
+        return *all.select_nth_unstable_by(n - 1, f64::total_cmp).1;
+    }
+    let mut minima = [f64::INFINITY; GROUPS];
+    for chunk in chunks {
+        lower(&mut minima, chunk);
+    }
+    *minima.select_nth_unstable_by(n - 1, f64::total_cmp).1
 }

@@ -187,14 +187,17 @@ impl<F: Cell> Kernel for Block<'_, '_, F> {
         for row in lent.positions.clone() {
             let cells = lent.cells(row);
             let mut furthest = <F::Key as Tally>::Distance::default();
-            for (cells, units) in cells.chunks(PIECE).zip(sums.units.chunks_mut(PIECE)) {
-                Fetch::All.ahead_of(cells);
-                for (&cell, sum) in cells.iter().zip(units) {
-                    furthest = furthest.max(F::key(cell).distance_above(range.low));
-                    *sum = sum.wrapping_add((F::real(cell).double() + shift).to_bits());
-                }
+            let units = &mut sums.units[..cells.len()];
+            for start in (0..cells.len()).step_by(PIECE) {
+                let piece = start..cells.len().min(start + PIECE);
+                furthest = furthest.max(add::<F>(
+                    &cells[piece.clone()],
+                    &mut units[piece],
+                    range.low,
+                    shift,
+                ));
             }
-            for (&cell, sum) in cells.iter().zip(&mut sums.rests) {
+            for (sum, &cell) in sums.rests.iter_mut().zip(cells) {
                 let value = F::real(cell).double();
                 let rest = value - ((value + shift) - shift);
                 *sum = sum.wrapping_add((rest + rest_shift).to_bits());
@@ -218,4 +221,24 @@ impl<F: Cell> Kernel for Block<'_, '_, F> {
         }
         Ok(())
     }
+}
+
+/// Adds some cells by column. Gives how far above the smallest valid key the furthest one is: in a loop
+/// of its own, since keys and sums are of different widths.
+#[inline(always)]
+fn add<F: Cell>(
+    cells: &[F::Bits],
+    units: &mut [u64],
+    low: F::Key,
+    shift: f64,
+) -> <F::Key as Tally>::Distance {
+    Fetch::All.ahead_of(cells);
+    let mut furthest = <F::Key as Tally>::Distance::default();
+    for &cell in cells {
+        furthest = furthest.max(F::key(cell).distance_above(low));
+    }
+    for (sum, &cell) in units.iter_mut().zip(cells) {
+        *sum = sum.wrapping_add((F::real(cell).double() + shift).to_bits());
+    }
+    furthest
 }

@@ -35,24 +35,34 @@ impl TagLabels {
     ///
     /// # Panics
     /// If the starts do not lead through all of `classes`, which is a fault of the caller.
-    pub fn from_rows(
-        starts: &[i64],
-        classes: &[i64],
+    pub fn from_rows<T: Copy + Into<i64> + Sync>(
+        starts: &[T],
+        classes: &[T],
         n_classes: usize,
         workers: &Workers<'_>,
     ) -> Result<Self> {
-        assert!(starts.first() == Some(&0) && starts.is_sorted(), "starts must ascend from 0");
-        assert_eq!(starts.last(), Some(&(classes.len() as i64)), "starts must end with the classes");
+        let start = |row: usize| -> usize { starts[row].into() as usize };
+        assert!(starts.is_sorted_by_key(|&start| start.into()), "starts must ascend");
+        assert!(start(0) == 0 && start(starts.len() - 1) == classes.len(), "starts must be complete");
         Self::of_pieces(starts.len() - 1, n_classes, workers, |rows| {
             let mut piece = Piece::with_room_for(&rows);
+            let all = &classes[start(rows.start)..start(rows.end)];
+            let is_class = |&class: &T| (0..n_classes as i64).contains(&class.into());
+            // Looked at all at once; only where one is amiss, one by one.
+            if !all.iter().fold(true, |are, class| are & is_class(class)) {
+                for row in rows {
+                    let mut classes = classes[start(row)..start(row + 1)].iter();
+                    if let Some(&class) = classes.find(|class| !is_class(class)) {
+                        return Err(Error::TagOutOfRange { row, class: class.into(), n_classes });
+                    }
+                }
+                return Ok(piece);
+            }
+            piece.classes.reserve(all.len());
             for row in rows {
                 let begin = piece.classes.len();
-                for &class in &classes[starts[row] as usize..starts[row + 1] as usize] {
-                    if !(0..n_classes as i64).contains(&class) {
-                        return Err(Error::TagOutOfRange { row, class, n_classes });
-                    }
-                    piece.classes.push(class as u32);
-                }
+                let classes = &classes[start(row)..start(row + 1)];
+                piece.classes.extend(classes.iter().map(|&class| class.into() as u32));
                 piece.end_row(begin);
             }
             Ok(piece)
