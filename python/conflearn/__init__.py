@@ -9,29 +9,35 @@ labels are wrong, how many there are, and which classes are confused.
 >>> conflearn.rank_label_issues(labels, pred_probs)
 array([2])
 
-=============================  =====================================================
-`find_label_issues`            which labels are wrong, as a mask
-`rank_label_issues`            the same, the worst first
-`analyze`                      everything below from one sweep over the matrix
-`label_quality_scores`         a score for each label
-`order_label_issues`           the examples of a mask, the worst first
-`num_label_issues`             how many labels are wrong
-`confident_thresholds`         mean self-confidence of each class
-`confident_joint`              counts by given and confidently true class
-`off_diagonal_examples`        the examples counted off its diagonal
-`calibrate_confident_joint`    such counts, scaled to the labels
-`estimate_joint`               the joint distribution of given and true labels
-`estimate_noise_model`         prior, noise matrix, inverse noise matrix
-=============================  =====================================================
+===============================  =====================================================
+`find_label_issues`              which labels are wrong, as a mask
+`rank_label_issues`              the same, the worst first
+`analyze`                        everything below from one sweep over the matrix
+`label_quality_scores`           a score for each label
+`order_label_issues`             the examples of a mask, the worst first
+`num_label_issues`               how many labels are wrong
+`confident_thresholds`           mean self-confidence of each class
+`confident_joint`                counts by given and confidently true class
+`off_diagonal_examples`          the examples counted off its diagonal
+`calibrate_confident_joint`      such counts, scaled to the labels
+`estimate_joint`                 the joint distribution of given and true labels
+`estimate_noise_model`           prior, noise matrix, inverse noise matrix
+`ensemble_label_quality_scores`  a score for each label, by several models
+`ensemble_weights`               how much each model should count
+`dataset_health`                 how clean the data set, its classes and their pairs are
+`noise`                          noise matrices and noisy labels, for experiments
+===============================  =====================================================
 
 `conflearn.multilabel` has the same for data whose examples have any number of tags, and
 `conflearn.cleanlab` under cleanlab's names.
 """
 
-from conflearn import multilabel
+from conflearn import multilabel, noise
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
+from conflearn.ensemble import ensemble_label_quality_scores, ensemble_weights
 from conflearn.errors import ConflearnCopyWarning
+from conflearn.health import DatasetHealth, dataset_health
 from conflearn.issues import (
     find_label_issues,
     num_label_issues,
@@ -51,17 +57,22 @@ from conflearn.thresholds import confident_thresholds
 __all__ = [
     "Analysis",
     "ConflearnCopyWarning",
+    "DatasetHealth",
     "NoiseModel",
     "analyze",
     "calibrate_confident_joint",
     "confident_joint",
     "confident_thresholds",
+    "dataset_health",
+    "ensemble_label_quality_scores",
+    "ensemble_weights",
     "estimate_joint",
     "estimate_noise_model",
     "find_label_issues",
     "label_quality_scores",
     "multilabel",
     "n_threads",
+    "noise",
     "num_label_issues",
     "off_diagonal_examples",
     "order_label_issues",

@@ -6,15 +6,27 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce.tags import Tags
-from conflearn._names import Adjust, Aggregate, Filter, Layout, PriorMethod, Score, Several, Spread
+from conflearn._names import (
+    Adjust,
+    Aggregate,
+    Filter,
+    Kind,
+    Layout,
+    PriorMethod,
+    Score,
+    Several,
+    Spread,
+)
 
 __all__ = [
     "Analysis",
+    "accuracy",
     "analyze",
     "calibrate_confident_joint",
     "confident_thresholds",
     "count_confident",
     "count_confident_tags",
+    "dataset_health",
     "default_n_threads",
     "estimate_noise_model",
     "find_label_issues",
@@ -37,6 +49,16 @@ __all__ = [
     "tag_quality_scores_per_class",
     "tag_thresholds",
 ]
+
+class _PredProbs(Protocol):
+    @property
+    def members(self) -> tuple[npt.NDArray[Any], ...]: ...
+    @property
+    def weights(self) -> tuple[float, ...]: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def temperature(self) -> float: ...
 
 class _Options(Protocol):
     @property
@@ -103,9 +125,14 @@ class Analysis:
     @property
     def num_issues(self) -> int: ...
 
+def accuracy(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    n_threads: int | None,
+) -> float: ...
 def analyze(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -117,17 +144,29 @@ def calibrate_confident_joint(
 ) -> npt.NDArray[np.int64]: ...
 def confident_thresholds(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def count_confident(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def dataset_health(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    several: Several,
+    n_threads: int | None,
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.uint32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    int,
+]: ...
 def default_n_threads() -> int: ...
 def estimate_noise_model(
     confident_joint: npt.NDArray[np.float64],
@@ -137,21 +176,21 @@ def estimate_noise_model(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
 def find_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _Options,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def label_counts(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]: ...
 def label_quality_scores(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     method: Score,
     adjust: Adjust,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def num_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     calibrated: bool,
     several: Several,
     n_threads: int | None,
@@ -162,7 +201,7 @@ def num_off_diagonal(
 ) -> int: ...
 def off_diagonal_examples(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     several: Several,
     n_threads: int | None,
@@ -170,7 +209,7 @@ def off_diagonal_examples(
 def order_label_issues(
     mask: npt.NDArray[np.bool_],
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     rank_by: Score,
     adjust: Adjust,
     n_threads: int | None,
@@ -183,7 +222,7 @@ def prune_counts(
 ) -> npt.NDArray[np.int64]: ...
 def rank_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -194,7 +233,7 @@ def round_preserving_row_totals(
 def simd_level() -> str: ...
 def count_confident_tags(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
@@ -202,24 +241,24 @@ def count_confident_tags(
 ) -> npt.NDArray[np.int64]: ...
 def find_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def find_tag_issues_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.bool_]]: ...
 def num_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.int64]: ...
 def rank_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _TagOptions,
     rank_by: Score,
     aggregate: _AggregateOption,
@@ -228,7 +267,7 @@ def rank_tag_issues(
 def tag_counts(labels: Tags, n_classes: int) -> npt.NDArray[np.int64]: ...
 def tag_quality_scores(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     method: Score,
     adjust: Adjust,
     aggregate: _AggregateOption,
@@ -236,13 +275,13 @@ def tag_quality_scores(
 ) -> npt.NDArray[np.float64]: ...
 def tag_quality_scores_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     method: Score,
     adjust: Adjust,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def tag_thresholds(
     labels: Tags,
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...

@@ -11,9 +11,9 @@ from conflearn._coerce import (
     as_joint,
     as_joints,
     as_num_to_remove,
+    as_positive,
     as_share,
     as_tag_removals,
-    as_temperature,
     one_of,
 )
 from conflearn._inputs import Inputs, TagInputs
@@ -137,7 +137,7 @@ def read_aggregate(
     """Coerce how the scores of an example's tags become one."""
     name = one_of(aggregate, AGGREGATES, "aggregate")
     weight = as_share(alpha, "alpha")
-    temperature = as_temperature(softmin_temperature, "softmin_temperature")
+    temperature = as_positive(softmin_temperature, "softmin_temperature")
     if name == "exponential_moving_average":
         parameter = weight
     elif weight != ALPHA:

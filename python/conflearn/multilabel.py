@@ -42,7 +42,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_bool, as_joints, as_tag_thresholds, as_tags, one_of
 from conflearn._inputs import TagInputs, read_tag_inputs
-from conflearn._names import SCORES, Aggregate, Filter, Score
+from conflearn._names import SCORES, Aggregate, Filter, Kind, Score
 from conflearn._options import (
     ALPHA,
     SOFTMIN_TEMPERATURE,
@@ -83,6 +83,8 @@ def find_label_issues(
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.bool_]:
@@ -106,6 +108,12 @@ def find_label_issues(
         No more examples than this without, or with, a tag lose none.
     confident_joint : array_like of shape (K, 2, 2), optional
         Counts to use as they are, ``[class, given, true]``; by default those of the data.
+    kind : {"probabilities", "logits", "scores"}, default "probabilities"
+        What `pred_probs` holds. Of logits the sigmoid is taken, of each cell by itself. Scores are
+        any real numbers that are the higher, the more speaks for the tag; those of the side without
+        it are their negatives.
+    temperature : float, default 1.0
+        What logits are divided by first.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -136,7 +144,7 @@ def find_label_issues(
     >>> multilabel.find_label_issues(labels, pred_probs)
     array([False, False, False, False,  True, False])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
         inputs,
         filter_by,
@@ -161,6 +169,8 @@ def rank_label_issues(
     aggregate: Aggregate = "exponential_moving_average",
     alpha: float = ALPHA,
     softmin_temperature: float = SOFTMIN_TEMPERATURE,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -169,7 +179,7 @@ def rank_label_issues(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads
         As in `find_label_issues`.
     rank_by, aggregate, alpha, softmin_temperature
         The score to rank by: `method` and the rest of `label_quality_scores`.
@@ -194,7 +204,7 @@ confident_joint, classes, n_threads
     """
     method = one_of(rank_by, SCORES, "rank_by")
     how = read_aggregate(aggregate, alpha, softmin_temperature)
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
         inputs,
         filter_by,
@@ -217,6 +227,8 @@ def find_label_issues_per_class(
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.bool_]:
@@ -225,7 +237,7 @@ def find_label_issues_per_class(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads
         As in `find_label_issues`.
 
     Returns
@@ -247,7 +259,7 @@ confident_joint, classes, n_threads
     >>> multilabel.find_label_issues_per_class(labels, pred_probs)[4]
     array([False,  True])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
         inputs,
         filter_by,
@@ -271,6 +283,8 @@ def locate_label_issues(
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -279,7 +293,7 @@ def locate_label_issues(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads
         As in `find_label_issues`.
 
     Returns
@@ -302,7 +316,7 @@ confident_joint, classes, n_threads
     >>> multilabel.locate_label_issues(labels, pred_probs)
     (array([4]), array([1]))
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
         inputs,
         filter_by,
@@ -330,6 +344,8 @@ def num_label_issues(
     labels: object,
     pred_probs: object,
     *,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> int:
@@ -341,6 +357,8 @@ def num_label_issues(
         Given tags.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities.
+    kind, temperature
+        As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -364,7 +382,7 @@ def num_label_issues(
     >>> multilabel.num_label_issues(labels, pred_probs)
     1
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = Options("confident_learning")
     mask = _core.find_tag_issues(inputs.tags, inputs.pred_probs, options, inputs.n_threads)
     return int(np.count_nonzero(mask))
@@ -374,6 +392,8 @@ def num_label_issues_per_class(
     labels: object,
     pred_probs: object,
     *,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -381,7 +401,7 @@ def num_label_issues_per_class(
 
     Parameters
     ----------
-    labels, pred_probs, classes, n_threads
+    labels, pred_probs, kind, temperature, classes, n_threads
         As in `num_label_issues`.
 
     Returns
@@ -404,7 +424,7 @@ def num_label_issues_per_class(
     array([[0, 0],
            [1, 0]])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.num_tag_issues(*inputs)
 
 
@@ -420,6 +440,8 @@ def label_quality_scores(
     aggregate: Aggregate = "exponential_moving_average",
     alpha: float = ALPHA,
     softmin_temperature: float = SOFTMIN_TEMPERATURE,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -445,6 +467,8 @@ def label_quality_scores(
         For the exponential moving average: from 0 (the best score) to 1 (the worst).
     softmin_temperature : float, default 0.1
         For the soft-min: near 0 it is the minimum, far from it the mean.
+    kind, temperature
+        As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -476,7 +500,7 @@ def label_quality_scores(
     one_of(method, SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
     how = read_aggregate(aggregate, alpha, softmin_temperature)
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.tag_quality_scores(
         inputs.tags, inputs.pred_probs, method, adjust, how, inputs.n_threads
     )
@@ -488,6 +512,8 @@ def label_quality_scores_per_class(
     *,
     method: Score = "self_confidence",
     adjust_pred_probs: bool = False,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -503,6 +529,8 @@ def label_quality_scores_per_class(
         As in `conflearn.label_quality_scores`, of the row [1 - p, p] and the given side.
     adjust_pred_probs : bool, default False
         As there. A side that no example is on stays as it is.
+    kind, temperature
+        As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -529,7 +557,7 @@ def label_quality_scores_per_class(
     """
     one_of(method, SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.tag_quality_scores_per_class(
         inputs.tags, inputs.pred_probs, method, adjust, inputs.n_threads
     )
@@ -542,6 +570,8 @@ def confident_thresholds(
     labels: object,
     pred_probs: object,
     *,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -553,6 +583,8 @@ def confident_thresholds(
         Given tags.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities.
+    kind, temperature
+        As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -577,7 +609,7 @@ def confident_thresholds(
     array([[0.75, 0.75],
            [0.75, 2.  ]])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.tag_thresholds(*inputs)
 
 
@@ -587,6 +619,8 @@ def confident_joint(
     *,
     thresholds: object = None,
     calibrate: bool = True,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -602,6 +636,8 @@ def confident_joint(
         By default `confident_thresholds(labels, pred_probs)`.
     calibrate : bool, default True
         Scale the counts of each class to its tags. If False, the plain counts.
+    kind, temperature
+        As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -627,7 +663,7 @@ def confident_joint(
            [0, 2]])
     """
     calibrate = as_bool(calibrate, "calibrate")
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     cut = None if thresholds is None else as_tag_thresholds(thresholds, inputs.n_classes)
     return _core.count_confident_tags(
         inputs.tags, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
@@ -695,6 +731,8 @@ def estimate_joint(
     pred_probs: object,
     *,
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -708,6 +746,8 @@ def estimate_joint(
         Out-of-sample predicted probabilities. Not read if `confident_joint` is given.
     confident_joint : array_like of shape (K, 2, 2), optional
         Counts to use (they are calibrated); by default those of the data.
+    kind, temperature
+        As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -733,7 +773,7 @@ def estimate_joint(
     array([[0.625, 0.125],
            [0.   , 0.25 ]])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     if confident_joint is None:
         counted = _core.count_confident_tags(
             inputs.tags, inputs.pred_probs, None, True, "most_probable", inputs.n_threads
@@ -783,6 +823,8 @@ def dataset_health(
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> TagHealth:
@@ -791,7 +833,7 @@ def dataset_health(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, n_threads
+confident_joint, kind, temperature, n_threads
         As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for: how the tables name them, and `labels` may.
@@ -822,7 +864,7 @@ confident_joint, n_threads
     """
     if isinstance(classes, Iterator):
         classes = tuple(classes)  # read more than once
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
         inputs,
         filter_by,

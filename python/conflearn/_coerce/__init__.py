@@ -24,7 +24,7 @@ One module for each noun: ``matrix``, ``labels``, ``tags``, ``mask``, ``per_clas
 notice.
 """
 
-from conflearn._coerce.labels import as_labels, first_out_of_range
+from conflearn._coerce.labels import as_class_names, as_labels, first_out_of_range
 from conflearn._coerce.mask import as_mask
 from conflearn._coerce.matrix import as_pred_probs
 from conflearn._coerce.options import (
@@ -32,16 +32,18 @@ from conflearn._coerce.options import (
     as_bool,
     as_count,
     as_n_threads,
+    as_positive,
     as_share,
-    as_temperature,
     one_of,
 )
 from conflearn._coerce.per_class import (
     as_floats,
     as_joint,
     as_joints,
+    as_noise_matrix,
     as_num_to_remove,
     as_per_class,
+    as_prior,
     as_tag_removals,
     as_tag_thresholds,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "MAX_THREADS",
     "Tags",
     "as_bool",
+    "as_class_names",
     "as_count",
     "as_floats",
     "as_joint",
@@ -58,14 +61,16 @@ __all__ = [
     "as_labels",
     "as_mask",
     "as_n_threads",
+    "as_noise_matrix",
     "as_num_to_remove",
     "as_per_class",
+    "as_positive",
     "as_pred_probs",
+    "as_prior",
     "as_share",
     "as_tag_removals",
     "as_tag_thresholds",
     "as_tags",
-    "as_temperature",
     "first_out_of_range",
     "one_of",
 ]

@@ -16,8 +16,8 @@ __all__ = [
     "as_bool",
     "as_count",
     "as_n_threads",
+    "as_positive",
     "as_share",
-    "as_temperature",
     "one_of",
 ]
 
@@ -62,14 +62,16 @@ def as_share(value: Any, name: str) -> float:
     )
 
 
-def as_temperature(value: Any, name: str) -> float:
+def as_positive(value: Any, name: str) -> float:
     """Return a finite number above 0."""
     if is_real(type(value)) and not isinstance(value, bool | np.bool_):
         with suppress(OverflowError, ValueError):  # of 10**400; of a Decimal that signals
-            temperature = float(value)
-            if 0 < temperature < float("inf"):
-                return temperature
-    raise OptionError(f"{name}={spelled(value)} is not a finite number above 0; 1 changes nothing")
+            number = float(value)
+            if 0 < number < float("inf"):
+                return number
+    raise OptionError(
+        f"{name}={spelled(value)} is not a finite number above 0; pass one such as 1.0"
+    )
 
 
 def as_count(value: object, name: str) -> int:

@@ -103,7 +103,7 @@ def _from_rows(
     np.cumsum(lengths, out=starts[1:])
     kinds = set(map(type, chain.from_iterable(lists)))
     if classes is not None:
-        columns = columns_by_name(classes, n_classes, columns_of)
+        columns = columns_by_name(classes, n_classes, columns_of, "classes")
         # Numbers are columns already where the names are strings.
         if any(issubclass(kind, str) for kind in kinds) or not isinstance(next(iter(columns)), str):
             return starts, _looked_up(lists, columns, int(starts[-1]), name)
@@ -133,13 +133,13 @@ def _looked_up(lists: list[Any], columns: dict[Any, int], n: int, name: str) -> 
         for row, tags in enumerate(lists):
             for tag in tags:
                 if not isinstance(tag, Hashable):
-                    refuse_unknown(tag, row, columns, name, "holds")
+                    refuse_unknown(tag, row, columns, name, "classes", "holds")
         raise
     if n and found.min() < 0:
         for row, tags in enumerate(lists):
             for tag in tags:
                 if columns.get(tag, -1) < 0:
-                    refuse_unknown(tag, row, columns, name, "holds")
+                    refuse_unknown(tag, row, columns, name, "classes", "holds")
     return found
 
 

@@ -6,11 +6,10 @@ use conflearn_core::quality::{Adjust, Method};
 use conflearn_core::{Result, Several};
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray2, PyReadonlyArray3,
-    PyUntypedArray,
 };
 use pyo3::prelude::*;
 
-use crate::arrays::{self, Tags, by_class};
+use crate::arrays::{self, RawPredProbs, Tags, by_class};
 use crate::enter::enter_with_tags as enter;
 use crate::names::Named;
 
@@ -89,12 +88,12 @@ impl AggregateOption {
 pub(crate) fn find_tag_issues<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     options: TagOptions<'py>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
     let search = options.search()?;
-    let mask = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let mask = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         multilabel::find_label_issues(labels, pred_probs, &search, workers)
     })?;
     Ok(mask.into_pyarray(py))
@@ -106,12 +105,12 @@ pub(crate) fn find_tag_issues<'py>(
 pub(crate) fn find_tag_issues_per_class<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     options: TagOptions<'py>,
     n_threads: Option<usize>,
 ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<bool>>)> {
     let search = options.search()?;
-    let (found, given) = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let (found, given) = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         multilabel::find_label_issues_per_class(labels, pred_probs, &search, workers)
     })?;
     let (starts, classes) = found.into_parts();
@@ -123,7 +122,7 @@ pub(crate) fn find_tag_issues_per_class<'py>(
 pub(crate) fn rank_tag_issues<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     options: TagOptions<'py>,
     rank_by: Named<Method>,
     aggregate: AggregateOption,
@@ -131,7 +130,7 @@ pub(crate) fn rank_tag_issues<'py>(
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let search = options.search()?;
     let how = (rank_by.0, aggregate.chosen());
-    let rows = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let rows = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         multilabel::rank_label_issues(labels, pred_probs, &search, how, workers)
     })?;
     Ok(arrays::rows(py, &rows))
@@ -142,10 +141,10 @@ pub(crate) fn rank_tag_issues<'py>(
 pub(crate) fn num_tag_issues<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let counts = enter(py, &labels, pred_probs, n_threads, multilabel::num_label_issues)?;
+    let counts = enter(py, &labels, &pred_probs, n_threads, multilabel::num_label_issues)?;
     let n_classes = counts.len();
     arrays::rows(py, counts.as_flattened()).reshape([n_classes, 2])
 }
@@ -155,10 +154,10 @@ pub(crate) fn num_tag_issues<'py>(
 pub(crate) fn tag_thresholds<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let found = enter(py, &labels, pred_probs, n_threads, multilabel::confident_thresholds)?;
+    let found = enter(py, &labels, &pred_probs, n_threads, multilabel::confident_thresholds)?;
     PyArray1::from_slice(py, found.as_flattened()).reshape([found.len(), 2])
 }
 
@@ -168,7 +167,7 @@ pub(crate) fn tag_thresholds<'py>(
 pub(crate) fn count_confident_tags<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     thresholds: Option<PyReadonlyArray2<'py, f64>>,
     calibrate: bool,
     several: Named<Several>,
@@ -179,7 +178,7 @@ pub(crate) fn count_confident_tags<'py>(
         None => None,
     };
     let how = (calibrate, several.0);
-    let joints = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let joints = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         multilabel::confident_joints(labels, pred_probs, thresholds.as_deref(), how, workers)
     })?;
     PyArray1::from_slice(py, joints.as_flattened()).reshape([joints.len(), 2, 2])
@@ -204,14 +203,14 @@ pub(crate) fn tag_counts<'py>(
 pub(crate) fn tag_quality_scores<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     method: Named<Method>,
     adjust: Named<Adjust>,
     aggregate: AggregateOption,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (method, adjust, aggregate) = (method.0, adjust.0, aggregate.chosen());
-    let scores = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let scores = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         multilabel::label_quality_scores(labels, pred_probs, method, adjust, aggregate, workers)
     })?;
     Ok(scores.into_pyarray(py))
@@ -222,13 +221,13 @@ pub(crate) fn tag_quality_scores<'py>(
 pub(crate) fn tag_quality_scores_per_class<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     method: Named<Method>,
     adjust: Named<Adjust>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (n_examples, n_classes) = arrays::pred_probs(pred_probs)?.shape();
-    let scores = enter(py, &labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let (n_examples, n_classes) = pred_probs.view()?.shape();
+    let scores = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         multilabel::label_quality_scores_per_class(labels, pred_probs, method.0, adjust.0, workers)
     })?;
     scores.into_pyarray(py).reshape([n_examples, n_classes])

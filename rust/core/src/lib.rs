@@ -24,9 +24,9 @@
 //! `input` (shapes, labels) → [`thresholds`] (reads N cells) → `look` (what to keep) → the sweep
 //! (reads every cell once: `sweep`, `row` and `scan`, or `columns` in Fortran order; spread over threads
 //! by [`blocks`] and [`threads`], compiled per CPU level by [`simd`]) → [`joint`], [`noise`] (only entries
-//! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`] and
-//! [`analysis`], which put them together. [`quality`] scores rows by itself. [`multilabel`] has two sweeps
-//! of its own, over cells instead of rows.
+//! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`], [`health`] and
+//! [`analysis`], which put them together. [`quality`] scores rows by itself. [`multilabel`] has two
+//! sweeps of its own, over cells instead of rows.
 
 pub mod analysis;
 pub mod blocks;
@@ -34,6 +34,7 @@ mod columns;
 mod entropy;
 mod error;
 mod format;
+pub mod health;
 mod input;
 pub mod issues;
 pub mod joint;

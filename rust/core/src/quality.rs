@@ -16,7 +16,7 @@ use crate::entropy::{entropy, ln_1p};
 use crate::error::{Error, Result};
 use crate::format::{Bits, Format, Key, Meaning};
 use crate::input::{AllRows, Labels, Matrix, Rows};
-use crate::look::Keep;
+use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::row::{BadCell, Cutoffs, RowFacts, SLACK, Several, ValidKeys, check_row};
 use crate::scan::{Fetch, Scan};
@@ -116,6 +116,24 @@ pub fn label_quality_scores(
         None => {
             scores_of_rows(labels, matrix, &AllRows(labels.n_examples()), method, adjust, workers)
         }
+    })
+}
+
+/// The share of the labels that the model predicts: that are the most probable class, the lowest on
+/// ties.
+///
+/// # Errors
+/// If the shapes differ, or a cell is no probability.
+pub fn accuracy(labels: &Labels, pred_probs: &PredProbs<'_>, workers: &Workers<'_>) -> Result<f64> {
+    pred_probs.check_shape(labels)?;
+    let several = Several::MostProbable;
+    let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+    with_matrix!(pred_probs, workers, matrix => {
+        let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
+        let is_predicted =
+            |&(row, facts): &(usize, &RowFacts)| !facts.predicts_another(labels.given(row));
+        let n_predicted = facts.iter().enumerate().filter(is_predicted).count();
+        Ok(n_predicted as f64 / labels.n_examples() as f64)
     })
 }
 

@@ -47,6 +47,32 @@ pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
     }
 }
 
+/// The largest of some lanes: of pairs, pairs of pairs and so on, which are whole registers at first.
+#[inline(always)]
+pub(super) fn largest_lane<R: Exponent, const N: usize>(mut lanes: [R; N]) -> R {
+    let mut n = N / 2;
+    while n > 0 {
+        for lane in 0..n {
+            lanes[lane] = lanes[lane].or_larger(lanes[lane + n]);
+        }
+        n /= 2;
+    }
+    lanes[0]
+}
+
+/// The sum of some lanes, added up in the same way.
+#[inline(always)]
+pub(super) fn sum_of_lanes<R: Exponent, const N: usize>(mut lanes: [R; N]) -> R {
+    let mut n = N / 2;
+    while n > 0 {
+        for lane in 0..n {
+            lanes[lane] = lanes[lane].plus(lanes[lane + n]);
+        }
+        n /= 2;
+    }
+    lanes[0]
+}
+
 macro_rules! exponent {
     ($real:ty, $probability:ty, $least:literal, $half:literal, $mantissa:literal, $q:expr) => {
         impl Exponent for $real {
