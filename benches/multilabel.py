@@ -4,8 +4,7 @@
 
 Each call takes turns with R in one process. Where cleanlab is measured it runs once, for that takes
 long. An example has about five tags, to which the model gives a probability of 0.9 on average, and
-0.02 to the others. Two tags in a hundred are missing, and one cell in ten thousand has a tag that it
-should not have.
+0.02 to the others. Two tags in a hundred are missing; one cell in ten thousand has a wrong one.
 """
 
 import argparse

@@ -350,6 +350,75 @@ def test_tiny_negative_probabilities_count_as_they_are() -> None:
     np.testing.assert_allclose(multilabel.confident_thresholds(tags, pred_probs), expected)
 
 
+# --- Logits and scores ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_the_sigmoid_of_logits_is_taken(dtype: Any, temperature: float) -> None:
+    tags, pred_probs = random_tagged(400, 9, seed=10, noise=0.3)
+    logits = (3 * np.log(pred_probs / (1 - pred_probs))).astype(dtype)
+    expected = 1 / (1 + np.exp(-logits.astype(float) / temperature))
+    options: dict[str, Any] = {"kind": "logits", "temperature": temperature}
+    tolerance = 1e-13 if dtype is np.float64 else 1e-6
+    np.testing.assert_allclose(
+        multilabel.label_quality_scores_per_class(tags, logits, **options),
+        multilabel.label_quality_scores_per_class(tags, expected),
+        atol=tolerance,
+    )
+    for filter_by in FILTERS:
+        np.testing.assert_array_equal(
+            multilabel.find_label_issues_per_class(tags, logits, filter_by=filter_by, **options),
+            multilabel.find_label_issues_per_class(tags, expected, filter_by=filter_by),
+        )
+
+
+def test_minus_infinity_is_a_logit_and_infinity_is_none() -> None:
+    logits = np.array([[-np.inf, 3.0], [2.0, -1000.0]])
+    scores = multilabel.label_quality_scores_per_class([[1], [0]], logits, kind="logits")
+    assert scores[0, 0] == 1
+    assert scores[1, 1] == 1
+    logits[1, 0] = np.inf
+    with refused(ProbabilityError, "pred_probs[1, 0] is inf"):
+        multilabel.find_label_issues([[1], [0]], logits, kind="logits")
+
+
+def test_scores_are_compared_with_their_means() -> None:
+    tags, pred_probs = random_tagged(400, 9, seed=11, noise=0.3)
+    scores = 1000 * (pred_probs - 0.5)
+    thresholds = multilabel.confident_thresholds(tags, scores, kind="scores")
+    for k in range(9):
+        tagged = scores[tags[:, k] == 1, k]
+        untagged = -scores[tags[:, k] == 0, k]
+        expected = (untagged.mean(), tagged.mean() if len(tagged) else np.inf)
+        np.testing.assert_allclose(thresholds[k], expected, rtol=1e-12)
+    own = np.where(tags == 1, scores, -scores)
+    per_class = multilabel.label_quality_scores_per_class(tags, scores, kind="scores")
+    np.testing.assert_array_equal(per_class, own)
+    mask = multilabel.find_label_issues_per_class(
+        tags, scores, kind="scores", filter_by="predicted_neq_given"
+    )
+    np.testing.assert_array_equal(mask, own < 0)
+    np.testing.assert_array_equal(
+        multilabel.find_label_issues_per_class(tags, scores, kind="scores"),
+        multilabel.find_label_issues_per_class(tags, pred_probs),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"aggregate": "softmin"}, "softmin needs probabilities"),
+        ({"method": "confidence_weighted_entropy"}, "needs probabilities"),
+        ({"adjust_pred_probs": True}, "adjust_pred_probs=True needs probabilities"),
+        ({"temperature": 2.0}, "kind='scores' does not use temperature"),
+    ],
+)
+def test_scores_are_no_probabilities(options: dict[str, Any], message: str) -> None:
+    with refused(OptionError, message):
+        multilabel.label_quality_scores([[0], [0], [1]], PROBS, kind="scores", **options)
+
+
 # --- Forms of tags -------------------------------------------------------------------------------
 
 NAMES = ["red", "green", "blue", "black", "white", "grey", "pink", "brown", "cyan"]
