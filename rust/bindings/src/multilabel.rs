@@ -110,9 +110,10 @@ pub(crate) fn find_tag_issues_per_class<'py>(
     n_threads: Option<usize>,
 ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<bool>>)> {
     let search = options.search()?;
-    let (found, given) = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
-        multilabel::find_label_issues_per_class(labels, pred_probs, &search, workers)
-    })?;
+    let (found, given) =
+        enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
+            multilabel::find_label_issues_per_class(labels, pred_probs, &search, workers)
+        })?;
     let (starts, classes) = found.into_parts();
     Ok((arrays::rows(py, &starts), classes.into_pyarray(py), given.into_pyarray(py)))
 }
@@ -191,9 +192,10 @@ pub(crate) fn tag_counts<'py>(
     labels: Tags<'py>,
     n_classes: usize,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let counts = crate::enter::enter_tags(py, &labels, n_classes, |labels: &TagLabels| -> Result<_> {
-        Ok((0..n_classes).map(|class| labels.counts(class)).collect::<Vec<_>>())
-    })?;
+    let counts =
+        crate::enter::enter_tags(py, &labels, n_classes, |labels: &TagLabels| -> Result<_> {
+            Ok((0..n_classes).map(|class| labels.counts(class)).collect::<Vec<_>>())
+        })?;
     arrays::rows(py, counts.as_flattened()).reshape([n_classes, 2])
 }
 

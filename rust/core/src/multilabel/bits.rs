@@ -5,11 +5,7 @@ pub(super) const PIECE: usize = 64;
 
 /// Calls `each` with the place of every value for which `is` holds.
 #[inline(always)]
-pub(super) fn for_each<T: Copy>(
-    values: &[T],
-    is: impl Fn(T) -> bool,
-    mut each: impl FnMut(usize),
-) {
+pub(super) fn for_each<T: Copy>(values: &[T], is: impl Fn(T) -> bool, mut each: impl FnMut(usize)) {
     let (pieces, rest) = values.as_chunks::<PIECE>();
     let mut first = 0;
     for piece in pieces {

@@ -12,7 +12,7 @@ use crate::rank::{ordered, rows_of_mask};
 use crate::row::Several;
 
 use super::bounds::{Cell, Guesses, Range};
-use super::look::{ClassCounts, Seen, look};
+use super::look::{Candidate, ClassCounts, Seen, look};
 use super::quality::{Aggregate, scores_of};
 use super::select::{By, Quotas, all_again};
 use super::sums::means;
@@ -55,7 +55,11 @@ impl Search {
     fn check(&self, labels: &TagLabels) -> Result<()> {
         let n_classes = labels.n_classes();
         let one_per_class = |name, found| {
-            if found == n_classes { Ok(()) } else { Err(Error::OnePerClass { name, n_classes, found }) }
+            if found == n_classes {
+                Ok(())
+            } else {
+                Err(Error::OnePerClass { name, n_classes, found })
+            }
         };
         match &self.removals {
             Removals::Counts(counts) => one_per_class("prune_counts", counts.len()),
@@ -96,8 +100,9 @@ impl Search {
                 Removals::Joints { confident_joints, frac_noise, per_class } => {
                     let joint = match confident_joints {
                         Some(joints) => ConfidentJoint::from_dense(&joints[class], 2)?,
-                        None => joint_of(of_class)?
-                            .calibrated(&given_counts, self.several.layout()),
+                        None => {
+                            joint_of(of_class)?.calibrated(&given_counts, self.several.layout())
+                        }
                     };
                     let least = self.min_examples_per_class;
                     let prune = PruneCounts::new(&joint, least, *frac_noise, self.several.spread());
@@ -277,15 +282,14 @@ fn flagged<F: Cell>(
             None => quotas.choose_again(matrix, labels, meaning, workers),
         }
     };
-    let of_all = |holds: &(dyn Fn(f64, usize, bool) -> bool + Sync)| match &seen.candidates {
-        Some(candidates) => Ok(candidates
-            .iter()
-            .filter(|one| disagrees(one.p, one.tagged(), meaning))
-            .filter(|one| holds(one.p, one.class(), one.tagged()))
-            .map(|one| (one.row(), one.class() as u32))
-            .collect()),
-        None => {
-            let holds = |one: &super::look::Candidate| holds(one.p, one.class(), one.tagged());
+    let of_all = |holds: &(dyn Fn(f64, usize, bool) -> bool + Sync)| {
+        let holds = |one: &Candidate| holds(one.p, one.class(), one.tagged());
+        if let Some(candidates) = &seen.candidates {
+            let disagreeing =
+                candidates.iter().filter(|one| disagrees(one.p, one.tagged(), meaning));
+            let found = disagreeing.filter(|one| holds(one));
+            Ok(found.map(|one| (one.row(), one.class() as u32)).collect())
+        } else {
             all_again(matrix, labels, meaning, holds, workers)
         }
     };

@@ -223,8 +223,7 @@ impl<F: Cell> Kernel for Block<'_, '_, F> {
             for &class in tags {
                 let class = class as usize;
                 let key = F::key(cells[class]);
-                let (is_0, is_1) =
-                    (key <= guesses.zero_to[class], key >= guesses.one_from[class]);
+                let (is_0, is_1) = (key <= guesses.zero_to[class], key >= guesses.one_from[class]);
                 let counts = &mut state.counts[class];
                 counts.guessed[1][0] += u64::from(is_0);
                 counts.guessed[1][1] += u64::from(is_1);

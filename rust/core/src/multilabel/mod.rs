@@ -83,12 +83,14 @@ macro_rules! with_cells {
             $crate::PredProbs::Logits64(logits, t) => of_logits!(*logits, t),
             $crate::PredProbs::Mean(mean) => {
                 let mean = mean.prepare_by_class($workers)?;
-                let cells = $crate::input::Matrix::<$crate::Scores<$crate::Float64>>::computed(&mean);
+                let cells =
+                    $crate::input::Matrix::<$crate::Scores<$crate::Float64>>::computed(&mean);
                 stored!(cells, Probability)
             }
             $crate::PredProbs::MeanOfScores(mean) => {
                 let mean = mean.prepare_by_class($workers)?;
-                let cells = $crate::input::Matrix::<$crate::Scores<$crate::Float64>>::computed(&mean);
+                let cells =
+                    $crate::input::Matrix::<$crate::Scores<$crate::Float64>>::computed(&mean);
                 stored!(cells, Score)
             }
         }

@@ -131,12 +131,11 @@ pub(super) fn scores_of<F: Cell, R: Rows>(
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     let n_classes = labels.n_classes();
-    let shifts = match adjust {
-        Adjust::No => Vec::new(),
-        _ => {
-            let thresholds = means(matrix, labels, meaning, workers)?;
-            thresholds.iter().map(|thresholds| shifts(thresholds, adjust)).collect()
-        }
+    let shifts = if adjust == Adjust::No {
+        Vec::new()
+    } else {
+        let thresholds = means(matrix, labels, meaning, workers)?;
+        thresholds.iter().map(|thresholds| shifts(thresholds, adjust)).collect()
     };
     let per_row = if aggregate.is_some() { 1 } else { n_classes };
     let row_bytes = matrix.row_bytes() / per_row;
@@ -221,14 +220,13 @@ impl<F: Cell, R: Rows> Kernel for Block<'_, '_, '_, F, R> {
                 let fault = bad_row::<F>(row, cells, scorer.range.meaning);
                 return Err(fault.unwrap_or(Error::Interrupted));
             }
-            match scorer.aggregate {
-                Some(aggregate) => filling.push(aggregated(aggregate, scores, smallest)),
-                None => {
-                    let first = position * scores.len();
-                    let begin = places.start.saturating_sub(first);
-                    let end = (places.end - first).min(scores.len());
-                    scores[begin..end].iter().for_each(|&score| filling.push(score));
-                }
+            if let Some(aggregate) = scorer.aggregate {
+                filling.push(aggregated(aggregate, scores, smallest));
+            } else {
+                let first = position * scores.len();
+                let begin = places.start.saturating_sub(first);
+                let end = (places.end - first).min(scores.len());
+                scores[begin..end].iter().for_each(|&score| filling.push(score));
             }
         }
         Ok(())

@@ -176,7 +176,8 @@ fn check(
         for class in 0..data.n_classes {
             let mask: Vec<bool> = (0..data.rows.len()).map(|row| cells.has(row, class)).collect();
             let expected = data.with_class(class, is_scores, |given, binary| {
-                issues::find_label_issues(given, binary, &binary_search_of(filter), workers).unwrap()
+                issues::find_label_issues(given, binary, &binary_search_of(filter), workers)
+                    .unwrap()
             });
             prop_assert_eq!(mask, expected, "{:?} of class {}", filter, class);
         }

@@ -78,9 +78,12 @@ impl Quotas {
         let chosen = workers.map(self.most.len(), Vec::new, |keyed, group| {
             let members = &by_group[starts[group]..starts[group + 1]];
             keyed.clear();
-            keyed.extend(members.iter().map(|&number| &candidates[number]).map(|candidate| {
-                (self.by.value(candidate, meaning), candidate.row())
-            }));
+            keyed.extend(
+                members
+                    .iter()
+                    .map(|&number| &candidates[number])
+                    .map(|candidate| (self.by.value(candidate, meaning), candidate.row())),
+            );
             Ok(self.first(keyed, group, members.iter().map(|&number| candidates[number]), meaning))
         })?;
         Ok(chosen.into_iter().flatten().collect())
@@ -132,28 +135,38 @@ impl Quotas {
                 _ => {}
             }
         };
-        let kept = sweep_again(matrix, labels, meaning, new, workers, |kept, candidate| {
-            let group = self.group(&candidate);
-            let most = self.most[group];
-            if most > 0 {
-                kept[group].push(candidate);
-                if kept[group].len() >= 2 * most + 64 {
-                    cut(group, &mut kept[group]);
+        let kept = sweep_again(
+            matrix,
+            labels,
+            meaning,
+            new,
+            workers,
+            |kept, candidate| {
+                let group = self.group(&candidate);
+                let most = self.most[group];
+                if most > 0 {
+                    kept[group].push(candidate);
+                    if kept[group].len() >= 2 * most + 64 {
+                        cut(group, &mut kept[group]);
+                    }
                 }
-            }
-        }, |mut left: Vec<Vec<Candidate>>, right| {
-            for (group, (kept, more)) in left.iter_mut().zip(right).enumerate() {
-                kept.extend(more);
-                cut(group, kept);
-            }
-            left
-        })?;
+            },
+            |mut left: Vec<Vec<Candidate>>, right| {
+                for (group, (kept, more)) in left.iter_mut().zip(right).enumerate() {
+                    kept.extend(more);
+                    cut(group, kept);
+                }
+                left
+            },
+        )?;
         let mut chosen = Vec::new();
         for (group, mut kept) in kept.into_iter().enumerate() {
             cut(group, &mut kept);
-            chosen.extend(kept.iter().filter(|one| {
-                !self.spares_agreeing || disagrees(one.p, one.tagged(), meaning)
-            }).map(|one| (one.row(), one.class() as u32)));
+            chosen.extend(
+                kept.iter()
+                    .filter(|one| !self.spares_agreeing || disagrees(one.p, one.tagged(), meaning))
+                    .map(|one| (one.row(), one.class() as u32)),
+            );
         }
         Ok(chosen)
     }
@@ -167,14 +180,22 @@ pub(super) fn all_again<F: Cell>(
     holds: impl Fn(&Candidate) -> bool + Sync + Send,
     workers: &Workers<'_>,
 ) -> Result<Vec<(usize, u32)>> {
-    sweep_again(matrix, labels, meaning, Vec::new, workers, |found, one| {
-        if holds(&one) && disagrees(one.p, one.tagged(), meaning) {
-            found.push((one.row(), one.class() as u32));
-        }
-    }, |mut left: Vec<(usize, u32)>, right| {
-        left.extend(right);
-        left
-    })
+    sweep_again(
+        matrix,
+        labels,
+        meaning,
+        Vec::new,
+        workers,
+        |found, one| {
+            if holds(&one) && disagrees(one.p, one.tagged(), meaning) {
+                found.push((one.row(), one.class() as u32));
+            }
+        },
+        |mut left: Vec<(usize, u32)>, right| {
+            left.extend(right);
+            left
+        },
+    )
 }
 
 /// Offers each candidate to what a thread keeps. For models that know nothing: in plain loops.

@@ -74,7 +74,7 @@ pub(super) fn means<F: Cell>(
         matrix.row_bytes(),
         || (Sums::new(n_classes, is_fine, shift), Vec::new()),
         add,
-        |(sums, tile), (more, _)| (sums.merge(more), tile),
+        |(sums, tile), (more, _)| (sums.merge(&more), tile),
     );
     let (sums, _) = checked(found, matrix, meaning, workers)?;
     Ok((0..n_classes).map(|class| sums.thresholds(class, labels.counts(class), meaning)).collect())
@@ -131,7 +131,7 @@ impl Sums {
         self.n_rows = 0;
     }
 
-    fn merge(mut self, other: Self) -> Self {
+    fn merge(mut self, other: &Self) -> Self {
         let add = |sums: &mut [ClassSum], more: &[ClassSum]| {
             for (sum, more) in sums.iter_mut().zip(more) {
                 sum.all += more.all;

@@ -43,7 +43,10 @@ impl TagLabels {
     ) -> Result<Self> {
         let start = |row: usize| -> usize { starts[row].into() as usize };
         assert!(starts.is_sorted_by_key(|&start| start.into()), "starts must ascend");
-        assert!(start(0) == 0 && start(starts.len() - 1) == classes.len(), "starts must be complete");
+        assert!(
+            start(0) == 0 && start(starts.len() - 1) == classes.len(),
+            "starts must be complete"
+        );
         Self::of_pieces(starts.len() - 1, n_classes, workers, |rows| {
             let mut piece = Piece::with_room_for(&rows);
             let all = &classes[start(rows.start)..start(rows.end)];
@@ -101,11 +104,8 @@ impl TagLabels {
         }
         let rows = |number: usize| number * PIECE..n_examples.min((number + 1) * PIECE);
         // Faults are kept until all pieces are read, so that it is the first one that is told.
-        let pieces = workers.map(
-            n_examples.div_ceil(PIECE),
-            || (),
-            |(), number| Ok(read(rows(number))),
-        )?;
+        let pieces =
+            workers.map(n_examples.div_ceil(PIECE), || (), |(), number| Ok(read(rows(number))))?;
         let pieces = pieces.into_iter().collect::<Result<Vec<_>>>()?;
         let mut tags = Self { starts: Vec::new(), classes: Vec::new(), counts: vec![0; n_classes] };
         tags.starts.try_reserve_exact(n_examples + 1)?;
@@ -270,7 +270,11 @@ impl Indicator<'_> {
                     let any = if columns.len() == TOGETHER {
                         // SAFETY: these cells lie side by side within the shape.
                         let cells = unsafe {
-                            start(row).cast::<T>().add(left).cast::<[T; TOGETHER]>().read_unaligned()
+                            start(row)
+                                .cast::<T>()
+                                .add(left)
+                                .cast::<[T; TOGETHER]>()
+                                .read_unaligned()
                         };
                         cells.iter().fold(false, |any, &cell| any | (cell != T::default()))
                     } else {
