@@ -1,6 +1,6 @@
 """What the modules of this layer ask the core for, by cleanlab's rules."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,9 +13,19 @@ from conflearn._names import SCORES, Adjust, Score
 from conflearn.cleanlab._inputs import Inputs, read_thresholds
 from conflearn.errors import InputTypeError, OptionError
 
-__all__ = ["count_joint", "disagreeing_rows", "ordered_rows", "quality_scores"]
+__all__ = [
+    "count_joint",
+    "disagreeing_rows",
+    "most_probable_classes",
+    "ordered_rows",
+    "quality_scores",
+    "widened_blocks",
+]
 
 Counts: TypeAlias = npt.NDArray[np.int64]
+
+#: Cells of a matrix that are looked at together: 2 MiB of float64.
+_BLOCK_CELLS = 1 << 18
 
 
 def count_joint(
@@ -74,3 +84,21 @@ def _checked(method: str, name: str, *, adjust_pred_probs: bool) -> tuple[Score,
     if adjust_pred_probs and score == "confidence_weighted_entropy":
         raise OptionError(f"adjust_pred_probs is not currently supported for {method}.")
     return score, "all_classes" if adjust_pred_probs else "no"
+
+
+def most_probable_classes(pred_probs: npt.NDArray[Any]) -> Counts:
+    """Find the most probable class of each row."""
+    if pred_probs.dtype.kind == "f":
+        return np.asarray(pred_probs.argmax(axis=1))
+    return np.concatenate([block.argmax(axis=1) for block in widened_blocks(pred_probs)])
+
+
+def widened_blocks(pred_probs: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float64]]:
+    """Widen a few rows at a time."""
+    n_examples, n_classes = pred_probs.shape
+    n_rows = max(1, _BLOCK_CELLS // n_classes)
+    for start in range(0, n_examples, n_rows):
+        block = pred_probs[start : start + n_rows]
+        if block.dtype.kind != "f":  # the bits of bfloat16 are the upper half of a float32
+            block = (block.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        yield block.astype(np.float64, copy=False)
