@@ -24,6 +24,18 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
 - ``multi_label=True`` is not supported yet.
 """
 
+from importlib import import_module
+from types import ModuleType
+
 from conflearn.cleanlab import count, filter, rank  # noqa: A004 - cleanlab's own name for it
 
 __all__ = ["count", "filter", "rank"]
+
+#: What needs scikit-learn or pandas is imported when it is asked for.
+_LATER = ("benchmarking", "classification", "dataset", "multilabel_classification")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -300,7 +300,7 @@ class CleanLearning(_BaseEstimator):  # type: ignore[misc] # scikit-learn has no
         self, given: Labels, clean: npt.NDArray[np.int64], weights: Any, *, takes_weights: bool
     ) -> None:
         """Settle the weights of the examples that are left, and say so."""
-        final: dict[str, Any] = self.clf_final_kwargs or {}
+        final: dict[str, Any] = self.clf_final_kwargs
         if "sample_weight" in final:
             self._say("Fitting final model on the clean data with custom sample_weight ...")
         elif weights is not None:
@@ -502,6 +502,11 @@ class CleanLearning(_BaseEstimator):  # type: ignore[misc] # scikit-learn has no
                     f"{name} must have a row and a column for each of the {n_classes} classes; its "
                     f"shape is {rates.shape}"
                 )
+        if matrix is None and len(np.unique(given)) != n_classes:
+            raise LabelError(
+                f"labels hold {len(np.unique(given))} of the {n_classes} classes that the noise "
+                "matrix has; cross-validation needs them all: pass pred_probs"
+            )
         if matrix is None and len(given) / n_classes < self.cv_n_folds:
             raise OptionError(
                 "Need more data from each class for cross-validation. Try decreasing cv_n_folds "
