@@ -22,6 +22,7 @@ array([2])
 `calibrate_confident_joint`    such counts, scaled to the labels
 `estimate_joint`               the joint distribution of given and true labels
 `estimate_noise_model`         prior, noise matrix, inverse noise matrix
+`dataset_health`               how clean the data set, its classes and their pairs are
 =============================  =====================================================
 
 `conflearn.cleanlab` has the same under cleanlab's names.
@@ -30,6 +31,7 @@ array([2])
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import ConflearnCopyWarning
+from conflearn.health import DatasetHealth, dataset_health
 from conflearn.issues import (
     find_label_issues,
     num_label_issues,
@@ -49,11 +51,13 @@ from conflearn.thresholds import confident_thresholds
 __all__ = [
     "Analysis",
     "ConflearnCopyWarning",
+    "DatasetHealth",
     "NoiseModel",
     "analyze",
     "calibrate_confident_joint",
     "confident_joint",
     "confident_thresholds",
+    "dataset_health",
     "estimate_joint",
     "estimate_noise_model",
     "find_label_issues",

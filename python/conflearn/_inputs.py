@@ -43,11 +43,15 @@ def read_inputs(
     pred_probs: object,
     classes: Sequence[object] | None,
     n_threads: object,
+    *,
+    classes_as: str = "classes",
 ) -> Inputs:
-    """Coerce the arguments that these calls share."""
+    """Coerce the arguments that these calls share; messages call the third ``classes_as``."""
     matrix = as_pred_probs(pred_probs)
     n_examples, n_classes = matrix.shape
-    given = as_labels(labels, n_classes, n_examples=n_examples, classes=classes)
+    given = as_labels(
+        labels, n_classes, n_examples=n_examples, classes=classes, classes_as=classes_as
+    )
     return Inputs(given, matrix, as_n_threads(n_threads))
 
 
@@ -58,18 +62,28 @@ def read_joint(confident_joint: object, inputs: Inputs) -> JointAndCounts:
 
 
 def read_joint_and_labels(
-    confident_joint: object, labels: object, classes: Sequence[object] | None
+    confident_joint: object,
+    labels: object,
+    classes: Sequence[object] | None,
+    *,
+    classes_as: str = "classes",
 ) -> JointAndCounts:
     """Coerce a joint that goes with labels alone: it says how many classes there are."""
     joint = as_joint(confident_joint)
     n_classes = len(joint)
-    given = as_labels(labels, n_classes, classes=classes, columns_of="confident_joint")
+    given = as_labels(
+        labels,
+        n_classes,
+        classes=classes,
+        columns_of="confident_joint",
+        classes_as=classes_as,
+    )
     row = first_out_of_range(given, n_classes)
     if row is not None:
         raise LabelError(
             f"labels must be integers from 0 to {n_classes - 1} (confident_joint has {n_classes} "
             f"columns), but labels[{row}] is {given[row]}; if your labels are names or do not "
-            "start at 0, pass classes=[...] naming the columns in order"
+            f"start at 0, pass {classes_as}=[...] naming the columns in order"
         )
     return _with_counts(joint, given)
 

@@ -10,6 +10,12 @@ that a test can ask for equality to the bit without depending on how a mean was 
 """
 
 from reference.analysis import suggested_labels
+from reference.health import (
+    class_table,
+    health_score,
+    num_issues_of_joint,
+    overlapping_classes,
+)
 from reference.issues import (
     agrees_with_given,
     find_label_issues,
@@ -35,16 +41,20 @@ __all__ = [
     "agrees_with_given",
     "calibrate_confident_joint",
     "class_counts",
+    "class_table",
     "confident_joint",
     "confident_thresholds",
     "estimate_joint",
     "estimate_noise_model",
     "find_label_issues",
     "guesses",
+    "health_score",
     "label_quality_scores",
+    "num_issues_of_joint",
     "num_label_issues",
     "off_diagonal_examples",
     "order_label_issues",
+    "overlapping_classes",
     "prune_counts",
     "round_row",
     "suggested_labels",

@@ -22,7 +22,7 @@ One module for each noun: ``matrix``, ``labels``, ``mask``, ``per_class``, ``opt
 reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives notice.
 """
 
-from conflearn._coerce.labels import as_labels, first_out_of_range
+from conflearn._coerce.labels import as_class_names, as_labels, first_out_of_range
 from conflearn._coerce.mask import as_mask
 from conflearn._coerce.matrix import as_pred_probs
 from conflearn._coerce.options import (
@@ -38,6 +38,7 @@ from conflearn._coerce.per_class import as_floats, as_joint, as_num_to_remove, a
 __all__ = [
     "MAX_THREADS",
     "as_bool",
+    "as_class_names",
     "as_count",
     "as_floats",
     "as_joint",
