@@ -14,6 +14,8 @@ from conflearn.cleanlab._inputs import Inputs, read_thresholds
 from conflearn.errors import InputTypeError, OptionError
 
 __all__ = [
+    "as_rank_options",
+    "checked_score",
     "count_joint",
     "disagreeing_rows",
     "most_probable_classes",
@@ -54,7 +56,7 @@ def quality_scores(
     inputs: Inputs, method: str, *, adjust_pred_probs: bool = False
 ) -> npt.NDArray[np.float64]:
     """Score each label."""
-    score, adjust = _checked(method, "method", adjust_pred_probs=adjust_pred_probs)
+    score, adjust = checked_score(method, "method", adjust_pred_probs=adjust_pred_probs)
     return _core.label_quality_scores(
         inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
     )
@@ -67,19 +69,26 @@ def ordered_rows(
     rank_by_kwargs: Mapping[str, Any],
 ) -> Counts:
     """Order the examples of a mask, the worst label first."""
-    if not isinstance(rank_by_kwargs, Mapping) or rank_by_kwargs.keys() - {"adjust_pred_probs"}:
-        raise InputTypeError(
-            f"rank_by_kwargs={spelled(rank_by_kwargs)} must be a dict with no other key than "
-            "'adjust_pred_probs', the one option that scores have; leave the rest out"
-        )
-    wanted = rank_by_kwargs.get("adjust_pred_probs", False)
-    score, adjust = _checked(rank_by, "rank_by", adjust_pred_probs=wanted)
+    wanted = as_rank_options(rank_by_kwargs)
+    score, adjust = checked_score(rank_by, "rank_by", adjust_pred_probs=wanted)
     return _core.order_label_issues(
         mask, inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
     )
 
 
-def _checked(method: str, name: str, *, adjust_pred_probs: bool) -> tuple[Score, Adjust]:
+def as_rank_options(rank_by_kwargs: Mapping[str, Any]) -> Any:
+    """Return whether to adjust the probabilities, which is all that scores can be told."""
+    kwargs = rank_by_kwargs or {}
+    if not isinstance(kwargs, Mapping) or kwargs.keys() - {"adjust_pred_probs"}:
+        raise InputTypeError(
+            f"rank_by_kwargs={spelled(rank_by_kwargs)} must be a dict with no other key than "
+            "'adjust_pred_probs', the one option that scores have; leave the rest out"
+        )
+    return kwargs.get("adjust_pred_probs", False)
+
+
+def checked_score(method: str, name: str, *, adjust_pred_probs: bool) -> tuple[Score, Adjust]:
+    """Return the name of a score, and how the matrix is adjusted before."""
     score = one_of(method, SCORES, name)
     if adjust_pred_probs and score == "confidence_weighted_entropy":
         raise OptionError(f"adjust_pred_probs is not currently supported for {method}.")

@@ -17,11 +17,18 @@ from conflearn.cleanlab._inputs import (
     coerce_labels,
     read_inputs,
     read_joint_and_labels,
-    refuse_multi_label,
     refuse_one_class,
 )
 from conflearn.cleanlab._optional import sklearn
 from conflearn.cleanlab._sweeps import count_joint
+from conflearn.cleanlab._tags import (
+    calibrate_joints,
+    count_joints,
+    find_flags,
+    problems,
+    read_joints,
+    read_tags,
+)
 from conflearn.errors import InputTypeError, LabelError, OptionError, SingularMatrixError
 
 __all__ = [
@@ -64,7 +71,17 @@ def num_label_issues(
             stacklevel=2,
         )
     if multi_label:
-        refuse_multi_label(labels, no_list=AssertionError)
+        of_tags = read_tags(labels, pred_probs)
+        if (
+            confident_joint is not None
+            and read_joints(confident_joint, of_tags.n_classes) is not None
+        ):
+            warnings.warn(
+                "The supplied `confident_joint` is ignored with `multi_label=True`, where the "
+                "examples off the diagonal of the joints are counted; leave it out.",
+                stacklevel=2,
+            )
+        return np.int64(np.count_nonzero(find_flags(of_tags, "confident_learning").mask))
     inputs = read_inputs(labels, pred_probs, "refused")
     one_of(estimation_method, COUNT_METHODS, "estimation_method")
     if not is_custom:
@@ -91,7 +108,7 @@ def calibrate_confident_joint(
     Same as cleanlab's function of that name; native: `conflearn.calibrate_confident_joint`.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        return calibrate_joints(confident_joint, labels)
     joint, counts = read_joint_and_labels(confident_joint, labels)
     return _core.calibrate_confident_joint(joint, counts, _layout(confident_joint))
 
@@ -109,7 +126,11 @@ def estimate_joint(
     `confident_joint` is calibrated to the labels, if there are any; `pred_probs` is not read then.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        of_tags = read_tags(labels, pred_probs)
+        joints = count_joints(of_tags)
+        if confident_joint is not None:
+            joints = calibrate_joints(confident_joint, labels)
+        return np.array([_normalized(joint) for joint in joints])
     if confident_joint is None:
         return _normalized(count_joint(read_inputs(labels, pred_probs, "allowed"))[0])
     if labels is None:
@@ -125,14 +146,18 @@ def compute_confident_joint(
     calibrate: bool = True,
     multi_label: bool = False,
     return_indices_of_off_diagonals: bool = False,
-) -> Counts | tuple[Counts, Counts]:
+) -> Counts | tuple[Counts, Counts | list[Counts]]:
     """Count the examples by given class and confidently guessed true class.
 
     Same as cleanlab's function of that name, with its rule for several confident classes; native:
     `conflearn.confident_joint`, `conflearn.off_diagonal_examples`.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        of_tags = read_tags(labels, pred_probs)
+        joints = count_joints(of_tags, thresholds, calibrate=calibrate)
+        if not return_indices_of_off_diagonals:
+            return joints
+        return joints, [count_joint(problem, thresholds)[1] for problem in problems(of_tags)]
     inputs = read_inputs(labels, pred_probs, "allowed")
     joint, indices = count_joint(inputs, thresholds, calibrate=calibrate)
     return (joint, indices) if return_indices_of_off_diagonals else joint
@@ -334,7 +359,7 @@ def get_confident_thresholds(
     cells of the given classes are read and checked.
     """
     if multi_label:
-        refuse_multi_label(labels, no_list=AssertionError)
+        return _core.tag_thresholds(*read_tags(labels, pred_probs))
     return _core.confident_thresholds(*read_inputs(labels, pred_probs, "allowed"))
 
 

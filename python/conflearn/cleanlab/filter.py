@@ -11,7 +11,7 @@ from conflearn import _core
 from conflearn._coerce import as_joint
 from conflearn._names import PRUNING_FILTERS, Filter
 from conflearn._options import Options
-from conflearn.cleanlab._inputs import Inputs, read_inputs, refuse_multi_label, refuse_one_class
+from conflearn.cleanlab._inputs import Inputs, read_inputs, refuse_one_class
 from conflearn.cleanlab._pruning import (
     as_filter,
     as_least,
@@ -21,6 +21,7 @@ from conflearn.cleanlab._pruning import (
     tell_of_options,
 )
 from conflearn.cleanlab._sweeps import count_joint, disagreeing_rows, ordered_rows
+from conflearn.cleanlab._tags import problems, read_tags
 from conflearn.cleanlab.count import calibrate_confident_joint
 
 __all__ = [
@@ -53,7 +54,28 @@ def find_label_issues(
     """
     filter_ = as_filter(filter_by)
     if multi_label:
-        refuse_multi_label(labels, no_list=AssertionError)
+        from conflearn.cleanlab.multilabel_classification import filter as of_tags
+
+        warnings.warn(
+            "The multi_label argument to filter.find_label_issues() is deprecated and will be "
+            "removed in future versions. Please use "
+            "`multilabel_classification.filter.find_label_issues()` instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return of_tags.find_label_issues(
+            labels,
+            pred_probs,
+            return_indices_ranked_by,
+            rank_by_kwargs or {},
+            filter_by,
+            frac_noise,
+            num_to_remove_per_class,
+            min_examples_per_class,
+            confident_joint,
+            n_jobs,
+            verbose,
+        )
     inputs = read_inputs(labels, pred_probs, "allowed_if_zero")
     prunes = filter_ in PRUNING_FILTERS
     tell_of_options(filter_, frac_noise, num_to_remove_per_class, confident_joint, stacklevel=3)
@@ -90,7 +112,11 @@ def find_predicted_neq_given(
     ``filter_by="predicted_neq_given"``, which lets near ties pass.
     """
     if multi_label:
-        refuse_multi_label(labels, no_list=AssertionError)
+        of_tags = read_tags(labels, pred_probs)
+        mask = np.zeros(of_tags.n_examples, dtype=np.bool_)
+        for problem in problems(of_tags):
+            mask[disagreeing_rows(problem)] = True
+        return mask
     inputs = read_inputs(labels, pred_probs, "refused")
     mask = np.zeros(inputs.n_examples, dtype=np.bool_)
     mask[disagreeing_rows(inputs)] = True

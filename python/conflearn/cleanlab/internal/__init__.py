@@ -1,0 +1,1 @@
+"""What cleanlab's tutorials take from its internals: `multilabel_utils`, and nothing else."""
