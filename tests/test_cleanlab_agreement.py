@@ -64,7 +64,6 @@ INTENDED_DIFFERENCES = {
     "few_examples_warned": "A class too small to prune is always warned of; there worker processes "
     "warn, which the caller can neither catch nor silence.",
     "clf_made_when_needed": "clf=None stands for LogisticRegression(), which is the default there.",
-    "multi_label_refused": "multi_label=True is not supported yet, and says so.",
 }
 
 MODULES = ("count", "filter", "rank")
@@ -951,21 +950,3 @@ MULTI_LABEL = (
 def test_multi_label_wants_a_list(both: Layers, name: str) -> None:
     both.agree(name, LABELS, PRED_PROBS, multi_label=True)
     both.agree("calibrate_confident_joint", np.ones((3, 2, 2)), LABELS, multi_label=True)
-
-
-@pytest.mark.parametrize(
-    ("name", "args"),
-    [
-        ("find_label_issues", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("find_predicted_neq_given", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("num_label_issues", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("compute_confident_joint", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("get_confident_thresholds", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("estimate_joint", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("calibrate_confident_joint", (np.ones((3, 2, 2), dtype=int), [[0], [1, 2], []])),
-    ],
-)
-def test_difference_multi_label_refused(name: str, args: tuple[Any, ...]) -> None:
-    function = getattr(filters, name, None) or getattr(count, name)
-    with pytest.raises(OptionError, match="multi_label=True is not supported"):
-        function(*args, multi_label=True)

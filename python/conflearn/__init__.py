@@ -25,9 +25,11 @@ array([2])
 `dataset_health`               how clean the data set, its classes and their pairs are
 =============================  =====================================================
 
-`conflearn.cleanlab` has the same under cleanlab's names.
+`conflearn.multilabel` has the same for data whose examples have any number of tags, and
+`conflearn.cleanlab` under cleanlab's names.
 """
 
+from conflearn import multilabel
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import ConflearnCopyWarning
@@ -62,6 +64,7 @@ __all__ = [
     "estimate_noise_model",
     "find_label_issues",
     "label_quality_scores",
+    "multilabel",
     "n_threads",
     "num_label_issues",
     "off_diagonal_examples",

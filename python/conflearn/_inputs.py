@@ -7,16 +7,50 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_labels, as_n_threads, as_pred_probs, first_out_of_range
+from conflearn._coerce import (
+    Tags,
+    as_joint,
+    as_labels,
+    as_n_threads,
+    as_pred_probs,
+    as_tags,
+    first_out_of_range,
+)
 from conflearn.errors import InputError, LabelError
 
-__all__ = ["Inputs", "JointAndCounts", "read_inputs", "read_joint", "read_joint_and_labels"]
+__all__ = [
+    "Inputs",
+    "JointAndCounts",
+    "TagInputs",
+    "read_inputs",
+    "read_joint",
+    "read_joint_and_labels",
+    "read_tag_inputs",
+]
 
 
 class Inputs(NamedTuple):
     """What every function that reads the matrix hands to the core."""
 
     labels: npt.NDArray[Any]
+    pred_probs: npt.NDArray[Any]
+    n_threads: int | None
+
+    @property
+    def n_examples(self) -> int:
+        """N."""
+        return int(self.pred_probs.shape[0])
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return int(self.pred_probs.shape[1])
+
+
+class TagInputs(NamedTuple):
+    """The same of multi-label data."""
+
+    tags: Tags
     pred_probs: npt.NDArray[Any]
     n_threads: int | None
 
@@ -53,6 +87,19 @@ def read_inputs(
         labels, n_classes, n_examples=n_examples, classes=classes, classes_as=classes_as
     )
     return Inputs(given, matrix, as_n_threads(n_threads))
+
+
+def read_tag_inputs(
+    labels: object,
+    pred_probs: object,
+    classes: Sequence[object] | None,
+    n_threads: object,
+) -> TagInputs:
+    """Coerce the same arguments of multi-label data."""
+    matrix = as_pred_probs(pred_probs)
+    n_examples, n_classes = matrix.shape
+    tags = as_tags(labels, n_classes, n_examples=n_examples, classes=classes)
+    return TagInputs(tags, matrix, as_n_threads(n_threads))
 
 
 def read_joint(confident_joint: object, inputs: Inputs) -> JointAndCounts:

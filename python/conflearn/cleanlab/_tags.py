@@ -74,7 +74,7 @@ def as_indicator(labels: object, n_classes: int) -> Counts:
     tags = _as_tags(labels, n_classes)
     _core.tag_counts(tags, n_classes)  # for the core to check them
     if isinstance(tags, np.ndarray):
-        return (tags != 0).astype(np.int64)
+        return np.asarray(tags != 0, dtype=np.int64)
     starts, classes = tags
     indicator = np.zeros((len(starts) - 1, n_classes), dtype=np.int64)
     indicator[_rows_of(starts), classes] = 1
@@ -162,7 +162,7 @@ class Flags(NamedTuple):
     @property
     def mask(self) -> npt.NDArray[np.bool_]:
         """(N,): whether an example has any."""
-        return np.diff(self.starts) > 0
+        return np.asarray(np.diff(self.starts) > 0)
 
     def cells(self, n_classes: int) -> npt.NDArray[np.bool_]:
         """(N, K): which they are."""
@@ -250,7 +250,7 @@ def _tell_of_few_examples(inputs: TagInputs, least: int) -> None:
 
 def scores_by_class(inputs: TagInputs, method: str, *, adjust_pred_probs: bool = False) -> Floats:
     """Score each class of each example, (N, K)."""
-    score, adjust = checked_score(method, "method", adjust_pred_probs=adjust_pred_probs)
+    score, adjust = checked_score(_lower(method), "method", adjust_pred_probs=adjust_pred_probs)
     return _core.tag_quality_scores_per_class(
         inputs.tags, inputs.pred_probs, score, adjust, inputs.n_threads
     )
@@ -265,7 +265,7 @@ def scores_of_examples(
     name: str = "method",
 ) -> Floats:
     """Score each example by the scores of its classes."""
-    score, adjust = checked_score(method, name, adjust_pred_probs=adjust_pred_probs)
+    score, adjust = checked_score(_lower(method), name, adjust_pred_probs=adjust_pred_probs)
     options = dict(aggregator_kwargs or {"method": "exponential_moving_average", "alpha": ALPHA})
     if "method" not in options:
         raise InputTypeError(
@@ -289,6 +289,11 @@ def scores_of_examples(
         _aggregate_option(aggregate, options, inputs.n_classes),
         inputs.n_threads,
     )
+
+
+def _lower(method: Any) -> Any:
+    """Write the name of a score as it is spelled; cleanlab takes any spelling here."""
+    return method.lower() if isinstance(method, str) else method
 
 
 def _aggregate_option(method: str, options: dict[str, Any], n_classes: int) -> AggregateOption:

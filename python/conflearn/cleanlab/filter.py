@@ -56,14 +56,8 @@ def find_label_issues(
     if multi_label:
         from conflearn.cleanlab.multilabel_classification import filter as of_tags
 
-        warnings.warn(
-            "The multi_label argument to filter.find_label_issues() is deprecated and will be "
-            "removed in future versions. Please use "
-            "`multilabel_classification.filter.find_label_issues()` instead.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return of_tags.find_label_issues(
+        tell_of_options(filter_, frac_noise, num_to_remove_per_class, None, stacklevel=3)
+        found = of_tags.find_label_issues(
             labels,
             pred_probs,
             return_indices_ranked_by,
@@ -76,6 +70,14 @@ def find_label_issues(
             n_jobs,
             verbose,
         )
+        warnings.warn(
+            "The multi_label argument to filter.find_label_issues() is deprecated and will be "
+            "removed in future versions. Please use "
+            "`multilabel_classification.filter.find_label_issues()` instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return found
     inputs = read_inputs(labels, pred_probs, "allowed_if_zero")
     prunes = filter_ in PRUNING_FILTERS
     tell_of_options(filter_, frac_noise, num_to_remove_per_class, confident_joint, stacklevel=3)

@@ -18,14 +18,17 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::Empty
         | Error::TooFewClasses { .. }
         | Error::TooManyClasses { .. }
+        | Error::NoClasses
         | Error::OnePerClass { .. }
         | Error::JointShape { .. } => ShapeError::new_err(message),
-        Error::LabelOutOfRange { .. } => LabelError::new_err(message),
+        Error::LabelOutOfRange { .. } | Error::TagOutOfRange { .. } | Error::TagValue { .. } => LabelError::new_err(message),
         Error::NotFinite { .. } | Error::OutOfRange { .. } => ProbabilityError::new_err(message),
         Error::JointValue { .. } | Error::RowOutOfRange { .. } => InputError::new_err(message),
-        Error::FracNoise { .. } | Error::TooManyToRemove { .. } | Error::SingularNoiseMatrix => {
-            OptionError::new_err(message)
-        }
+        Error::FracNoise { .. }
+        | Error::TooManyToRemove { .. }
+        | Error::TooManyTagsToRemove { .. }
+        | Error::Alpha { .. }
+        | Error::SingularNoiseMatrix => OptionError::new_err(message),
         Error::OutOfMemory(_) => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         _ => PyRuntimeError::new_err(message),

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
-use crate::format::{Bits, Format};
+use crate::format::{Bits, Format, Scores};
 use crate::look::{Keep, Looked};
 use crate::row::Cutoffs;
 
@@ -205,6 +205,21 @@ impl<'a, F: Format> Matrix<'a, F> {
         Self { n_rows, n_columns, cells: Cells::Computed(cells) }
     }
 
+    /// The same cells as scores, whose keys are in order on both sides of zero.
+    ///
+    /// # Panics
+    /// If they are computed: a matrix that was handed over is not.
+    pub(crate) fn as_scores(&self) -> Matrix<'a, Scores<F>>
+    where
+        Scores<F>: Format<Bits = F::Bits>,
+    {
+        let Cells::Stored { first, row_stride, column_stride, .. } = self.cells else {
+            unreachable!("only what is stored is handed over");
+        };
+        let cells = Cells::Stored { first, row_stride, column_stride, format: PhantomData };
+        Matrix { n_rows: self.n_rows, n_columns: self.n_columns, cells }
+    }
+
     /// What the cells are computed from, if they are.
     pub(crate) fn as_computed(&self) -> Option<&'a dyn Computed<F>> {
         match self.cells {
@@ -238,10 +253,9 @@ impl<'a, F: Format> Matrix<'a, F> {
     pub(crate) fn prefetch(&self, row: usize, column: usize) {
         match self.cells {
             Cells::Stored { first, row_stride, column_stride, .. } => {
-                crate::simd::prefetch(first.wrapping_offset(offset(
-                    (row, row_stride),
-                    (column, column_stride),
-                )));
+                crate::simd::prefetch(
+                    first.wrapping_offset(offset((row, row_stride), (column, column_stride))),
+                );
             }
             Cells::Computed(computed) => computed.prefetch(row, column),
         }
@@ -275,9 +289,8 @@ impl<'a, F: Format> Matrix<'a, F> {
             Side::Column => (row_stride, column_stride),
         };
         let aligned = |bytes: usize| bytes.is_multiple_of(align_of::<F::Bits>());
-        let are = along == Self::CELL as isize
-            && aligned(first.addr())
-            && aligned(across.unsigned_abs());
+        let are =
+            along == Self::CELL as isize && aligned(first.addr()) && aligned(across.unsigned_abs());
         are.then_some(Slices { first, stride: across })
     }
 
@@ -317,7 +330,8 @@ impl<'a, F: Format> Matrix<'a, F> {
             Cells::Stored { .. } => TILE_BYTES,
             Cells::Computed(_) => COMPUTED_TILE_BYTES,
         };
-        let n_rows = (tile_bytes / (n_columns * Self::CELL).max(1)).clamp(1, positions.len().max(1));
+        let n_rows =
+            (tile_bytes / (n_columns * Self::CELL).max(1)).clamp(1, positions.len().max(1));
         let positions = positions.start..positions.end.min(positions.start + n_rows);
         let n_cells = positions.len() * n_columns;
         if tile.len() < n_cells {

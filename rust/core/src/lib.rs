@@ -25,7 +25,8 @@
 //! (reads every cell once: `sweep`, `row` and `scan`, or `columns` in Fortran order; spread over threads
 //! by [`blocks`] and [`threads`], compiled per CPU level by [`simd`]) → [`joint`], [`noise`] (only entries
 //! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`] and
-//! [`analysis`], which put them together. [`quality`] scores rows by itself.
+//! [`analysis`], which put them together. [`quality`] scores rows by itself. [`multilabel`] has two sweeps
+//! of its own, over cells instead of rows.
 
 pub mod analysis;
 pub mod blocks;
@@ -38,6 +39,7 @@ pub mod issues;
 pub mod joint;
 mod look;
 mod mean;
+pub mod multilabel;
 pub mod noise;
 mod pred_probs;
 pub mod prune;
@@ -52,14 +54,15 @@ mod softmax;
 mod sweep;
 pub mod threads;
 pub mod thresholds;
+mod widened;
 
 pub use error::{Error, Result};
 pub use format::{
-    BFloat16, Bits, Float16, Float32, Float64, Format, Key, LARGEST_SCORE, Meaning, RANGE_TOLERANCE,
-    Scores,
+    BFloat16, Bits, Float16, Float32, Float64, Format, Key, LARGEST_SCORE, Meaning,
+    RANGE_TOLERANCE, Scores,
 };
 pub use input::{Labels, Matrix, RowsByClass};
 pub use mean::Mean;
 pub use pred_probs::PredProbs;
 pub use row::{NO_CLASS, RowFacts, SLACK, Several};
-pub use softmax::Logits;
+pub use widened::Widened;

@@ -108,7 +108,7 @@ def multilabel_health_summary(
 
 
 def _read(labels: Any, pred_probs: Any) -> TagInputs:
-    if labels is None or pred_probs is None:
+    if labels is None:
         raise InputError("pass labels and pred_probs: without both there is nothing to look for")
     return read_tags(labels, pred_probs)
 

@@ -61,10 +61,13 @@ def find_label_issues(
             frac_noise=frac_noise != 1,
             min_examples_per_class=min_examples_per_class != 1,
         )
-        mask = _find_lowest(inputs, return_indices_ranked_by).any(axis=1)
+        mask = np.asarray(_find_lowest(inputs, return_indices_ranked_by).any(axis=1))
     else:
         filter_ = as_filter(filter_by)
         if filter_ in _LOWEST_SCORES:
+            if confident_joint is not None:
+                joints = read_joints(confident_joint, inputs.n_classes)
+                tell_of_options("confident_learning", 1, None, joints, stacklevel=3)
             mask = _find_lowest_examples(inputs)
         else:
             mask = _find(
@@ -159,16 +162,17 @@ def _find(
 
 def _find_lowest_examples(inputs: TagInputs) -> npt.NDArray[np.bool_]:
     """Flag the lowest scores, as many as there are examples off the diagonal of any joint."""
-    number = np.count_nonzero(find_flags(inputs, "confident_learning").mask)
+    number = int(np.count_nonzero(find_flags(inputs, "confident_learning").mask))
     mask = np.zeros(inputs.n_examples, dtype=np.bool_)
     mask[find_top_issues(scores_of_examples(inputs, "self_confidence"), top=number)] = True
     return mask
 
 
-def _find_lowest(inputs: TagInputs, method: str | None) -> npt.NDArray[np.bool_]:
+def _find_lowest(inputs: TagInputs, rank_by: str | None) -> npt.NDArray[np.bool_]:
     """Flag the lowest scores of each class, as many as labels of it are likely wrong."""
+    method = "self_confidence" if rank_by is None else rank_by
     for filter_ in _LOWEST_SCORES:
-        if method is None or filter_ == f"low_{method}":
+        if filter_ == f"low_{method}":
             return find_flags(inputs, filter_).cells(inputs.n_classes)
     cells = np.zeros((inputs.n_examples, inputs.n_classes), dtype=np.bool_)
     for class_, problem in enumerate(problems(inputs)):

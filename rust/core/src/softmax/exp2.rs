@@ -10,12 +10,14 @@
 //! probable one. A test looks at every float32.
 
 use crate::entropy::Real;
-use crate::format::{Float32, Float64, Format};
+use crate::format::{Float32, Float64, Format, Scores};
 
 /// A float that logits are read in, and probabilities computed in.
 pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
     /// How probabilities of this width are written.
     type Probability: Format<Real = Self>;
+    /// The same, with keys in order on both sides of zero.
+    type Signed: Format<Real = Self, Bits = <Self::Probability as Format>::Bits>;
     /// Below every logit.
     const LOWEST: Self;
     /// Above every logit.
@@ -29,6 +31,8 @@ pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
     fn minus(self, other: Self) -> Self;
     /// The product.
     fn times(self, other: Self) -> Self;
+    /// The quotient.
+    fn over(self, other: Self) -> Self;
     /// `self * factor + term`, rounded once.
     fn times_plus(self, factor: Self, term: Self) -> Self;
     /// 2^self for an exponent from `LEAST_EXPONENT` to -1.
@@ -47,6 +51,7 @@ macro_rules! exponent {
     ($real:ty, $probability:ty, $least:literal, $half:literal, $mantissa:literal, $q:expr) => {
         impl Exponent for $real {
             type Probability = $probability;
+            type Signed = Scores<$probability>;
             const LOWEST: Self = <$real>::NEG_INFINITY;
             const HIGHEST: Self = <$real>::INFINITY;
             const LEAST_EXPONENT: Self = $least;
@@ -67,6 +72,11 @@ macro_rules! exponent {
             }
 
             #[inline(always)]
+            fn over(self, other: Self) -> Self {
+                self / other
+            }
+
+            #[inline(always)]
             fn times_plus(self, factor: Self, term: Self) -> Self {
                 self.mul_add(factor, term)
             }
@@ -82,9 +92,7 @@ macro_rules! exponent {
                     sum = sum.mul_add(f, coefficient);
                 }
                 let power = f.mul_add(sum, 1.0);
-                <$real>::from_bits(
-                    power.to_bits().wrapping_add(shifted.to_bits() << $mantissa),
-                )
+                <$real>::from_bits(power.to_bits().wrapping_add(shifted.to_bits() << $mantissa))
             }
 
             #[inline(always)]
