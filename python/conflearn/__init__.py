@@ -23,13 +23,14 @@ array([2])
 `estimate_joint`               the joint distribution of given and true labels
 `estimate_noise_model`         prior, noise matrix, inverse noise matrix
 `dataset_health`               how clean the data set, its classes and their pairs are
+`noise`                        noise matrices and noisy labels, for experiments
 =============================  =====================================================
 
 `conflearn.multilabel` has the same for data whose examples have any number of tags, and
 `conflearn.cleanlab` under cleanlab's names.
 """
 
-from conflearn import multilabel
+from conflearn import multilabel, noise
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import ConflearnCopyWarning
@@ -66,6 +67,7 @@ __all__ = [
     "label_quality_scores",
     "multilabel",
     "n_threads",
+    "noise",
     "num_label_issues",
     "off_diagonal_examples",
     "order_label_issues",

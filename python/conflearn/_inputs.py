@@ -26,6 +26,7 @@ __all__ = [
     "read_joint",
     "read_joint_and_labels",
     "read_tag_inputs",
+    "read_true_labels",
 ]
 
 
@@ -133,6 +134,25 @@ def read_joint_and_labels(
             f"start at 0, pass {classes_as}=[...] naming the columns in order"
         )
     return _with_counts(joint, given)
+
+
+def read_true_labels(
+    true_labels: object, n_classes: int, classes: Sequence[object] | None = None
+) -> npt.NDArray[Any]:
+    """Coerce true labels that go with a noise matrix, which says how many classes there are.
+
+    In the narrowest integers that hold them all: numpy sorts two bytes without comparing.
+    """
+    name, columns_of = "true_labels", "noise_matrix"
+    true = as_labels(true_labels, n_classes, classes=classes, name=name, columns_of=columns_of)
+    row = first_out_of_range(true, n_classes)
+    if row is not None:
+        raise LabelError(
+            f"{name} must be integers from 0 to {n_classes - 1} ({columns_of} has {n_classes} "
+            f"columns), but {name}[{row}] is {true[row]}; number the classes in the order of the "
+            "columns, from 0"
+        )
+    return true.astype(np.min_scalar_type(n_classes - 1))
 
 
 def _with_counts(joint: npt.NDArray[np.float64], given: npt.NDArray[Any]) -> JointAndCounts:

@@ -32,6 +32,13 @@ from reference.joint import (
     off_diagonal_examples,
     round_row,
 )
+from reference.noise import (
+    joint_counts,
+    learnable_classes,
+    pair_noise_matrix,
+    points_with_sum,
+    uniform_noise_matrix,
+)
 from reference.noise_model import NoiseModel, estimate_noise_model
 from reference.quality import label_quality_scores
 from reference.thresholds import confident_thresholds
@@ -49,13 +56,18 @@ __all__ = [
     "find_label_issues",
     "guesses",
     "health_score",
+    "joint_counts",
     "label_quality_scores",
+    "learnable_classes",
     "num_issues_of_joint",
     "num_label_issues",
     "off_diagonal_examples",
     "order_label_issues",
     "overlapping_classes",
+    "pair_noise_matrix",
+    "points_with_sum",
     "prune_counts",
     "round_row",
     "suggested_labels",
+    "uniform_noise_matrix",
 ]

@@ -5,7 +5,8 @@
 cleanlab 2.9.0's modules of the same name, with its signatures, defaults, return types, warnings and
 types of error, and on float64 data with its answers:
 
-============================  =====================================================
+============================  =======================================================
+`benchmarking`                noise for experiments: `noise_generation`
 `classification`              `CleanLearning`; needs scikit-learn and pandas
 `count`                       joints, thresholds, noise matrices, numbers of issues
 `dataset`                     health of a data set; needs pandas
@@ -14,7 +15,7 @@ types of error, and on float64 data with its answers:
 `multilabel_classification`   the same of multi-label data: `filter`, `rank`, and
                               `dataset`, which needs pandas
 `internal.multilabel_utils`   between the forms of multi-label data
-============================  =====================================================
+============================  =======================================================
 
 For everything new there is `conflearn` itself.
 
@@ -43,12 +44,18 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
 from importlib import import_module
 from types import ModuleType
 
-from conflearn.cleanlab import count, dataset, filter, rank  # noqa: A004 - cleanlab's own name
+from conflearn.cleanlab import (
+    benchmarking,
+    count,
+    dataset,
+    filter,  # noqa: A004 - cleanlab's own name for it
+    rank,
+)
 
-__all__ = ["count", "dataset", "filter", "rank"]
+__all__ = ["benchmarking", "count", "dataset", "filter", "rank"]
 
 #: What has more to import than numpy is imported when it is asked for.
-_LATER = ("benchmarking", "classification", "internal", "multilabel_classification")
+_LATER = ("classification", "internal", "multilabel_classification")
 
 
 def __getattr__(name: str) -> ModuleType:
