@@ -577,8 +577,8 @@ def test_torch_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "kind_of_labels",
-    [pandas.Series, list, lambda y: y.astype(np.uint8)],
-    ids=["column", "list", "bytes"],
+    [pandas.Series, list, lambda y: y.astype(np.uint8), lambda y: y.astype(np.uint64)],
+    ids=["column", "list", "bytes", "wide"],
 )
 def test_labels_of_any_kind(theirs: Any, kind_of_labels: Callable[[Any], Any]) -> None:
     labels = kind_of_labels(LABELS)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from conflearn import _core
 from conflearn._coerce import as_joint, as_mask, as_pred_probs, first_out_of_range
 from conflearn._coerce.objects import BFLOAT16_BITS, is_a, read_array, spelled
 from conflearn.cleanlab._features import check_features, in_two_dimensions, rows_of
@@ -328,7 +329,7 @@ class CleanLearning(_BaseEstimator):  # type: ignore[misc] # scikit-learn has no
     ) -> npt.NDArray[np.float64]:
         """Let what is left of a class weigh as much as what was there."""
         rates = np.diagonal(self.noise_matrix)
-        of_class = np.ones(max(len(rates), given.max() + 1))
+        of_class = np.ones(max(len(rates), int(given.max()) + 1))
         of_class[: len(rates)] = 1 / np.maximum(rates, _LEAST_RATE)
         weights = np.zeros(len(given))
         weights[clean] = of_class[given[clean]]
@@ -513,7 +514,7 @@ class CleanLearning(_BaseEstimator):  # type: ignore[misc] # scikit-learn has no
                 "(eg. to 2 or 3) in CleanLearning()"
             )
         self.num_classes = n_classes
-        self.ps = np.bincount(given, minlength=n_classes) / len(given)
+        self.ps = _core.label_counts(given, n_classes) / len(given)
         self.confident_joint = self.py = self.noise_matrix = self.inverse_noise_matrix = None
         return given
 
