@@ -606,6 +606,9 @@ def test_the_tag_that_is_wrong_is_named() -> None:
     for function in (of_tags.find_label_issues, rank.get_label_quality_scores):
         with pytest.raises(errors.ProbabilityError, match=r"pred_probs\[5, 2\] is NaN"):
             function(DATA.labels, nan)
+    for multi_label in (count.compute_confident_joint, filters.find_predicted_neq_given):
+        with pytest.raises(errors.ProbabilityError, match=r"pred_probs\[5, 2\] is NaN"):
+            multi_label(DATA.labels, nan, multi_label=True)
 
 
 # --- Intended differences

@@ -83,7 +83,7 @@ def as_indicator(labels: object, n_classes: int) -> Counts:
 
 def problems(inputs: TagInputs) -> Iterator[Inputs]:
     """Lay out the problem of each class in turn."""
-    _core.tag_counts(inputs.tags, inputs.n_classes)  # for the core to check the tags
+    _core.tag_thresholds(inputs.tags, inputs.pred_probs, inputs.n_threads)  # to check both
     for class_, given in enumerate(_columns(inputs)):
         column = inputs.pred_probs[:, class_ : class_ + 1]
         p = np.concatenate([block[:, 0] for block in widened_blocks(column)])

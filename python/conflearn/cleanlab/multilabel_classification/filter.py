@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,8 @@ from conflearn.cleanlab.rank import find_top_issues
 __all__ = ["find_label_issues", "find_multilabel_issues_per_class"]
 
 Rows: TypeAlias = npt.NDArray[np.int64]
-PerClass: TypeAlias = tuple[list[Rows], list[Rows], list[npt.NDArray[np.float64]]]
+Floats: TypeAlias = npt.NDArray[np.float64]
+PerClass: TypeAlias = tuple[list[Rows], list[Rows], list[Floats]]
 
 _LOWEST_SCORES: tuple[Filter, ...] = ("low_self_confidence", "low_normalized_margin")
 
@@ -65,10 +66,7 @@ def find_label_issues(
     else:
         filter_ = as_filter(filter_by)
         if filter_ in _LOWEST_SCORES:
-            if confident_joint is not None:
-                joints = read_joints(confident_joint, inputs.n_classes)
-                tell_of_options("confident_learning", 1, None, joints, stacklevel=3)
-            mask = _find_lowest_examples(inputs)
+            mask = _find_lowest_examples(inputs, confident_joint)
         else:
             mask = _find(
                 inputs,
@@ -131,7 +129,7 @@ def find_multilabel_issues_per_class(
     for mask, problem in zip(cells.T, problems(inputs), strict=True):
         issues.append(ordered_rows(mask, problem, return_indices_ranked_by, rank_by_kwargs or {}))
         given.append(problem.labels)
-        pairs.append(problem.pred_probs)
+        pairs.append(cast("Floats", problem.pred_probs))
     return issues, given, pairs
 
 
@@ -160,8 +158,14 @@ def _find(
     )
 
 
-def _find_lowest_examples(inputs: TagInputs) -> npt.NDArray[np.bool_]:
-    """Flag the lowest scores, as many as there are examples off the diagonal of any joint."""
+def _find_lowest_examples(inputs: TagInputs, confident_joint: Any) -> npt.NDArray[np.bool_]:
+    """Flag the lowest scores, as many as there are examples off the diagonal of any joint.
+
+    These are joints that are counted here, in any case.
+    """
+    if confident_joint is not None:
+        joints = read_joints(confident_joint, inputs.n_classes)
+        tell_of_options("confident_learning", 1, None, joints, stacklevel=4)
     number = int(np.count_nonzero(find_flags(inputs, "confident_learning").mask))
     mask = np.zeros(inputs.n_examples, dtype=np.bool_)
     mask[find_top_issues(scores_of_examples(inputs, "self_confidence"), top=number)] = True
