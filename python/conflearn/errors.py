@@ -7,8 +7,9 @@
         ├── ShapeError
         ├── LabelError           UserWarning
         ├── ProbabilityError     └── ConflearnCopyWarning
-        └── OptionError
-            └── SingularMatrixError, also a numpy.linalg.LinAlgError
+        ├── OptionError
+        │   └── SingularMatrixError, also a numpy.linalg.LinAlgError
+        └── TagFormatError, also an InputTypeError and an AssertionError
 
 Code that already catches ``ValueError`` or ``TypeError`` goes on working. Each message names the
 argument, the rule it breaks, the first row, column and value that break it, and what to do.
@@ -26,6 +27,7 @@ __all__ = [
     "ProbabilityError",
     "ShapeError",
     "SingularMatrixError",
+    "TagFormatError",
 ]
 
 
@@ -55,6 +57,10 @@ class SingularMatrixError(OptionError, LinAlgError):
 
 class InputTypeError(TypeError):
     """An object, or a dtype, that conflearn does not read."""
+
+
+class TagFormatError(LabelError, ShapeError, InputTypeError, AssertionError):
+    """Multi-label data that `conflearn.cleanlab` cannot read; cleanlab raises all of these."""
 
 
 class ConflearnCopyWarning(UserWarning):

@@ -223,7 +223,9 @@ def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
 # --- Class names ---------------------------------------------------------------------------------
 
 
-def columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str, name: str) -> Columns:
+def columns_by_name(
+    classes: Iterable[Any], n_classes: int, columns_of: str, name: str = "classes"
+) -> Columns:
     """Check the class names, and number them."""
     if isinstance(classes, range) and classes == range(n_classes):
         return dict(zip(classes, classes, strict=True))  # there is nothing to check
@@ -321,7 +323,13 @@ def _ask_for_classes(
 
 
 def refuse_unknown(
-    value: Any, row: int, columns: Columns, name: str, classes_as: str, verb: str = "is"
+    value: Any,
+    row: int,
+    columns: Columns,
+    name: str,
+    classes_as: str = "classes",
+    *,
+    verb: str = "is",
 ) -> NoReturn:
     """Refuse a name that is not among those of the columns."""
     if _is_absent(value):
