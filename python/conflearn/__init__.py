@@ -22,10 +22,15 @@ array([2])
 `calibrate_confident_joint`    such counts, scaled to the labels
 `estimate_joint`               the joint distribution of given and true labels
 `estimate_noise_model`         prior, noise matrix, inverse noise matrix
+`sample_weights`               how much each example shall count in training
+`cross_val_pred_probs`         out-of-sample probabilities of any classifier
+`CleanLearning`                a classifier that learns from noisy labels
 =============================  =====================================================
 
 `conflearn.cleanlab` has the same under cleanlab's names.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
@@ -45,7 +50,13 @@ from conflearn.joint import (
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
 from conflearn.thresholds import confident_thresholds
+from conflearn.weights import sample_weights
 
+if TYPE_CHECKING:
+    from conflearn.learning import CleanLearning as CleanLearning
+    from conflearn.learning import cross_val_pred_probs as cross_val_pred_probs
+
+# Not of these: what needs scikit-learn. `import *` would import that, or fail without it.
 __all__ = [
     "Analysis",
     "ConflearnCopyWarning",
@@ -63,13 +74,26 @@ __all__ = [
     "off_diagonal_examples",
     "order_label_issues",
     "rank_label_issues",
+    "sample_weights",
 ]
 
 
-def __getattr__(name: str) -> str:
+#: Names whose modules stand on scikit-learn, which takes a second to import and may not be there.
+_NEED_SCIKIT_LEARN = ("CleanLearning", "cross_val_pred_probs")
+
+
+def __getattr__(name: str) -> Any:
     # Looking up the version of an installed package reads its metadata: only when it is asked for.
     if name == "__version__":
         from importlib.metadata import version
 
         return version("conflearn")
+    if name in _NEED_SCIKIT_LEARN:
+        from conflearn import learning
+
+        return getattr(learning, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NEED_SCIKIT_LEARN})

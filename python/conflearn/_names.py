@@ -14,12 +14,18 @@ Filter = Literal[
 Score = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
 PriorMethod = Literal["cnt", "eqn", "marginal", "marginal_ps"]
 CountMethod = Literal["off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"]
+Weighting = Literal["hard", "soft", "importance"]
+Prune = Literal["hard", "soft"]
+Response = Literal["predict_proba", "decision_function"]
 
 FILTERS: tuple[Filter, ...] = get_args(Filter)
 PRUNING_FILTERS: tuple[Filter, ...] = ("prune_by_noise_rate", "prune_by_class", "both")
 SCORES: tuple[Score, ...] = get_args(Score)
 PRIOR_METHODS: tuple[PriorMethod, ...] = get_args(PriorMethod)
 COUNT_METHODS: tuple[CountMethod, ...] = get_args(CountMethod)
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+PRUNES: tuple[Prune, ...] = get_args(Prune)
+RESPONSES: tuple[Response, ...] = get_args(Response)
 
 # Below the Python face, choices that users do not make:
 Several = Literal["most_probable", "row_argmax"]

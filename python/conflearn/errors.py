@@ -6,8 +6,9 @@
     └── InputError               └── InputTypeError    └── MissingDependencyError
         ├── ShapeError
         ├── LabelError           UserWarning
-        ├── ProbabilityError     └── ConflearnCopyWarning
-        └── OptionError
+        ├── ProbabilityError     ├── ConflearnCopyWarning
+        └── OptionError          ├── FoldWarning
+            │                    └── WeightWarning
             └── SingularMatrixError, also a numpy.linalg.LinAlgError
 
 Code that already catches ``ValueError`` or ``TypeError`` goes on working. Each message names the
@@ -18,6 +19,7 @@ from numpy.linalg import LinAlgError
 
 __all__ = [
     "ConflearnCopyWarning",
+    "FoldWarning",
     "InputError",
     "InputTypeError",
     "LabelError",
@@ -26,6 +28,7 @@ __all__ = [
     "ProbabilityError",
     "ShapeError",
     "SingularMatrixError",
+    "WeightWarning",
 ]
 
 
@@ -59,6 +62,14 @@ class InputTypeError(TypeError):
 
 class ConflearnCopyWarning(UserWarning):
     """The matrix had to be copied before it could be read; the message says how to avoid it."""
+
+
+class FoldWarning(UserWarning):
+    """Cross-validation cannot judge every example: of a class too rare, or never held out."""
+
+
+class WeightWarning(UserWarning):
+    """A classifier was trained without the weights that were asked for: it takes none."""
 
 
 class MissingDependencyError(ImportError):

@@ -22,9 +22,9 @@ One module for each noun: ``matrix``, ``labels``, ``mask``, ``per_class``, ``opt
 reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives notice.
 """
 
-from conflearn._coerce.labels import as_labels, first_out_of_range
+from conflearn._coerce.labels import NamedLabels, as_labels, as_named_labels, first_out_of_range
 from conflearn._coerce.mask import as_mask
-from conflearn._coerce.matrix import as_pred_probs
+from conflearn._coerce.matrix import as_pred_probs, readable_again
 from conflearn._coerce.options import (
     MAX_THREADS,
     as_bool,
@@ -37,6 +37,7 @@ from conflearn._coerce.per_class import as_floats, as_joint, as_num_to_remove, a
 
 __all__ = [
     "MAX_THREADS",
+    "NamedLabels",
     "as_bool",
     "as_count",
     "as_floats",
@@ -44,10 +45,12 @@ __all__ = [
     "as_labels",
     "as_mask",
     "as_n_threads",
+    "as_named_labels",
     "as_num_to_remove",
     "as_per_class",
     "as_pred_probs",
     "as_share",
     "first_out_of_range",
     "one_of",
+    "readable_again",
 ]

@@ -1,0 +1,195 @@
+"""A classifier fitted on some of the rows, with an answer for every class.
+
+Classifiers follow scikit-learn's conventions, but not all of them all:
+
+- most take labels as they are; xgboost wants the numbers 0..m-1 of the m classes that it is trained
+  on, skorch's networks the numbers 0..K-1 of all classes, for each of which they have an output;
+- weights are an argument ``sample_weight`` of ``fit``, ``last__sample_weight`` in a pipeline, or
+  not taken at all;
+- some give probabilities, others decision values: for two classes a single column of them.
+"""
+
+from dataclasses import dataclass
+from inspect import isclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone, is_regressor
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import _check_method_params, has_fit_parameter
+
+from conflearn._coerce import NamedLabels
+from conflearn._coerce.objects import Array, spelled
+from conflearn._names import RESPONSES, Response
+from conflearn.errors import InputError, InputTypeError, OptionError
+
+__all__ = ["Coding", "Learner", "check_classifier", "coding_of", "response_of", "weight_name"]
+
+#: What a classifier is told: the labels, the numbers of all classes, or of those present.
+Coding: TypeAlias = Literal["labels", "numbers", "numbers_without_gaps"]
+
+_BINARY = 2
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A fitted classifier, and which classes it has seen."""
+
+    classifier: Any
+    coding: Coding
+    classes: Array
+    seen: npt.NDArray[np.int64]
+
+    @classmethod
+    def fit(
+        cls,
+        classifier: Any,
+        X: Any,
+        labels: NamedLabels,
+        rows: npt.NDArray[np.int64] | None,
+        params: dict[str, Any],
+        coding: Coding,
+    ) -> "Learner":
+        """Fit a clone on these rows; of ``params``, what has an entry for each example is cut."""
+        classes, codes = labels
+        if rows is not None:
+            params = _check_method_params(X, params, indices=rows)
+            X, codes = _safe_indexing(X, rows), codes[rows]
+        seen, compact = np.unique(codes, return_inverse=True)
+        told = {"labels": classes[codes], "numbers": codes, "numbers_without_gaps": compact}
+        fitted = clone(classifier).fit(X, told[coding], **params)
+        return cls(fitted, coding, classes, seen)
+
+    def predict(self, X: Any) -> Array:
+        """Predict the class of each row, as the labels have it."""
+        predicted = np.asarray(self.classifier.predict(X))
+        match self.coding:
+            case "labels":
+                return predicted
+            case "numbers":
+                return self.classes[predicted.astype(np.int64)]
+            case "numbers_without_gaps":
+                return self.classes[self.seen[predicted.astype(np.int64)]]
+
+    def columns(self, X: Any, response: Response) -> Array:
+        """Ask about each row, and put the answers in the columns of all classes.
+
+        A class that it has not seen gets probability 0, or a decision value as low as its lowest.
+        """
+        answer = np.asarray(getattr(self.classifier, response)(X))
+        n_classes, n_seen = len(self.classes), len(self.seen)
+        if response == "decision_function" and n_seen == _BINARY:
+            if answer.ndim == 2 and answer.shape[1] == 1:  # noqa: PLR2004 - a matrix
+                answer = answer[:, 0]
+            if answer.ndim == 1:
+                answer = np.column_stack([-answer, answer])
+        if answer.dtype.kind != "f":
+            answer = answer.astype(np.float64)
+        if answer.ndim == 2 and answer.shape[1] == n_seen == n_classes:  # noqa: PLR2004
+            return answer
+        if self.coding == "numbers" and answer.ndim == 2 and answer.shape[1] == n_classes:  # noqa: PLR2004
+            return answer  # there is an output for each class, seen or not
+        if answer.ndim != 2 or answer.shape[1] != n_seen:  # noqa: PLR2004
+            hint = ""
+            if response == "decision_function":
+                hint = "; pass decision_function_shape='ovr' to SVC"
+            raise InputError(
+                f"classifier.{response} must give a row for each example and a column for each of "
+                f"the {n_seen} classes that it was trained on, but gives the shape "
+                f"{answer.shape}{hint}"
+            )
+        fill = 0 if response == "predict_proba" else answer.min(initial=0)
+        columns = np.full((len(answer), n_classes), fill, answer.dtype)
+        columns[:, self.seen] = answer
+        return columns
+
+
+def check_classifier(classifier: Any) -> None:
+    """Refuse what cannot be cloned, fitted and asked."""
+    rule = "classifier must be a classifier of scikit-learn's conventions, not yet fitted"
+    if isclass(classifier):
+        raise InputTypeError(
+            f"{rule}, but is the class {classifier.__name__}; pass {classifier.__name__}()"
+        )
+    missing = [name for name in ("fit", "predict", "get_params") if not hasattr(classifier, name)]
+    if missing:
+        raise InputTypeError(
+            f"{rule}, but is {spelled(classifier)}, of type {type(classifier).__name__}, which "
+            f"has no {', '.join(missing)}"
+        )
+    if is_regressor(classifier):
+        raise InputTypeError(
+            f"{rule}, but {type(classifier).__name__} is a regressor; pass a classifier"
+        )
+
+
+def response_of(classifier: Any, method: str) -> Response:
+    """Say what to ask the classifier for; ``auto`` stands for probabilities if it gives them."""
+    names = RESPONSES if method == "auto" else (method,)
+    for name in RESPONSES:
+        if name in names and hasattr(classifier, name):
+            return name
+    if method not in ("auto", *RESPONSES):
+        allowed = ", ".join(map(repr, ("auto", *RESPONSES)))
+        raise OptionError(f"method={spelled(method)} is not one of {allowed}")
+    kind = type(classifier).__name__
+    other = next((name for name in RESPONSES if hasattr(classifier, name)), None)
+    advice = (
+        f"pass method={other!r}, or wrap it in CalibratedClassifierCV"
+        if other
+        else "wrap it in CalibratedClassifierCV, or pass another classifier"
+    )
+    raise OptionError(f"method={method!r} needs {' or '.join(names)}, which {kind} lacks; {advice}")
+
+
+def coding_of(classifier: Any, encode_labels: bool | Literal["auto"]) -> Coding:
+    """Say what to tell the classifier in place of labels."""
+    if encode_labels not in (True, False, "auto"):
+        raise OptionError(
+            f"encode_labels={spelled(encode_labels)} is not one of True, False, 'auto'"
+        )
+    if encode_labels is False:
+        return "labels"
+    # The classifier may be inside of a pipeline, a search or an ensemble.
+    inside = [classifier, *classifier.get_params(deep=True).values()]
+    for part in inside:
+        steps = part if isinstance(part, list) else [part]
+        for step in steps:
+            libraries = {base.__module__.partition(".")[0] for base in type(step).__mro__}
+            if "xgboost" in libraries:
+                return "numbers_without_gaps"
+            if "skorch" in libraries:
+                return "numbers"
+    return "numbers" if encode_labels is True else "labels"
+
+
+def weight_name(classifier: Any, *, routing: bool) -> str | None:
+    """Say under which name ``fit`` takes weights of the examples, None if it takes none.
+
+    With metadata routing, those that hand on to others take them if these have requested them.
+    """
+    if has_fit_parameter(classifier, "sample_weight"):
+        return "sample_weight"
+    parts = _weighted_parts(classifier)
+    if not parts:
+        return None
+    if routing:
+        consumed = get_routing_for_object(classifier).consumes("fit", ["sample_weight"])
+        return "sample_weight" if consumed else None
+    names = {weight_name(part, routing=False) for part in parts}
+    name = names.pop() if len(names) == 1 else None
+    return f"{classifier.steps[-1][0]}__{name}" if name and hasattr(classifier, "steps") else name
+
+
+def _weighted_parts(classifier: Any) -> list[Any]:
+    """List those inside to whom the classifier hands weights on, though it does not say so."""
+    if isinstance(classifier, BaseSearchCV):
+        return [classifier.estimator]
+    if isinstance(classifier, VotingClassifier | StackingClassifier):
+        return [part for _, part in classifier.estimators if part != "drop"]
+    steps = getattr(classifier, "steps", None)  # of a pipeline, not only scikit-learn's
+    return [steps[-1][1]] if isinstance(steps, list) and steps[-1][1] is not None else []
