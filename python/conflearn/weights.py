@@ -28,6 +28,9 @@ _LOWEST_RATE = 1e-3
 #: No label is given up altogether: of a class with such labels alone, nothing would be left.
 _LOWEST_PROBABILITY = 1e-3
 
+#: Of the largest: what the noise has wiped out further than that cannot be told from rounding.
+_LOWEST_SINGULAR_VALUE = 1e-6
+
 #: Rows are weighted a block at a time, so that nothing of the size of the matrix is made.
 _CELLS_PER_BLOCK = 1 << 20
 
@@ -192,7 +195,7 @@ def _probability_right(given: Array, matrix: Array, noise: Array) -> npt.NDArray
     row of the inverse an example. A class that nobody truly is leaves the matrix without an
     inverse, hence the pseudo-inverse, which gives it no probability.
     """
-    inverse = np.linalg.pinv(noise)
+    inverse = np.linalg.pinv(noise, rcond=_LOWEST_SINGULAR_VALUE)
     weights = np.zeros(len(given))
     for rows in _blocks(matrix):
         block, y = _wide(matrix[rows]), given[rows]
@@ -210,10 +213,13 @@ def _blocks(matrix: Array) -> Iterator[slice]:
 
 
 def _wide(block: Array) -> Array:
-    """Return float64; uint16 holds the bits of bfloat16, the upper half of a float32."""
+    """Return float64 in C order, for memory order not to show in sums.
+
+    uint16 holds the bits of bfloat16, the upper half of a float32.
+    """
     if block.dtype == np.uint16:
         block = (block.astype(np.uint32) << 16).view(np.float32)
-    return block.astype(np.float64)
+    return block.astype(np.float64, order="C")
 
 
 def _noise_matrix(noise_model: object, n_classes: int | None = None) -> Array:

@@ -29,6 +29,7 @@ from reference.joint import (
 from reference.noise_model import NoiseModel, estimate_noise_model
 from reference.quality import label_quality_scores
 from reference.thresholds import confident_thresholds
+from reference.weights import sample_weights
 
 __all__ = [
     "NoiseModel",
@@ -47,5 +48,6 @@ __all__ = [
     "order_label_issues",
     "prune_counts",
     "round_row",
+    "sample_weights",
     "suggested_labels",
 ]

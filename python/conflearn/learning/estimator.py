@@ -1,6 +1,5 @@
 """`CleanLearning`: a classifier around a classifier, which learns from noisy labels."""
 
-import warnings
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -17,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from conflearn._coerce import NamedLabels, as_pred_probs, one_of, readable_again
 from conflearn._coerce.objects import Array, spelled
 from conflearn._names import PRUNES, Filter, Prune, Response, Score, Weighting
+from conflearn._warn import warn_caller
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import InputError, OptionError, ShapeError, WeightWarning
-from conflearn.learning.folds import cut
+from conflearn.learning.folds import cut, is_splitter
 from conflearn.learning.learner import (
     Learner,
     check_classifier,
@@ -323,7 +323,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
                 self, "fit", sample_weight=sample_weight, groups=groups, **fit_params
             )
             params = dict(routed.classifier.fit)
-            if hasattr(self.cv, "split"):
+            if is_splitter(self.cv):
                 split_params = dict(routed.splitter.split)
             sample_weight = params.pop(name, None) if name is not None else sample_weight
         elif sample_weight is None and name is not None:
@@ -417,12 +417,11 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         if mode is None or task.weight_name is None:
             weights = (~self.label_issues_mask_).astype(np.float64)
             if self.reweight is True:
-                warnings.warn(
+                warn_caller(
                     f"reweight=True has no effect, for {kind}.fit takes no weights: flagged "
                     "examples are left out, and all others count alike. Pass reweight=False to "
                     "accept that, or another classifier",
                     WeightWarning,
-                    stacklevel=3,
                 )
         else:
             weights = sample_weights(
@@ -531,7 +530,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
             .add_self_request(self)
             .add(classifier=self._classifier(), method_mapping=to)
         )
-        if hasattr(self.cv, "split"):
+        if is_splitter(self.cv):
             to = MethodMapping().add(caller="fit", callee="split")
             router.add(splitter=self.cv, method_mapping=to)
         return router

@@ -23,9 +23,10 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from conflearn._coerce import NamedLabels
 from conflearn._coerce.objects import Array, spelled
+from conflearn._warn import warn_caller
 from conflearn.errors import FoldWarning, InputError, InputTypeError, LabelError, OptionError
 
-__all__ = ["Cut", "Fold", "cut"]
+__all__ = ["Cut", "Fold", "cut", "is_splitter"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -46,6 +47,11 @@ class Cut(NamedTuple):
     alone: Rows
 
 
+def is_splitter(cv: Any) -> bool:
+    """Whether this cuts data by a method of its own. So do strings, in another way."""
+    return hasattr(cv, "split") and not isinstance(cv, str | bytes)
+
+
 def cut(
     cv: Any, X: object, labels: NamedLabels, split_params: dict[str, Any], random_state: Any
 ) -> Cut:
@@ -53,7 +59,7 @@ def cut(
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
         groups = split_params.get("groups")
         return _by_class(int(cv), labels, groups, random_state)
-    if hasattr(cv, "split"):
+    if is_splitter(cv):
         # Splitters of scikit-learn take the labels as they were given.
         given = labels.classes[labels.codes]
         folds = _rows(cv.split(X, given, **split_params), len(labels.codes))
@@ -85,13 +91,12 @@ def _by_class(n_folds: int, labels: NamedLabels, groups: object, random_state: A
     if len(rare):
         shown = [f"{classes[k].item()!r} ({counts[k]})" for k in rare[:_SHOWN]]
         shown += ["..."] * (len(rare) > _SHOWN)
-        warnings.warn(
+        warn_caller(
             f"y has fewer examples than cv={n_folds} folds of {_classes(len(rare))}: "
             f"{', '.join(shown)}. Models have seen few others of them; an example that is the "
             "only one of its class cannot be judged, and counts as right. Pass a smaller cv, or "
             "merge such classes",
             FoldWarning,
-            stacklevel=_OF_CALLER,
         )
     n_folds = min(n_folds, int(counts.max()))  # with more, some would hold no example
     with warnings.catch_warnings():
@@ -115,10 +120,6 @@ def _by_class(n_folds: int, labels: NamedLabels, groups: object, random_state: A
         by_group = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
         folds = _rows(by_group.split(codes, codes, groups), len(codes))
         return Cut(folds, np.empty(0, np.int64))
-
-
-#: From `cut` up to whoever called the public function.
-_OF_CALLER = 5
 
 
 def _classes(n: int) -> str:

@@ -1,6 +1,5 @@
 """Out-of-sample probabilities: each example is judged by a model that has not seen it."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from sklearn.utils.validation import _num_samples, column_or_1d
 from conflearn._coerce import NamedLabels, as_floats, as_named_labels, one_of
 from conflearn._coerce.objects import Array, cell_name, spelled
 from conflearn._names import RESPONSES, Response
+from conflearn._warn import warn_caller
 from conflearn.errors import FoldWarning, InputError, LabelError, OptionError, ShapeError
 from conflearn.learning.folds import Cut, Fold, cut
 from conflearn.learning.learner import (
@@ -225,12 +225,11 @@ def judge(
     _count_as_right(matrix, codes, unjudged, response)
     if len(unjudged) > len(parts.alone):  # about those alone `cut` has warned
         shown = ", ".join(map(str, unjudged[:_SHOWN])) + ", ..." * (len(unjudged) > _SHOWN)
-        warnings.warn(
+        warn_caller(
             f"no model can judge {len(unjudged)} of the {len(codes)} examples (rows {shown}): they "
             "were never held out, or their class was held out as a whole; their labels count as "
             "right. Pass another cv, such as 5",
             FoldWarning,
-            stacklevel=3,
         )
     return matrix
 
