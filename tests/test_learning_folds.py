@@ -366,7 +366,7 @@ NB = GaussianNB()
             "decision_function_shape='ovr'",
         ),
         ({"classifier": GaussianNB}, InputTypeError, "pass GaussianNB()"),
-        ({"classifier": "tree"}, InputTypeError, "which has no fit, predict, get_params"),
+        ({"classifier": "tree"}, InputTypeError, "which has no fit, get_params"),
         ({"encode_labels": "no"}, OptionError, "encode_labels='no'"),
     ],
 )

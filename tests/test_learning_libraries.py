@@ -20,11 +20,10 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -53,7 +52,7 @@ def learns(classifier: Any, features: Any = X, **options: Any) -> conflearn.Clea
     [
         (RandomForestClassifier(10, min_samples_leaf=3, random_state=0), True),
         (HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=5), True),
-        (SGDClassifier(loss="log_loss", random_state=0), True),
+        (LogisticRegression(), True),
         (BaggingClassifier(GaussianNB(), n_estimators=3, random_state=0), True),
         (VotingClassifier([("a", GaussianNB()), ("b", GaussianNB())], voting="soft"), True),
         (StackingClassifier([("a", GaussianNB()), ("b", LogisticRegression())], cv=2), True),
@@ -68,13 +67,6 @@ def learns(classifier: Any, features: Any = X, **options: Any) -> conflearn.Clea
 def test_classifiers_of_scikit_learn(classifier: Any, weighted: bool) -> None:
     clean = learns(classifier)
     assert (clean.sample_weight_ > 1).any() == weighted
-
-
-def test_a_network_of_scikit_learn() -> None:
-    network = make_pipeline(
-        StandardScaler(), MLPClassifier(8, max_iter=80, solver="lbfgs", alpha=1.0, random_state=0)
-    )
-    conflearn.CleanLearning(network, cv=2, random_state=0).fit(X, NAMES[Y])
 
 
 def test_class_weights_by_name_mean_what_they_say() -> None:

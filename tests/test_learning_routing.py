@@ -10,8 +10,9 @@ import conflearn
 from conflearn.errors import OptionError, WeightWarning
 from noisy import noisy_blobs
 
-sklearn = pytest.importorskip("sklearn")
+pytest.importorskip("sklearn")
 
+import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold

@@ -80,6 +80,8 @@ class Learner:
 
         A class that it has not seen gets probability 0, or a decision value as low as its lowest.
         """
+        if not hasattr(self.classifier, response):
+            raise _lacks(self.classifier, response)
         answer = np.asarray(getattr(self.classifier, response)(X))
         n_classes, n_seen = len(self.classes), len(self.seen)
         if response == "decision_function" and n_seen == _BINARY:
@@ -115,7 +117,7 @@ def check_classifier(classifier: Any) -> None:
         raise InputTypeError(
             f"{rule}, but is the class {classifier.__name__}; pass {classifier.__name__}()"
         )
-    missing = [name for name in ("fit", "predict", "get_params") if not hasattr(classifier, name)]
+    missing = [name for name in ("fit", "get_params") if not hasattr(classifier, name)]
     if missing:
         raise InputTypeError(
             f"{rule}, but is {spelled(classifier)}, of type {type(classifier).__name__}, which "
@@ -128,22 +130,27 @@ def check_classifier(classifier: Any) -> None:
 
 
 def response_of(classifier: Any, method: str) -> Response:
-    """Say what to ask the classifier for; ``auto`` stands for probabilities if it gives them."""
-    names = RESPONSES if method == "auto" else (method,)
-    for name in RESPONSES:
-        if name in names and hasattr(classifier, name):
+    """Say what to ask the classifier for; ``auto`` stands for probabilities if it gives them.
+
+    Some show what they give only when they are fitted; of these, `Learner` finds out.
+    """
+    allowed = ("auto", *RESPONSES)
+    if method not in allowed:
+        raise OptionError(f"method={spelled(method)} is not one of {', '.join(map(repr, allowed))}")
+    offered = [name for name in RESPONSES if hasattr(classifier, name)] or RESPONSES
+    for name in offered:
+        if method in (name, "auto"):
             return name
-    if method not in ("auto", *RESPONSES):
-        allowed = ", ".join(map(repr, ("auto", *RESPONSES)))
-        raise OptionError(f"method={spelled(method)} is not one of {allowed}")
-    kind = type(classifier).__name__
-    other = next((name for name in RESPONSES if hasattr(classifier, name)), None)
-    advice = (
-        f"pass method={other!r}, or wrap it in CalibratedClassifierCV"
-        if other
-        else "wrap it in CalibratedClassifierCV, or pass another classifier"
+    raise _lacks(classifier, method)
+
+
+def _lacks(classifier: Any, method: str) -> OptionError:
+    """Make the error for a classifier that cannot be asked so."""
+    others = [f"pass method={name!r}, or " for name in RESPONSES if hasattr(classifier, name)]
+    return OptionError(
+        f"method={method!r} needs a classifier that has it, but {type(classifier).__name__} lacks "
+        f"{method}; {''.join(others)}wrap it in CalibratedClassifierCV"
     )
-    raise OptionError(f"method={method!r} needs {' or '.join(names)}, which {kind} lacks; {advice}")
 
 
 def coding_of(classifier: Any, encode_labels: bool | Literal["auto"]) -> Coding:
