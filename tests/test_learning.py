@@ -1,12 +1,14 @@
 """CleanLearning: what it finds, what it trains on, what it predicts."""
 
 import copy
+import importlib
 import inspect
 import pickle
 import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,6 @@ pytest.importorskip("sklearn")
 
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
@@ -257,22 +258,18 @@ def test_weights_reach_the_last_step_of_a_pipeline() -> None:
     assert soft.classifier_.best_estimator_[-1][-1].sample_weight_.min() < 0.5
 
 
-def test_learning_beats_the_plain_classifier() -> None:
-    rng = np.random.default_rng(0)
-    images, digits = load_digits(return_X_y=True)
-    order = rng.permutation(len(digits))
-    train, test = order[:900], order[900:]
-    lookalikes = np.array([8, 7, 3, 8, 9, 6, 0, 1, 3, 4])
-    is_wrong = rng.random(900) < np.linspace(0.05, 0.35, 10)[digits[train]]
-    labels = np.where(is_wrong, lookalikes[digits[train]], digits[train])
-    for classifier in (
-        KNeighborsClassifier(3),
-        GaussianNB(var_smoothing=1e-2),
-        DecisionTreeClassifier(random_state=0),
-    ):
-        plain = clone(classifier).fit(images[train], labels)
-        clean = conflearn.CleanLearning(classifier, random_state=0).fit(images[train], labels)
-        assert clean.score(images[test], digits[test]) > plain.score(images[test], digits[test])
+def test_learning_beats_the_plain_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    benches = Path(__file__).resolve().parents[1] / "benches"
+    if not benches.exists():
+        pytest.skip("the benchmarks are not here")
+    monkeypatch.syspath_prepend(str(benches))
+    benchmark = importlib.import_module("learning")
+    measured = benchmark.measure(smoke=True)
+    assert len(measured) >= 3
+    for name, runs in measured.items():
+        plain, hard = (sum(column) / len(runs) for column in list(zip(*runs, strict=True))[:2])
+        assert hard > plain, name
+    assert "naive Bayes" in benchmark.as_table(measured)
 
 
 # --- What it predicts

@@ -23,7 +23,7 @@ from sklearn.naive_bayes import GaussianNB
 INTENDED_DIFFERENCES = {
     "joint_of_these_data": "Every call counts anew; there the joint of the first call stays.",
     "more_folds_than_examples": "There are no more folds than the largest class has examples; "
-    "there it is an error of scikit-learn.",
+    "there it is an error.",
     "weights_multiplied": "The caller's weights take part in cross-validation, and those for the "
     "noise are multiplied with them; there they replace these, and count in the last fit alone.",
     "small_classes_pruned": "min_examples_per_class is 1; there it is 10.",
@@ -110,7 +110,7 @@ def test_difference_joint_of_these_data() -> None:
 
 def test_difference_more_folds_than_examples() -> None:
     X, _, true = noisy_blobs(12, 3)
-    with pytest.raises(ValueError, match="cannot be greater than the number of members"):
+    with pytest.raises(ValueError, match="Need more data from each class"):
         theirs(Noisy(X, true, true))
     with pytest.warns(FoldWarning):
         mine = ours(Noisy(X, true, true))

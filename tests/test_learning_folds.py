@@ -99,6 +99,20 @@ def test_columns_are_in_the_order_of_the_classes() -> None:
     np.testing.assert_allclose(by_name, by_number[:, [1, 2, 0]])
 
 
+def test_a_classifier_may_have_its_classes_in_another_order() -> None:
+    class Backwards(GaussianNB):
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+            self.inner_ = GaussianNB().fit(X, y)
+            self.classes_ = self.inner_.classes_[::-1]
+            return self
+
+        def predict_proba(self, X: Any) -> Any:
+            return self.inner_.predict_proba(X)[:, ::-1]
+
+    ours = conflearn.cross_val_pred_probs(Backwards(), X, Y, random_state=0)
+    np.testing.assert_array_equal(ours, by_scikit_learn(GaussianNB(), cv=FOLDS))
+
+
 def test_the_classifier_is_left_alone() -> None:
     classifier = GaussianNB()
     before = pickle.dumps(classifier)

@@ -89,6 +89,20 @@ def test_soft_weights_tell_right_labels_from_wrong_ones() -> None:
     np.testing.assert_allclose(totals / np.bincount(true), 1, rtol=0.05)
 
 
+def test_importance_of_two_classes_is_the_formula_of_liu_and_tao() -> None:
+    labels, pred_probs = random_data(500, 2, noise=0.2)
+    to_1, to_0 = 0.1, 0.25  # P(given 1 | true 0), P(given 0 | true 1)
+    noise = np.array([[1 - to_1, to_0], [to_1, 1 - to_0]])
+    model = conflearn.NoiseModel(np.full(2, 0.5), noise, noise.T)
+    weights = conflearn.sample_weights(labels, pred_probs, mode="importance", noise_model=model)
+    own = pred_probs[np.arange(500), labels]
+    into_own = np.where(labels == 1, to_1, to_0)
+    expected = (own - into_own) / ((1 - to_0 - to_1) * own)
+    stands_for = 1 / noise.diagonal()[labels]
+    expected = np.clip(expected, 1e-3 * stands_for, stands_for)
+    np.testing.assert_allclose(weights, expected)
+
+
 @every_mode
 def test_any_width_and_memory_order(width: np.dtype, mode: Any) -> None:
     labels, pred_probs = random_data(200, 5)

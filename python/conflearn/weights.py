@@ -93,10 +93,11 @@ def sample_weights(
 
     References
     ----------
-    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), Section 3.3, for ``hard``.
-    Patrini, Rozza, Menon, Nock, Qu: Making Deep Neural Networks Robust to Label Noise, CVPR 2017,
-    for P(true | x), which they get from P(given | x) by the inverse of the noise matrix.
-    Liu, Tao: Classification with Noisy Labels by Importance Reweighting, IEEE TPAMI 38 (2016).
+    Northcutt, Jiang, Chuang: Confident Learning, JAIR 70 (2021), for ``hard``.
+    Liu, Tao: Classification with Noisy Labels by Importance Reweighting, IEEE TPAMI 38 (2016), for
+    ``importance`` with two classes. For more, the inverse of the noise matrix takes the part that
+    it has in Patrini, Rozza, Menon, Nock, Qu: Making Deep Neural Networks Robust to Label Noise,
+    CVPR 2017.
 
     Examples
     --------

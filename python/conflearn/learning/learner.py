@@ -91,6 +91,9 @@ class Learner:
                 answer = np.column_stack([-answer, answer])
         if answer.dtype.kind != "f":
             answer = answer.astype(np.float64)
+        order = self._order_of_columns()
+        if order is not None and answer.ndim == 2 and answer.shape[1] == n_seen:  # noqa: PLR2004
+            answer = answer[:, order]
         if answer.ndim == 2 and answer.shape[1] == n_seen == n_classes:  # noqa: PLR2004
             return answer
         if self.coding == "numbers" and answer.ndim == 2 and answer.shape[1] == n_classes:  # noqa: PLR2004
@@ -108,6 +111,18 @@ class Learner:
         columns = np.full((len(answer), n_classes), fill, answer.dtype)
         columns[:, self.seen] = answer
         return columns
+
+    def _order_of_columns(self) -> list[int] | None:
+        """Where to find the classes seen, unless they are in ascending order as they should be."""
+        told = {
+            "labels": self.classes[self.seen],
+            "numbers": self.seen,
+            "numbers_without_gaps": np.arange(len(self.seen)),
+        }[self.coding].tolist()
+        known = np.asarray(getattr(self.classifier, "classes_", told)).tolist()
+        if known == told or sorted(known) != told:
+            return None
+        return [known.index(label) for label in told]
 
 
 def check_classifier(classifier: Any) -> None:
