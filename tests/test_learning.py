@@ -2,7 +2,6 @@
 
 import copy
 import importlib
-import inspect
 import pickle
 import re
 import subprocess
@@ -44,11 +43,6 @@ from sklearn.tree import DecisionTreeClassifier
 
 X, Y, TRUE = DATA = noisy_blobs()
 NAMES = np.array(["ape", "bat", "cat"])
-
-takes_scores = pytest.mark.skipif(
-    "kind" not in inspect.signature(conflearn.analyze).parameters,
-    reason="conflearn.analyze does not read scores",
-)
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -409,7 +403,6 @@ def test_the_default_is_a_logistic_regression() -> None:
 # --- Classifiers without probabilities
 
 
-@takes_scores
 @pytest.mark.parametrize("method", ["auto", "decision_function"])
 def test_decision_values_do_where_there_are_no_probabilities(method: Any) -> None:
     clean = fitted(LinearSVC(), method=method)
@@ -419,11 +412,25 @@ def test_decision_values_do_where_there_are_no_probabilities(method: Any) -> Non
     np.testing.assert_array_equal(again.label_issues_mask_, clean.label_issues_mask_)
 
 
-@takes_scores
 def test_decision_values_are_no_probabilities_of_being_right() -> None:
     with pytest.raises(OptionError, match="needs probabilities"):
         fitted(LinearSVC(), prune="soft")
+    with pytest.raises(OptionError, match="confidence_weighted_entropy"):
+        fitted(LinearSVC(), rank_by="confidence_weighted_entropy")
     fitted(CalibratedClassifierCV(LinearSVC(), cv=2), prune="soft")
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_decision_values_with_a_rare_class(n_classes: int) -> None:
+    kept = n_classes > Y
+    features = np.concatenate([X[kept], [[9.0, 9.0]]])
+    labels = np.append(NAMES[Y[kept]], "rare")
+    with pytest.warns(FoldWarning):
+        clean = conflearn.CleanLearning(LinearSVC(), random_state=0).fit(features, labels)
+    assert not clean.label_issues_mask_[-1]
+    assert np.isfinite(clean.pred_probs_).all()
+    is_wrong = (Y != TRUE)[kept & (n_classes > TRUE)]
+    assert (clean.label_issues_mask_[:-1][n_classes > TRUE[kept]] == is_wrong).mean() > 0.9
 
 
 # --- What is refused

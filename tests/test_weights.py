@@ -114,6 +114,30 @@ def test_any_width_and_memory_order(width: np.dtype, mode: Any) -> None:
         np.testing.assert_array_equal(weights, expected)
 
 
+@every_mode
+def test_logits_are_as_good_as_their_probabilities(mode: Any, width: np.dtype) -> None:
+    labels, pred_probs = random_data(200, 5)
+    logits = (3 * np.log(pred_probs)).astype(width)
+    wide = logits.astype(np.float64)
+    exponentials = np.exp(wide / 3 - (wide / 3).max(axis=1, keepdims=True))
+    expected = conflearn.sample_weights(
+        labels, exponentials / exponentials.sum(axis=1, keepdims=True), mode=mode
+    )
+    weights = conflearn.sample_weights(labels, logits, mode=mode, kind="logits", temperature=3.0)
+    np.testing.assert_allclose(weights, expected, rtol=1e-4)
+
+
+def test_scores_do_for_hard_weights() -> None:
+    labels, pred_probs = random_data(200, 5)
+    scores = 7 * pred_probs - 2
+    mask = conflearn.find_label_issues(labels, scores, kind="scores")
+    weights = conflearn.sample_weights(labels, scores, kind="scores")
+    np.testing.assert_array_equal(weights == 0, mask)
+    for mode in ("soft", "importance"):
+        with pytest.raises(OptionError, match="which scores are not"):
+            conflearn.sample_weights(labels, scores, kind="scores", mode=mode)
+
+
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     data = random_data(500, 4)
     expected = conflearn.sample_weights(*data, mode="soft")

@@ -9,23 +9,26 @@ labels are wrong, how many there are, and which classes are confused.
 >>> conflearn.rank_label_issues(labels, pred_probs)
 array([2])
 
-=============================  =====================================================
-`find_label_issues`            which labels are wrong, as a mask
-`rank_label_issues`            the same, the worst first
-`analyze`                      everything below from one sweep over the matrix
-`label_quality_scores`         a score for each label
-`order_label_issues`           the examples of a mask, the worst first
-`num_label_issues`             how many labels are wrong
-`confident_thresholds`         mean self-confidence of each class
-`confident_joint`              counts by given and confidently true class
-`off_diagonal_examples`        the examples counted off its diagonal
-`calibrate_confident_joint`    such counts, scaled to the labels
-`estimate_joint`               the joint distribution of given and true labels
-`estimate_noise_model`         prior, noise matrix, inverse noise matrix
-`sample_weights`               how much each example shall count in training
-`cross_val_pred_probs`         out-of-sample probabilities of any classifier
-`CleanLearning`                a classifier that learns from noisy labels
-=============================  =====================================================
+=======
+===============================  =====================================================
+`find_label_issues`              which labels are wrong, as a mask
+`rank_label_issues`              the same, the worst first
+`analyze`                        everything below from one sweep over the matrix
+`label_quality_scores`           a score for each label
+`order_label_issues`             the examples of a mask, the worst first
+`num_label_issues`               how many labels are wrong
+`confident_thresholds`           mean self-confidence of each class
+`confident_joint`                counts by given and confidently true class
+`off_diagonal_examples`          the examples counted off its diagonal
+`calibrate_confident_joint`      such counts, scaled to the labels
+`estimate_joint`                 the joint distribution of given and true labels
+`estimate_noise_model`           prior, noise matrix, inverse noise matrix
+`ensemble_label_quality_scores`  a score for each label, by several models
+`ensemble_weights`               how much each model should count
+`sample_weights`                 how much each example should count in training
+`cross_val_pred_probs`           out-of-sample probabilities of any classifier
+`CleanLearning`                  a classifier that learns from noisy labels
+===============================  =====================================================
 
 `conflearn.cleanlab` has the same under cleanlab's names.
 """
@@ -34,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
+from conflearn.ensemble import ensemble_label_quality_scores, ensemble_weights
 from conflearn.errors import ConflearnCopyWarning
 from conflearn.issues import (
     find_label_issues,
@@ -65,6 +69,8 @@ __all__ = [
     "calibrate_confident_joint",
     "confident_joint",
     "confident_thresholds",
+    "ensemble_label_quality_scores",
+    "ensemble_weights",
     "estimate_joint",
     "estimate_noise_model",
     "find_label_issues",

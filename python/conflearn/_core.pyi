@@ -5,10 +5,11 @@ from typing import Any, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._names import Adjust, Filter, Layout, PriorMethod, Score, Several, Spread
+from conflearn._names import Adjust, Filter, Kind, Layout, PriorMethod, Score, Several, Spread
 
 __all__ = [
     "Analysis",
+    "accuracy",
     "analyze",
     "calibrate_confident_joint",
     "confident_thresholds",
@@ -27,6 +28,16 @@ __all__ = [
     "round_preserving_row_totals",
     "simd_level",
 ]
+
+class _PredProbs(Protocol):
+    @property
+    def members(self) -> tuple[npt.NDArray[Any], ...]: ...
+    @property
+    def weights(self) -> tuple[float, ...]: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def temperature(self) -> float: ...
 
 class _Options(Protocol):
     @property
@@ -71,9 +82,14 @@ class Analysis:
     @property
     def num_issues(self) -> int: ...
 
+def accuracy(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    n_threads: int | None,
+) -> float: ...
 def analyze(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -85,12 +101,12 @@ def calibrate_confident_joint(
 ) -> npt.NDArray[np.int64]: ...
 def confident_thresholds(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def count_confident(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
@@ -105,21 +121,21 @@ def estimate_noise_model(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
 def find_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _Options,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def label_counts(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]: ...
 def label_quality_scores(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     method: Score,
     adjust: Adjust,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def num_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     calibrated: bool,
     several: Several,
     n_threads: int | None,
@@ -130,7 +146,7 @@ def num_off_diagonal(
 ) -> int: ...
 def off_diagonal_examples(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     several: Several,
     n_threads: int | None,
@@ -138,7 +154,7 @@ def off_diagonal_examples(
 def order_label_issues(
     mask: npt.NDArray[np.bool_],
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     rank_by: Score,
     adjust: Adjust,
     n_threads: int | None,
@@ -151,7 +167,7 @@ def prune_counts(
 ) -> npt.NDArray[np.int64]: ...
 def rank_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,

@@ -1,24 +1,65 @@
 """Labels and matrix of one call, or labels and joint, as the core reads them."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_labels, as_n_threads, as_pred_probs, first_out_of_range
-from conflearn.errors import InputError, LabelError
+from conflearn._coerce import (
+    as_joint,
+    as_labels,
+    as_n_threads,
+    as_positive,
+    as_pred_probs,
+    first_out_of_range,
+    one_of,
+)
+from conflearn._names import KINDS, Kind
+from conflearn.errors import InputError, LabelError, OptionError, ShapeError
 
-__all__ = ["Inputs", "JointAndCounts", "read_inputs", "read_joint", "read_joint_and_labels"]
+__all__ = [
+    "Inputs",
+    "JointAndCounts",
+    "PredProbs",
+    "is_ensemble",
+    "read_ensemble",
+    "read_inputs",
+    "read_joint",
+    "read_joint_and_labels",
+    "read_kind",
+    "weighted_mean",
+]
+
+
+class PredProbs(NamedTuple):
+    """A matrix of which there is more to say than that it holds probabilities."""
+
+    #: All of one shape. Of several matrices the weighted mean is meant.
+    members: tuple[npt.NDArray[Any], ...]
+    weights: tuple[float, ...]
+    kind: Kind
+    temperature: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """N and K."""
+        n_examples, n_classes = self.members[0].shape
+        return n_examples, n_classes
 
 
 class Inputs(NamedTuple):
     """What every function that reads the matrix hands to the core."""
 
     labels: npt.NDArray[Any]
-    pred_probs: npt.NDArray[Any]
+    pred_probs: npt.NDArray[Any] | PredProbs
     n_threads: int | None
+
+    @property
+    def kind(self) -> Kind:
+        """What the cells of the matrix are."""
+        return getattr(self.pred_probs, "kind", "probabilities")
 
     @property
     def n_examples(self) -> int:
@@ -43,12 +84,83 @@ def read_inputs(
     pred_probs: object,
     classes: Sequence[object] | None,
     n_threads: object,
+    kind: object = "probabilities",
+    temperature: object = 1.0,
 ) -> Inputs:
     """Coerce the arguments that these calls share."""
-    matrix = as_pred_probs(pred_probs)
-    n_examples, n_classes = matrix.shape
+    meant, divisor = read_kind(kind, temperature)
+    array = as_pred_probs(pred_probs, kind=meant)
+    n_examples, n_classes = array.shape
     given = as_labels(labels, n_classes, n_examples=n_examples, classes=classes)
+    is_plain = meant == "probabilities"
+    matrix = array if is_plain else PredProbs((array,), (1.0,), meant, divisor)
     return Inputs(given, matrix, as_n_threads(n_threads))
+
+
+def read_ensemble(
+    labels: object,
+    pred_probs: object,
+    classes: Sequence[object] | None,
+    n_threads: object,
+    kind: object,
+    temperature: object,
+) -> list[Inputs]:
+    """Coerce several matrices, each with the same labels."""
+    if not is_ensemble(pred_probs):
+        raise ShapeError(
+            "pred_probs must be a list of matrices, one a model, each with a row for each example "
+            "and a column for each class; for a single matrix there is label_quality_scores"
+        )
+    meant, divisor = read_kind(kind, temperature)
+    named = enumerate(cast("Sequence[object]", pred_probs))
+    matrices = [as_pred_probs(one, kind=meant, name=f"pred_probs[{i}]") for i, one in named]
+    shape = n_examples, n_classes = matrices[0].shape
+    for i, matrix in enumerate(matrices):
+        if matrix.shape != shape:
+            raise ShapeError(
+                f"all matrices in pred_probs must have the same shape, but pred_probs[0] has "
+                f"{shape} and pred_probs[{i}] has {matrix.shape}"
+            )
+    given = as_labels(labels, n_classes, n_examples=n_examples, classes=classes)
+    threads = as_n_threads(n_threads)
+    return [
+        Inputs(given, PredProbs((matrix,), (1.0,), meant, divisor), threads) for matrix in matrices
+    ]
+
+
+def weighted_mean(models: Sequence[Inputs], weights: Iterable[float]) -> Inputs:
+    """Make the inputs of which the matrix is the weighted mean, without computing it."""
+    labels, _, n_threads = models[0]
+    matrices = [cast("PredProbs", model.pred_probs) for model in models]
+    members = tuple(member for matrix in matrices for member in matrix.members)
+    shares = tuple(map(float, weights))
+    return Inputs(labels, matrices[0]._replace(members=members, weights=shares), n_threads)
+
+
+def is_ensemble(pred_probs: object) -> bool:
+    """Whether this is a list of matrices, rather than one of rows."""
+    if isinstance(pred_probs, np.ndarray):
+        return pred_probs.ndim == 3 and len(pred_probs) > 0  # noqa: PLR2004 - (models, N, K)
+    return isinstance(pred_probs, list | tuple) and bool(pred_probs) and _is_matrix(pred_probs[0])
+
+
+def _is_matrix(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        first = value[0] if value else None
+        return isinstance(first, list | tuple) or len(getattr(first, "shape", ())) == 1
+    return len(getattr(value, "shape", ())) == 2  # noqa: PLR2004 - (N, K)
+
+
+def read_kind(kind: object, temperature: object) -> tuple[Kind, float]:
+    """Coerce what the cells of a matrix are."""
+    meant = one_of(kind, KINDS, "kind")
+    divisor = as_positive(temperature, "temperature")
+    if meant != "logits" and divisor != 1:
+        raise OptionError(
+            f"kind={meant!r} does not use temperature, by which logits are divided; leave it out, "
+            "or pass kind='logits'"
+        )
+    return meant, divisor
 
 
 def read_joint(confident_joint: object, inputs: Inputs) -> JointAndCounts:

@@ -11,19 +11,23 @@ Filter = Literal[
     "low_normalized_margin",
     "low_self_confidence",
 ]
+Kind = Literal["probabilities", "logits", "scores"]
 Score = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
+Weighting = Literal["uniform", "accuracy", "log_loss"]
 PriorMethod = Literal["cnt", "eqn", "marginal", "marginal_ps"]
 CountMethod = Literal["off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"]
-Weighting = Literal["hard", "soft", "importance"]
+WeightMode = Literal["hard", "soft", "importance"]
 Prune = Literal["hard", "soft"]
 Response = Literal["predict_proba", "decision_function"]
 
+KINDS: tuple[Kind, ...] = get_args(Kind)
 FILTERS: tuple[Filter, ...] = get_args(Filter)
 PRUNING_FILTERS: tuple[Filter, ...] = ("prune_by_noise_rate", "prune_by_class", "both")
 SCORES: tuple[Score, ...] = get_args(Score)
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 PRIOR_METHODS: tuple[PriorMethod, ...] = get_args(PriorMethod)
 COUNT_METHODS: tuple[CountMethod, ...] = get_args(CountMethod)
-WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+WEIGHT_MODES: tuple[WeightMode, ...] = get_args(WeightMode)
 PRUNES: tuple[Prune, ...] = get_args(Prune)
 RESPONSES: tuple[Response, ...] = get_args(Response)
 

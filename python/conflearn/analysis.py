@@ -11,10 +11,15 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import one_of
-from conflearn._inputs import read_inputs
-from conflearn._names import SCORES, Filter, Score
+from conflearn._inputs import is_ensemble, read_ensemble, read_inputs, weighted_mean
+from conflearn._names import SCORES, Filter, Kind, Score, Weighting
 from conflearn._options import read_options
+from conflearn.ensemble import read_weights
+from conflearn.errors import OptionError
 from conflearn.noise_model import NoiseModel
+
+#: How far above 1 a probability, and so a threshold, may be.
+_RANGE_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -30,7 +35,8 @@ class Analysis:
     ranked : ndarray of shape (M,), int64
         The same, the worst label first.
     scores : mapping of str to ndarray of shape (N,), float64
-        All three label quality scores by name, in [0, 1].
+        All three label quality scores by name, in [0, 1]. Of ``kind="scores"`` there are two, of
+        any size: ``confidence_weighted_entropy`` has no meaning for them.
     suggested_labels : ndarray of shape (N,), int64
         What each label should have been: the given one where it is not flagged, else the most
         probable other class.
@@ -39,7 +45,7 @@ class Analysis:
     num_issues : int
         How many labels are wrong, as `num_label_issues` counts them: an estimate, whatever the
         filter flags (that is ``len(ranked)``).
-    filter_by, rank_by : str
+    filter_by, rank_by, kind : str
         What was asked for.
     classes : tuple or None
         What the columns stand for, if that was told.
@@ -53,6 +59,7 @@ class Analysis:
     num_issues: int
     filter_by: Filter
     rank_by: Score
+    kind: Kind
     classes: tuple[object, ...] | None
     _given_counts: npt.NDArray[np.int64]
     _given_of_ranked: npt.NDArray[np.int64]
@@ -113,11 +120,12 @@ class Analysis:
         suggested = self.suggested_labels[rows]
         given_names, suggested_names = self._names(given), self._names(suggested)
         own = self.scores["self_confidence"][rows]
-        # The margin score is (own - other + 1) / 2.
-        other = own + 1 - 2 * self.scores["normalized_margin"][rows]
+        margin = self.scores["normalized_margin"][rows]
+        # Of probabilities the margin score is (own - other + 1) / 2.
+        other = own - (margin if self.kind == "scores" else 2 * margin - 1)
         reasons = [
-            f"{there} at {p_there:.2f} ({_typical(t_there)}), "
-            f"{here} at {p_here:.2f} ({_typical(t_here)})"
+            f"{there} at {p_there:.2f} ({_typical(t_there, self.kind)}), "
+            f"{here} at {p_here:.2f} ({_typical(t_here, self.kind)})"
             for there, p_there, t_there, here, p_here, t_here in zip(
                 suggested_names,
                 other,
@@ -205,9 +213,10 @@ class _SparseJoint:
         return [(int(given), int(true), int(count)) for given, true, count in triples]
 
 
-def _typical(threshold: float) -> str:
+def _typical(threshold: float, kind: Kind) -> str:
     """Say what a class's threshold means for a reader."""
-    return f"typical {threshold:.2f}" if threshold <= 1 else "no example has it"
+    is_absent = np.isinf(threshold) if kind == "scores" else threshold > 1 + _RANGE_TOLERANCE
+    return "no example has it" if is_absent else f"typical {threshold:.2f}"
 
 
 def analyze(
@@ -220,6 +229,9 @@ def analyze(
     min_examples_per_class: int = 1,
     confident_joint: object = None,
     rank_by: Score = "self_confidence",
+    weights: Weighting | object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> Analysis:
@@ -228,10 +240,14 @@ def analyze(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads
         As in `find_label_issues`.
+        `pred_probs` may also be a list of matrices, one a model, or an array of shape (M, N, K):
+        then their weighted mean is what is looked at, computed row by row. It is never stored.
     rank_by
         As in `rank_label_issues`.
+    weights : {"uniform", "accuracy", "log_loss"} or array_like of shape (M,), optional
+        For several matrices: how much each counts, see `ensemble_weights`; by default all alike.
 
     Returns
     -------
@@ -261,7 +277,17 @@ confident_joint, classes, n_threads
     one_of(rank_by, SCORES, "rank_by")
     if isinstance(classes, Iterator):
         classes = tuple(classes)  # read more than once
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    if is_ensemble(pred_probs):
+        models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature)
+        shares = read_weights("uniform" if weights is None else weights, models)
+        inputs = weighted_mean(models, shares)
+    elif weights is None:
+        inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    else:
+        raise OptionError(
+            "weights are for several matrices, but pred_probs is one; leave them out, or pass a "
+            "list of matrices"
+        )
     options = read_options(
         inputs,
         filter_by,
@@ -274,8 +300,9 @@ confident_joint, classes, n_threads
     scores: dict[Score, npt.NDArray[np.float64]] = {
         "self_confidence": found.self_confidence,
         "normalized_margin": found.normalized_margin,
-        "confidence_weighted_entropy": found.confidence_weighted_entropy,
     }
+    if inputs.kind != "scores":
+        scores["confidence_weighted_entropy"] = found.confidence_weighted_entropy
     return Analysis(
         mask=found.mask,
         ranked=found.ranked,
@@ -285,6 +312,7 @@ confident_joint, classes, n_threads
         num_issues=found.num_issues,
         filter_by=filter_by,
         rank_by=rank_by,
+        kind=inputs.kind,
         classes=None if classes is None else tuple(classes),
         _given_counts=found.given_counts,
         # A copy: the caller's labels are not kept alive.

@@ -13,6 +13,7 @@ from conflearn._names import (
     SCORES,
     CountMethod,
     Filter,
+    Kind,
     Score,
 )
 from conflearn._options import read_adjustment, read_options
@@ -28,6 +29,8 @@ def find_label_issues(
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.bool_]:
@@ -65,6 +68,14 @@ def find_label_issues(
     confident_joint : array_like of shape (K, K), optional
         Counts ``joint[given, true]`` to use as they are; by default those of the data,
         calibrated. For the pruning filters.
+    kind : {"probabilities", "logits", "scores"}, default "probabilities"
+        What the cells of `pred_probs` are. Of logits the softmax is taken, row by row, without a
+        second matrix; minus infinity rules a class out. Scores are any real numbers that are larger
+        where more speaks for the class, such as the decision distances of an SVM: thresholds are
+        means of them, margins differences. What needs a probability refuses them. Two classes may
+        have one column of logits or scores, or one dimension, that speaks for class 1.
+    temperature : float, default 1
+        Logits are divided by it first.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -100,7 +111,7 @@ def find_label_issues(
     >>> conflearn.find_label_issues(labels, pred_probs)
     array([False, False,  True, False, False])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_options(
         inputs,
         filter_by,
@@ -122,6 +133,8 @@ def rank_label_issues(
     min_examples_per_class: int = 1,
     confident_joint: object = None,
     rank_by: Score = "self_confidence",
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -130,7 +143,7 @@ def rank_label_issues(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads
         As in `find_label_issues`.
     rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
         The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
@@ -154,7 +167,7 @@ confident_joint, classes, n_threads
     array([3, 2])
     """
     one_of(rank_by, SCORES, "rank_by")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_options(
         inputs,
         filter_by,
@@ -175,6 +188,8 @@ def order_label_issues(
     *,
     rank_by: Score = "self_confidence",
     adjust_pred_probs: bool = False,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -187,7 +202,7 @@ def order_label_issues(
         and checked: of each the own-class cell for ``self_confidence``, the whole row for other
         scores. With `adjust_pred_probs`, which needs thresholds, they are read whole, and the
         own-class cells of all other rows too.
-    labels, pred_probs, classes, n_threads
+    labels, pred_probs, kind, temperature, classes, n_threads
         As in `find_label_issues`.
     rank_by, adjust_pred_probs
         The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
@@ -213,7 +228,7 @@ def order_label_issues(
     """
     one_of(rank_by, SCORES, "rank_by")
     adjust = read_adjustment(adjust_pred_probs, rank_by, "rank_by")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     flagged = as_mask(mask, inputs.n_examples)
     return _core.order_label_issues(
         flagged, inputs.labels, inputs.pred_probs, rank_by, adjust, inputs.n_threads
@@ -226,6 +241,8 @@ def num_label_issues(
     *,
     method: CountMethod = "off_diagonal",
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> int:
@@ -233,7 +250,7 @@ def num_label_issues(
 
     Parameters
     ----------
-    labels, pred_probs, classes, n_threads
+    labels, pred_probs, kind, temperature, classes, n_threads
         As in `find_label_issues`.
     method : {"off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"}
         Count the examples that ``filter_by="confident_learning"`` flags; or take the share off the
@@ -269,7 +286,7 @@ def num_label_issues(
         raise OptionError(
             f"method={method!r} does not use confident_joint; pass method='off_diagonal_custom'"
         )
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     if is_custom:
         return _core.num_off_diagonal(*read_joint(confident_joint, inputs))
     return _core.num_label_issues(

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_bool, as_per_class
 from conflearn._inputs import read_inputs, read_joint, read_joint_and_labels
+from conflearn._names import Kind
 
 
 def confident_joint(
@@ -16,6 +17,8 @@ def confident_joint(
     *,
     thresholds: object = None,
     calibrate: bool = True,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -36,6 +39,8 @@ def confident_joint(
     calibrate : bool, default True
         Scale the counts to the given labels: rows sum to the number of examples given the class,
         in whole numbers. If False, the plain counts.
+    kind, temperature
+        What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -65,7 +70,7 @@ def confident_joint(
            [0, 2]])
     """
     calibrate = as_bool(calibrate, "calibrate")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     cut = _thresholds(thresholds, inputs.n_classes)
     joint, _ = _core.count_confident(
         inputs.labels, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
@@ -78,6 +83,8 @@ def off_diagonal_examples(
     pred_probs: object,
     *,
     thresholds: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -91,6 +98,8 @@ def off_diagonal_examples(
         Out-of-sample predicted probabilities.
     thresholds : array_like of shape (K,), optional
         Class thresholds; by default `confident_thresholds(labels, pred_probs)`.
+    kind, temperature
+        What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -115,7 +124,7 @@ def off_diagonal_examples(
     >>> conflearn.off_diagonal_examples(labels, pred_probs)
     array([2])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     cut = _thresholds(thresholds, inputs.n_classes)
     return _core.off_diagonal_examples(
         inputs.labels, inputs.pred_probs, cut, "most_probable", inputs.n_threads
@@ -174,6 +183,8 @@ def estimate_joint(
     pred_probs: object,
     *,
     confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -187,6 +198,8 @@ def estimate_joint(
         Out-of-sample predicted probabilities. Not read if `confident_joint` is given.
     confident_joint : array_like of shape (K, K), optional
         Counts to use (they are calibrated); by default those of the data.
+    kind, temperature
+        What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -212,7 +225,7 @@ def estimate_joint(
     array([[0.4, 0.2],
            [0. , 0.4]])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     if confident_joint is None:
         counted, _ = _core.count_confident(
             inputs.labels, inputs.pred_probs, None, True, "most_probable", inputs.n_threads

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._inputs import read_inputs
-from conflearn._names import SCORES, Score
+from conflearn._names import SCORES, Kind, Score
 from conflearn._options import read_adjustment
 
 
@@ -18,6 +18,8 @@ def label_quality_scores(
     *,
     method: Score = "self_confidence",
     adjust_pred_probs: bool = False,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -40,6 +42,8 @@ def label_quality_scores(
         Take class imbalance out first: subtract each class's threshold, add the largest one,
         normalise rows. Columns of classes that no example is given stay as they are. Not for
         ``confidence_weighted_entropy``.
+    kind, temperature
+        What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -48,7 +52,7 @@ def label_quality_scores(
     Returns
     -------
     ndarray of shape (N,), float64
-        Scores in [0, 1].
+        Scores in [0, 1]. Of ``kind="scores"`` any numbers: s_y, or s_y - max of s_j over j != y.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def label_quality_scores(
     """
     one_of(method, SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.label_quality_scores(
         inputs.labels, inputs.pred_probs, method, adjust, inputs.n_threads
     )

@@ -7,12 +7,15 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._inputs import read_inputs
+from conflearn._names import Kind
 
 
 def confident_thresholds(
     labels: object,
     pred_probs: object,
     *,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -28,6 +31,8 @@ def confident_thresholds(
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64. Only the
         own-class cells ``pred_probs[i, labels[i]]`` are read and checked.
+    kind, temperature
+        What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -37,8 +42,9 @@ def confident_thresholds(
     -------
     ndarray of shape (K,), float64
         One threshold a class, from 2e-6 to 1 (or up to 1e-6 above, as the probabilities may be); 2
-        for a class that no example is given, which no probability reaches. The sum has no order:
-        the same bits for any threads and row order.
+        for a class that no example is given, which no probability reaches. (Of ``kind="scores"``
+        any numbers, and infinity for such a class.) The sum has no order: the same bits for any
+        threads and row order.
 
     Raises
     ------
@@ -55,5 +61,5 @@ def confident_thresholds(
     >>> conflearn.confident_thresholds([0, 0, 1], [[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]])
     array([0.5, 0.5])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.confident_thresholds(*inputs)

@@ -1,6 +1,7 @@
 """Weights for training: how much each example shall count, given what is known of the noise."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,8 @@ from conflearn._coerce import (
     readable_again,
 )
 from conflearn._coerce.objects import Array
-from conflearn._inputs import read_inputs
-from conflearn._names import WEIGHTINGS, Weighting
+from conflearn._inputs import Inputs, PredProbs, read_inputs
+from conflearn._names import WEIGHT_MODES, Kind, WeightMode
 from conflearn.analysis import analyze
 from conflearn.errors import LabelError, OptionError
 from conflearn.issues import find_label_issues
@@ -39,9 +40,11 @@ def sample_weights(
     labels: object,
     pred_probs: object = None,
     *,
-    mode: Weighting = "hard",
+    mode: WeightMode = "hard",
     noise_model: NoiseModel | None = None,
     mask: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -69,6 +72,8 @@ def sample_weights(
     mask : array_like of shape (N,), bool, optional
         The examples to prune, for ``hard``; by default those that `find_label_issues` flags, or
         none where there are no `pred_probs`.
+    kind, temperature
+        What `pred_probs` holds, as in `find_label_issues`. Scores do for ``hard`` alone.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -85,7 +90,8 @@ def sample_weights(
     InputError
         If shapes do not fit, or a label, a probability or a rate is out of range.
     OptionError
-        If there is no such mode, or it lacks `pred_probs`, or it does not use `mask`.
+        If there is no such mode, or it lacks `pred_probs` or probabilities, or it does not use
+        `mask`.
 
     See Also
     --------
@@ -109,78 +115,67 @@ def sample_weights(
     >>> conflearn.sample_weights(labels, pred_probs, mode="soft").round(3)
     array([0.944, 0.875, 0.001, 1.   , 1.   ])
     """
-    one_of(mode, WEIGHTINGS, "mode")
+    one_of(mode, WEIGHT_MODES, "mode")
     if isinstance(pred_probs, NoiseModel):
         if noise_model is not None:
             raise OptionError(
                 "noise_model is given twice, by its name and in place of pred_probs; leave one out"
             )
         pred_probs, noise_model = None, pred_probs
-    if mode == "hard":
-        return _hard(labels, pred_probs, noise_model, mask, classes, n_threads)
-    if mask is not None:
+    how: dict[str, Any] = {"kind": kind, "temperature": temperature, "n_threads": n_threads}
+    if pred_probs is None:
+        if mode != "hard":
+            raise OptionError(
+                f"mode={mode!r} needs pred_probs, of shape (N, K): it asks of each example how "
+                "likely its label is right; pass them, or mode='hard'"
+            )
+        return _by_class(labels, noise_model, mask, classes)
+    if mode != "hard" and mask is not None:
         raise OptionError(
             f"mode={mode!r} does not use mask, for it prunes nothing; leave it out, or pass "
             "mode='hard'"
         )
-    if pred_probs is None:
+    if mode != "hard" and kind == "scores":
         raise OptionError(
-            f"mode={mode!r} needs pred_probs, of shape (N, K): it asks of each example how likely "
-            "its label is right; pass them, or mode='hard'"
+            f"mode={mode!r} needs probabilities or logits, which scores are not; pass mode='hard', "
+            "or calibrate the classifier"
         )
-    return _soft(labels, pred_probs, noise_model, classes, n_threads, mode=mode)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    given, matrix = inputs.labels, _matrix_of(inputs)
+    if noise_model is not None:
+        noise = _noise_matrix(noise_model, inputs.n_classes)
+    else:
+        analysis = analyze(given, readable_again(matrix), **how)
+        noise = analysis.noise_model.noise_matrix
+    if mode == "hard":
+        if mask is not None:
+            flagged = as_mask(mask, len(given))
+        elif noise_model is None:
+            flagged = analysis.mask
+        else:
+            flagged = find_label_issues(given, readable_again(matrix), **how)
+        return np.where(flagged, 0, 1 / _rates(noise)[given])
+    if noise_model is not None:
+        # Every cell is looked at below, where nothing is checked: the core's sweep does that.
+        label_quality_scores(given, readable_again(matrix), method="normalized_margin", **how)
+    weights = _probability_right(given, matrix, noise, _temperature_of(inputs))
+    return weights / _rates(noise)[given] if mode == "importance" else weights
 
 
-def _hard(
+def _by_class(
     labels: object,
-    pred_probs: object,
     noise_model: NoiseModel | None,
     mask: object,
     classes: Sequence[object] | None,
-    n_threads: int | None,
 ) -> npt.NDArray[np.float64]:
-    if pred_probs is None:
-        if noise_model is None:
-            raise OptionError(
-                "pred_probs or noise_model is needed to know the noise rates, but both are missing"
-            )
-        noise = _noise_matrix(noise_model)
-        given = _labels_in(noise, labels, classes)
-        flagged = np.zeros(len(given), np.bool_)
-    else:
-        inputs = read_inputs(labels, pred_probs, classes, n_threads)
-        given, matrix = inputs.labels, readable_again(inputs.pred_probs)
-        if noise_model is None:
-            analysis = analyze(given, matrix, n_threads=inputs.n_threads)
-            noise, flagged = analysis.noise_model.noise_matrix, analysis.mask
-        else:
-            noise = _noise_matrix(noise_model, inputs.n_classes)
-            flagged = find_label_issues(given, matrix, n_threads=inputs.n_threads)
-    if mask is not None:
-        flagged = as_mask(mask, len(given))
-    return np.where(flagged, 0, 1 / _rates(noise)[given])
-
-
-def _soft(
-    labels: object,
-    pred_probs: object,
-    noise_model: NoiseModel | None,
-    classes: Sequence[object] | None,
-    n_threads: int | None,
-    *,
-    mode: Weighting,
-) -> npt.NDArray[np.float64]:
-    inputs = read_inputs(labels, pred_probs, classes, n_threads)
-    given, matrix = inputs.labels, readable_again(inputs.pred_probs)
+    """Weigh examples of which nothing is known but their class, and whom to prune."""
     if noise_model is None:
-        analysis = analyze(given, matrix, n_threads=inputs.n_threads)
-        noise = analysis.noise_model.noise_matrix
-    else:
-        noise = _noise_matrix(noise_model, inputs.n_classes)
-        # Every cell is looked at below, where nothing is checked: the core's sweep does that.
-        label_quality_scores(given, matrix, method="normalized_margin", n_threads=inputs.n_threads)
-    weights = _probability_right(given, inputs.pred_probs, noise)
-    return weights / _rates(noise)[given] if mode == "importance" else weights
+        raise OptionError(
+            "pred_probs or noise_model is needed to know the noise rates, but both are missing"
+        )
+    noise = _noise_matrix(noise_model)
+    weights = 1 / _rates(noise)[_labels_in(noise, labels, classes)]
+    return weights if mask is None else np.where(as_mask(mask, len(weights)), 0, weights)
 
 
 def _rates(noise: Array) -> Array:
@@ -188,22 +183,39 @@ def _rates(noise: Array) -> Array:
     return np.maximum(noise.diagonal(), _LOWEST_RATE)
 
 
-def _probability_right(given: Array, matrix: Array, noise: Array) -> npt.NDArray[np.float64]:
+def _probability_right(
+    given: Array, matrix: Array, noise: Array, temperature: float | None
+) -> npt.NDArray[np.float64]:
     """P(true = k | given = k, x) of each example, by Bayes.
 
     P(given = k | true = k) P(true = k | x) / P(given = k | x), where the last is what the model
     estimates, and P(true | x) follows from it by the inverse of the noise matrix. That takes one
     row of the inverse an example. A class that nobody truly is leaves the matrix without an
-    inverse, hence the pseudo-inverse, which gives it no probability.
+    inverse, hence the pseudo-inverse, which gives it no probability. ``temperature`` is that of
+    logits, None for probabilities.
     """
     inverse = np.linalg.pinv(noise, rcond=_LOWEST_SINGULAR_VALUE)
     weights = np.zeros(len(given))
     for rows in _blocks(matrix):
         block, y = _wide(matrix[rows]), given[rows]
+        if temperature is not None:
+            block = _softmax(block / temperature)
         own = block[np.arange(len(y)), y]
         true = np.einsum("ij,ij->i", block, inverse[y])
         np.divide(noise.diagonal()[y] * true, own, out=weights[rows], where=own > 0)
     return np.clip(weights, _LOWEST_PROBABILITY, 1, out=weights)
+
+
+def _matrix_of(inputs: Inputs) -> Array:
+    """Return the one matrix, whatever its kind."""
+    matrix = inputs.pred_probs
+    return matrix.members[0] if isinstance(matrix, PredProbs) else matrix
+
+
+def _temperature_of(inputs: Inputs) -> float | None:
+    """Return what to divide logits by, None where there are probabilities."""
+    matrix = inputs.pred_probs
+    return matrix.temperature if isinstance(matrix, PredProbs) else None
 
 
 def _blocks(matrix: Array) -> Iterator[slice]:
@@ -211,6 +223,11 @@ def _blocks(matrix: Array) -> Iterator[slice]:
     step = max(1, _CELLS_PER_BLOCK // n_classes)
     for start in range(0, n_examples, step):
         yield slice(start, start + step)
+
+
+def _softmax(logits: Array) -> Array:
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def _wide(block: Array) -> Array:

@@ -30,6 +30,7 @@ from conflearn._coerce.options import (
     as_bool,
     as_count,
     as_n_threads,
+    as_positive,
     as_share,
     one_of,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "as_named_labels",
     "as_num_to_remove",
     "as_per_class",
+    "as_positive",
     "as_pred_probs",
     "as_share",
     "first_out_of_range",

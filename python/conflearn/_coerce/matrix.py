@@ -16,6 +16,7 @@ from conflearn._coerce.objects import (
     read_array,
     read_sequence,
 )
+from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ProbabilityError, ShapeError
 
 __all__ = ["as_pred_probs", "readable_again"]
@@ -42,13 +43,18 @@ _REFUSED_KINDS = {
 }
 
 
-def as_pred_probs(pred_probs: object, *, name: str = "pred_probs") -> Array:
+def as_pred_probs(
+    pred_probs: object, *, kind: Kind = "probabilities", name: str = "pred_probs"
+) -> Array:
     """Return a 2-D view of float16, float32, float64, or of uint16 that holds bfloat16 bits.
 
     The view has native byte order, and the strides, alignment and writability of the caller's
     memory. Where only a copy will do, a `ConflearnCopyWarning` says so, however small it is. Lists
     of numbers have to be read into an array, about which there is nothing to say. NaN and values
-    outside [0, 1] are left for the core to find.
+    out of range are left for the core to find.
+
+    Logits and scores of two classes may have one column, or one dimension, that speaks for class 1:
+    so scikit-learn's ``decision_function`` returns them.
     """
     # A plain array in a readable dtype comes out as it is, within a microsecond.
     array = cast("Array", pred_probs) if type(pred_probs) is np.ndarray else _read(pred_probs, name)
@@ -56,9 +62,16 @@ def as_pred_probs(pred_probs: object, *, name: str = "pred_probs") -> Array:
         case (rows, columns) if rows > 0 and columns > 1:
             pass
         case (rows,) if rows > 0 and isinstance(array[0], list | tuple | np.ndarray):
-            return as_pred_probs(array.tolist(), name=name)  # a column that holds a list a row
+            # A column that holds a list a row.
+            return as_pred_probs(array.tolist(), kind=kind, name=name)
+        case (rows,) | (rows, 1) if rows > 0 and kind != "probabilities":
+            return _of_two_classes(_readable(array.reshape(rows), name), kind)
         case shape:
             _refuse_shape(shape, name)
+    return _readable(array, name)
+
+
+def _readable(array: Array, name: str) -> Array:
     if array.dtype.char in _READABLE and array.dtype.isnative:
         return array
     return _in_readable_dtype(array, name)
@@ -67,6 +80,14 @@ def as_pred_probs(pred_probs: object, *, name: str = "pred_probs") -> Array:
 def readable_again(matrix: Array) -> Array:
     """Return what `as_pred_probs` gave as something that it takes: uint16 would be numbers."""
     return matrix.view(BFLOAT16_BITS) if matrix.dtype == np.uint16 else matrix
+
+
+def _of_two_classes(for_class_1: Array, kind: Kind) -> Array:
+    """Make the column of class 0: the opposite score, or the logit 0, so that sigmoids come out."""
+    if for_class_1.dtype == np.uint16:  # the bits of bfloat16 are the upper half of a float32
+        for_class_1 = (for_class_1.astype(np.uint32) << 16).view(np.float32)
+    for_class_0 = -for_class_1 if kind == "scores" else np.zeros_like(for_class_1)
+    return np.column_stack([for_class_0, for_class_1])
 
 
 def _read(value: Any, name: str) -> Array:
@@ -88,7 +109,8 @@ def _from_rows(rows: list[Any] | tuple[Any, ...], name: str) -> Array:
     array = read_sequence(rows, name)
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)
-    if array.dtype.kind != "O" and array.ndim > 1 and not isinstance(rows[0], list | tuple):
+    is_matrix = array.dtype.kind != "O" and array.ndim == 2  # noqa: PLR2004 - (N, K)
+    if is_matrix and not isinstance(rows[0], list | tuple):
         remedy = f"pass np.stack({name}), made once"
         announce_copy(name, array.nbytes, "its rows are separate arrays", remedy)
     return array
@@ -105,7 +127,8 @@ def _refuse_shape(shape: tuple[int, ...], name: str) -> NoReturn:
         case (_, _):
             message = f"{name} must have at least two columns; its shape is {shape}; {binary}"
         case _:
-            message = f"{rule}; it has {len(shape)} dimensions, with the shape {shape}"
+            several = "; of several models, analyze takes a list of matrices"
+            message = f"{rule}; it has {len(shape)} dimensions, with the shape {shape}{several}"
     raise ShapeError(message)
 
 

@@ -11,7 +11,15 @@ import numpy as np
 from conflearn._coerce.objects import is_real, spelled
 from conflearn.errors import OptionError
 
-__all__ = ["MAX_THREADS", "as_bool", "as_count", "as_n_threads", "as_share", "one_of"]
+__all__ = [
+    "MAX_THREADS",
+    "as_bool",
+    "as_count",
+    "as_n_threads",
+    "as_positive",
+    "as_share",
+    "one_of",
+]
 
 Name = TypeVar("Name", bound=str)
 
@@ -51,6 +59,18 @@ def as_share(value: Any, name: str) -> float:
                 return share
     raise OptionError(
         f"{name}={spelled(value)} is not a number between 0 and 1; 1 stands for all, 0 for none"
+    )
+
+
+def as_positive(value: Any, name: str) -> float:
+    """Return a finite number above 0."""
+    if is_real(type(value)) and not isinstance(value, bool | np.bool_):
+        with suppress(OverflowError, ValueError):  # of 10**400; of a Decimal that signals
+            number = float(value)
+            if 0 < number < float("inf"):
+                return number
+    raise OptionError(
+        f"{name}={spelled(value)} is not a finite number above 0; pass one such as 1.0"
     )
 
 

@@ -83,9 +83,9 @@ def as_joint(
 
 
 def as_per_class(value: object, n_classes: int, *, name: str) -> Array:
-    """Return contiguous float64 of shape (K,), finite."""
+    """Return contiguous float64 of shape (K,), where infinity is above everything."""
     values = _one_per_class(value, n_classes, name)
-    _demand(np.isfinite(values), values, name, "must be finite; put a number there")
+    _demand(values > -np.inf, values, name, "must be a number; infinity is out of reach")
     return _as_the_core_reads(values)
 
 

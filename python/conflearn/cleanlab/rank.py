@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -253,8 +253,9 @@ def _log_loss(own: npt.NDArray[np.float64]) -> float:
 
 def _floored_row_sums(inputs: Inputs) -> npt.NDArray[np.float64]:
     """Sum the rows of the matrix, no cell counted as less than the floor."""
+    matrix = cast("npt.NDArray[Any]", inputs.pred_probs)  # this layer has no other kinds
     disagreeing_rows(inputs)  # for the core to check the cells; adding them up would not
-    sums = [np.maximum(block, _LOG_FLOOR).sum(axis=1) for block in _blocks(inputs.pred_probs)]
+    sums = [np.maximum(block, _LOG_FLOOR).sum(axis=1) for block in _blocks(matrix)]
     return np.concatenate(sums)
 
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from conflearn._coerce import NamedLabels, as_pred_probs, one_of, readable_again
 from conflearn._coerce.objects import Array, spelled
-from conflearn._names import PRUNES, Filter, Prune, Response, Score, Weighting
+from conflearn._names import PRUNES, Filter, Kind, Prune, Response, Score, WeightMode
 from conflearn._warn import warn_caller
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import InputError, OptionError, ShapeError, WeightWarning
@@ -32,6 +32,10 @@ from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.weights import sample_weights
 
 __all__ = ["CleanLearning"]
+
+
+#: What is meant by what a classifier answers.
+_KINDS: dict[Response, Kind] = {"predict_proba": "probabilities", "decision_function": "scores"}
 
 
 class _Task(NamedTuple):
@@ -357,7 +361,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         else:
             is_decision = self.method == "decision_function"
             response = "decision_function" if is_decision else "predict_proba"
-            matrix = readable_again(as_pred_probs(pred_probs))
+            matrix = readable_again(as_pred_probs(pred_probs, kind=_KINDS[response]))
             if matrix.shape != (len(codes), len(classes)):
                 raise ShapeError(
                     f"pred_probs must have a row for each of the {len(codes)} examples and a "
@@ -374,8 +378,8 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
             min_examples_per_class=self.min_examples_per_class,
             confident_joint=self.confident_joint,
             rank_by=self.rank_by,
+            kind=_KINDS[response],
             n_threads=self.n_threads,
-            **({"kind": "scores"} if response == "decision_function" else {}),
         )
         self.analysis_: Analysis = replace(analysis, classes=tuple(classes.tolist()))
         self.label_issues_mask_: npt.NDArray[np.bool_] = analysis.mask
@@ -390,7 +394,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
 
     # --- Weights ---------------------------------------------------------------------------------
 
-    def _mode(self) -> Weighting | None:
+    def _mode(self) -> WeightMode | None:
         """Say which weights there shall be; None for none but the caller's."""
         prune = one_of(self.prune, PRUNES, "prune")
         if self.reweight not in (True, False, "auto"):
@@ -401,7 +405,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
             return "hard" if self.reweight else None
         return "importance" if self.reweight is True else "soft"
 
-    def _weights(self, task: _Task, mode: Weighting | None, response: Response) -> Array:
+    def _weights(self, task: _Task, mode: WeightMode | None, response: Response) -> Array:
         """Weigh every example: 0 for one that is left out."""
         kind = type(task.classifier).__name__
         if self.prune == "soft" and task.weight_name is None:
@@ -434,7 +438,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
             )
         return weights if task.weights is None else weights * task.weights
 
-    def _told_weights(self, task: _Task, weights: Array, mode: Weighting | None) -> Array | None:
+    def _told_weights(self, task: _Task, weights: Array, mode: WeightMode | None) -> Array | None:
         """Return the weights that the classifier is told: none where all would be 1."""
         return task.weights if mode is None else weights
 

@@ -4,7 +4,7 @@ use conflearn_core::quality::Method;
 use numpy::{IntoPyArray, PyArray1, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::arrays;
+use crate::arrays::{self, RawPredProbs};
 use crate::enter::enter;
 use crate::issues::Options;
 use crate::names::Named;
@@ -32,13 +32,13 @@ pub(crate) struct Analysis {
 pub(crate) fn analyze<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     options: Options<'py>,
     rank_by: Named<Method>,
     n_threads: Option<usize>,
 ) -> PyResult<Analysis> {
     let options = options.borrow()?;
-    let found = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let found = enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         let search = options.search()?;
         conflearn_core::analysis::analyze(labels, pred_probs, &search, rank_by.0, workers)
     })?;

@@ -1,13 +1,17 @@
 //! numpy arrays as the core's inputs: the only match on dtypes, and the only raw pointers.
 
 use conflearn_core::joint::ConfidentJoint;
-use conflearn_core::{Format, Labels, Matrix, PredProbs};
+use conflearn_core::{Format, Labels, Matrix, Mean, PredProbs, Widened};
 use numpy::{
     PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArray, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::{Borrowed, PyErr};
+
+use crate::error::raise;
+use crate::names::Named;
 
 /// Which bytes of an array stand where.
 #[derive(Clone, Copy)]
@@ -32,33 +36,103 @@ fn place<const D: usize>(array: &Bound<'_, PyUntypedArray>) -> PyResult<Place<D>
     })
 }
 
-/// `pred_probs`, borrowed from a numpy array of any strides: float16, float32, float64, or uint16
-/// for the bits of bfloat16.
-pub(crate) fn pred_probs<'a>(array: &'a Bound<'_, PyUntypedArray>) -> PyResult<PredProbs<'a>> {
-    let Place { first, shape: [n, k], strides: [down, right] } = place::<2>(array)?;
-    let (shape, strides) = ((n, k), (down, right));
-    let dtype = array.dtype();
-    match (dtype.kind(), dtype.itemsize()) {
-        (b'f', 2) => Ok(PredProbs::Float16(matrix(first, shape, strides))),
-        (b'f', 4) => Ok(PredProbs::Float32(matrix(first, shape, strides))),
-        (b'f', 8) => Ok(PredProbs::Float64(matrix(first, shape, strides))),
-        (b'u', 2) => Ok(PredProbs::BFloat16(matrix(first, shape, strides))),
-        _ => {
-            Err(PyTypeError::new_err(format!("pred_probs of dtype {dtype} must be coerced first")))
+/// What the cells of `pred_probs` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Probabilities,
+    Logits,
+    Scores,
+}
+
+/// `pred_probs` as an argument: one array of probabilities, or an object that says more.
+pub(crate) struct RawPredProbs<'py> {
+    members: Vec<Bound<'py, PyUntypedArray>>,
+    /// One a member.
+    weights: Vec<f64>,
+    kind: Kind,
+    temperature: f64,
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for RawPredProbs<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(array) = object.cast::<PyUntypedArray>() {
+            let members = vec![array.to_owned()];
+            return Ok(Self {
+                members,
+                weights: vec![1.0],
+                kind: Kind::Probabilities,
+                temperature: 1.0,
+            });
         }
+        Ok(Self {
+            members: object.getattr("members")?.extract()?,
+            weights: object.getattr("weights")?.extract()?,
+            kind: object.getattr("kind")?.extract::<Named<Kind>>()?.0,
+            temperature: object.getattr("temperature")?.extract()?,
+        })
     }
 }
 
+impl RawPredProbs<'_> {
+    /// As the core wants it, borrowed.
+    pub(crate) fn view(&self) -> PyResult<PredProbs<'_>> {
+        let one = |array| pred_probs(array, self.kind, self.temperature);
+        if let [array] = &self.members[..] {
+            return one(array);
+        }
+        let members = self.members.iter().zip(&self.weights);
+        let members = members.map(|(array, &weight)| Ok((one(array)?, weight)));
+        let mean = Mean::new(members.collect::<PyResult<_>>()?).map_err(raise)?;
+        Ok(match self.kind {
+            Kind::Probabilities | Kind::Logits => PredProbs::Mean(mean),
+            Kind::Scores => PredProbs::MeanOfScores(mean),
+        })
+    }
+
+    /// K.
+    pub(crate) fn n_classes(&self) -> PyResult<usize> {
+        Ok(self.view()?.shape().1)
+    }
+}
+
+/// One matrix, borrowed from a numpy array of any strides: float16, float32, float64, or uint16 for
+/// the bits of bfloat16.
+fn pred_probs<'a>(
+    array: &'a Bound<'_, PyUntypedArray>,
+    kind: Kind,
+    temperature: f64,
+) -> PyResult<PredProbs<'a>> {
+    let place = place::<2>(array)?;
+    let dtype = array.dtype();
+    Ok(match (kind, dtype.kind(), dtype.itemsize()) {
+        (Kind::Probabilities, b'f', 2) => PredProbs::Float16(matrix(place)),
+        (Kind::Probabilities, b'f', 4) => PredProbs::Float32(matrix(place)),
+        (Kind::Probabilities, b'f', 8) => PredProbs::Float64(matrix(place)),
+        (Kind::Probabilities, b'u', 2) => PredProbs::BFloat16(matrix(place)),
+        (Kind::Logits, b'f', 2) => PredProbs::Logits16(Widened::new(matrix(place)), temperature),
+        (Kind::Logits, b'f', 4) => PredProbs::Logits32(matrix(place), temperature),
+        (Kind::Logits, b'f', 8) => PredProbs::Logits64(matrix(place), temperature),
+        (Kind::Logits, b'u', 2) => PredProbs::BLogits16(Widened::new(matrix(place)), temperature),
+        (Kind::Scores, b'f', 2) => PredProbs::Scores16(Widened::new(matrix(place))),
+        (Kind::Scores, b'f', 4) => PredProbs::Scores32(matrix(place)),
+        (Kind::Scores, b'f', 8) => PredProbs::Scores64(matrix(place)),
+        (Kind::Scores, b'u', 2) => PredProbs::BScores16(Widened::new(matrix(place))),
+        _ => {
+            let message = format!("pred_probs of dtype {dtype} must be coerced first");
+            return Err(PyTypeError::new_err(message));
+        }
+    })
+}
+
 /// The cells of an array, for as long as `'a`, which the caller ties to the array object.
-fn matrix<'a, F: Format>(
-    first: *const u8,
-    shape: (usize, usize),
-    strides: (isize, isize),
-) -> Matrix<'a, F> {
+fn matrix<'a, F: Format>(place: Place<2>) -> Matrix<'a, F> {
+    let Place { first, shape: [n, k], strides: [down, right] } = place;
     // SAFETY: numpy guarantees that every cell within the shape is readable at these strides
     // while the array lives. That nobody writes meanwhile is asked of the caller, as numpy
     // itself does: a torn cell is a wrong number, which the sweep checks like any other.
-    unsafe { Matrix::new(first, shape, strides) }
+    unsafe { Matrix::new(first, (n, k), (down, right)) }
 }
 
 /// `labels`, not yet checked: a 1-D array of any integer dtype and stride.

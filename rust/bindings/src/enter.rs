@@ -9,7 +9,7 @@ use conflearn_core::{Labels, PredProbs, Result};
 use numpy::PyUntypedArray;
 use pyo3::prelude::*;
 
-use crate::arrays::{self, RawLabels};
+use crate::arrays::{RawLabels, RawPredProbs};
 use crate::error::{internal, raise};
 
 /// Runs `work` on checked inputs, on a pool, with the GIL released. Small inputs stay on this
@@ -17,14 +17,14 @@ use crate::error::{internal, raise};
 pub(crate) fn enter<R: Send>(
     py: Python<'_>,
     labels: &Bound<'_, PyUntypedArray>,
-    pred_probs: &Bound<'_, PyUntypedArray>,
+    pred_probs: &RawPredProbs<'_>,
     n_threads: Option<usize>,
     work: impl FnOnce(&Labels, &PredProbs<'_>, &Workers<'_>) -> Result<R> + Send,
 ) -> PyResult<R> {
     // Read while the GIL keeps others from setting environment variables.
     let n_threads = n_threads.unwrap_or_else(threads::default_n_threads);
     let raw_labels = RawLabels::new(labels)?;
-    let pred_probs = arrays::pred_probs(pred_probs)?;
+    let pred_probs = pred_probs.view()?;
     leave(py, n_threads, pred_probs.n_bytes(), |workers| {
         let labels = raw_labels.check(pred_probs.shape().1)?;
         work(&labels, &pred_probs, workers)

@@ -19,13 +19,19 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::TooFewClasses { .. }
         | Error::TooManyClasses { .. }
         | Error::OnePerClass { .. }
+        | Error::ShapesDiffer { .. }
         | Error::JointShape { .. } => ShapeError::new_err(message),
         Error::LabelOutOfRange { .. } => LabelError::new_err(message),
-        Error::NotFinite { .. } | Error::OutOfRange { .. } => ProbabilityError::new_err(message),
+        Error::NotFinite { .. }
+        | Error::OutOfRange { .. }
+        | Error::ScoreTooLarge { .. }
+        | Error::InMatrix { .. } => ProbabilityError::new_err(message),
         Error::JointValue { .. } | Error::RowOutOfRange { .. } => InputError::new_err(message),
-        Error::FracNoise { .. } | Error::TooManyToRemove { .. } | Error::SingularNoiseMatrix => {
-            OptionError::new_err(message)
-        }
+        Error::FracNoise { .. }
+        | Error::TooManyToRemove { .. }
+        | Error::SingularNoiseMatrix
+        | Error::NeedsProbabilities { .. }
+        | Error::Temperature { .. } => OptionError::new_err(message),
         Error::OutOfMemory(_) => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         _ => PyRuntimeError::new_err(message),

@@ -7,7 +7,7 @@ use conflearn_core::{Result, Several};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::arrays::{self, Square};
+use crate::arrays::{self, RawPredProbs, Square};
 use crate::enter::enter;
 use crate::names::Named;
 
@@ -76,12 +76,12 @@ impl Borrowed<'_> {
 pub(crate) fn find_label_issues<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     options: Options<'py>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
     let options = options.borrow()?;
-    let mask = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let mask = enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         issues::find_label_issues(labels, pred_probs, &options.search()?, workers)
     })?;
     Ok(mask.into_pyarray(py))
@@ -92,13 +92,13 @@ pub(crate) fn find_label_issues<'py>(
 pub(crate) fn rank_label_issues<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     options: Options<'py>,
     rank_by: Named<Method>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let options = options.borrow()?;
-    let rows = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let rows = enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         let search = options.search()?;
         issues::rank_label_issues(labels, pred_probs, &search, rank_by.0, workers)
     })?;
@@ -111,13 +111,13 @@ pub(crate) fn order_label_issues<'py>(
     py: Python<'py>,
     mask: PyReadonlyArray1<'py, bool>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     rank_by: Named<Method>,
     adjust: Named<Adjust>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let mask = mask.as_array().to_vec();
-    let rows = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let rows = enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         issues::order_label_issues(&mask, labels, pred_probs, rank_by.0, adjust.0, workers)
     })?;
     Ok(arrays::rows(py, &rows))
@@ -128,12 +128,12 @@ pub(crate) fn order_label_issues<'py>(
 pub(crate) fn num_label_issues<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     calibrated: bool,
     several: Named<Several>,
     n_threads: Option<usize>,
 ) -> PyResult<usize> {
-    enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         if !calibrated {
             return issues::num_label_issues(labels, pred_probs, several.0, workers);
         }

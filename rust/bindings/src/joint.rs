@@ -9,7 +9,7 @@ use numpy::{
 };
 use pyo3::prelude::*;
 
-use crate::arrays::{self, RawLabels, Square};
+use crate::arrays::{self, RawLabels, RawPredProbs, Square};
 use crate::enter::{enter, enter_alone};
 use crate::names::Named;
 
@@ -19,20 +19,26 @@ use crate::names::Named;
 pub(crate) fn count_confident<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     thresholds: Option<PyReadonlyArray1<'py, f64>>,
     calibrate: bool,
     several: Named<Several>,
     n_threads: Option<usize>,
 ) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<i64>>)> {
     let thresholds = thresholds.map(|thresholds| thresholds.to_vec()).transpose()?;
-    let dense = arrays::zeros(py, arrays::pred_probs(pred_probs)?.shape().1)?;
-    let (joint, rows) = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
-        let (joint, rows) =
-            issues::count_confident(labels, pred_probs, thresholds.as_deref(), several.0, workers)?;
-        let counts = labels.counts();
-        Ok((if calibrate { joint.calibrated(counts, several.0.layout()) } else { joint }, rows))
-    })?;
+    let dense = arrays::zeros(py, pred_probs.n_classes()?)?;
+    let (joint, rows) =
+        enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
+            let (joint, rows) = issues::count_confident(
+                labels,
+                pred_probs,
+                thresholds.as_deref(),
+                several.0,
+                workers,
+            )?;
+            let counts = labels.counts();
+            Ok((if calibrate { joint.calibrated(counts, several.0.layout()) } else { joint }, rows))
+        })?;
     arrays::set_counts(&dense, &joint)?;
     Ok((dense, arrays::rows(py, &rows)))
 }
@@ -42,13 +48,13 @@ pub(crate) fn count_confident<'py>(
 pub(crate) fn off_diagonal_examples<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
-    pred_probs: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
     thresholds: Option<PyReadonlyArray1<'py, f64>>,
     several: Named<Several>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let thresholds = thresholds.map(|thresholds| thresholds.to_vec()).transpose()?;
-    let rows = enter(py, labels, pred_probs, n_threads, |labels, pred_probs, workers| {
+    let rows = enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         let thresholds = thresholds.as_deref();
         issues::off_diagonal_examples(labels, pred_probs, thresholds, several.0, workers)
     })?;

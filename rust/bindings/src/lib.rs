@@ -32,7 +32,7 @@ mod _core {
             off_diagonal_examples, prune_counts, round_preserving_row_totals,
         },
         noise::estimate_noise_model,
-        quality::label_quality_scores,
+        quality::{accuracy, label_quality_scores},
         thresholds::confident_thresholds,
     };
 }

@@ -8,6 +8,7 @@ use conflearn_core::quality::{Adjust, Method};
 use pyo3::prelude::*;
 use pyo3::{Borrowed, PyErr};
 
+use crate::arrays::Kind;
 use crate::error::OptionError;
 
 /// A choice that can be an argument of a function.
@@ -29,6 +30,10 @@ macro_rules! named {
 }
 
 named! {
+    Kind:
+        "probabilities" => Probabilities,
+        "logits" => Logits,
+        "scores" => Scores;
     Filter:
         "prune_by_noise_rate" => PruneByNoiseRate,
         "prune_by_class" => PruneByClass,

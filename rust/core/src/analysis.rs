@@ -4,10 +4,10 @@ use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::{Format, Meaning};
 use crate::input::{Labels, Matrix};
-use crate::pred_probs::{PredProbs, with_matrix};
 use crate::issues::{Findings, Search, num_off_diagonal};
 use crate::joint::ConfidentJoint;
 use crate::look::Keep;
+use crate::pred_probs::{PredProbs, with_matrix};
 use crate::quality::{Adjust, Method, check_meaning, normalized_margin, self_confidence};
 use crate::row::NO_CLASS;
 

@@ -8,6 +8,7 @@ use std::cmp::Ordering as Order;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
@@ -84,6 +85,21 @@ impl<'a> Workers<'a> {
         }
     }
 
+    /// Lets every thread take piece after piece, until none is left or one of them has failed.
+    ///
+    /// Work is handed to threads as a `dyn` function: so all that rayon does is compiled once, not
+    /// for every kind of work, of which there are nearly two hundred.
+    fn share<I: Iterator + Send>(
+        &self,
+        pieces: I,
+        work: &(dyn Fn(&Queue<'_, I>) -> Result<()> + Sync),
+    ) -> Result<()> {
+        let queue =
+            Queue { workers: self, pieces: Mutex::new(pieces), failed: AtomicBool::new(false) };
+        let work = || work(&queue).inspect_err(|_| queue.failed.store(true, Ordering::Relaxed));
+        if self.parallel { on_all_threads(&work) } else { work() }
+    }
+
     /// One value for each of `n` pieces of work, in order; each thread works with a `scratch`.
     pub(crate) fn map<S, T: Send>(
         &self,
@@ -91,20 +107,20 @@ impl<'a> Workers<'a> {
         scratch: impl Fn() -> S + Sync + Send,
         work: impl Fn(&mut S, usize) -> Result<T> + Sync + Send,
     ) -> Result<Vec<T>> {
-        let checked = |scratch: &mut S, piece| {
-            self.check()?;
-            work(scratch, piece)
-        };
-        if self.parallel {
-            (0..n).into_par_iter().map_init(scratch, checked).collect()
-        } else {
-            let mut scratch = scratch();
-            (0..n).map(|piece| checked(&mut scratch, piece)).collect()
-        }
+        let done = Mutex::new(Vec::new());
+        self.share(0..n, &|queue| {
+            let (mut scratch, mut mine) = (scratch(), Vec::new());
+            while let Some(piece) = queue.take()? {
+                mine.push((piece, work(&mut scratch, piece)?));
+            }
+            lock(&done).append(&mut mine);
+            Ok(())
+        })?;
+        Ok(in_order(done))
     }
 
-    /// Cuts `0..n_rows` into blocks and folds each into one of a few accumulators, which are then
-    /// merged in some order: for sums that have none.
+    /// Cuts `0..n_rows` into blocks and folds them into an accumulator for each thread, which are
+    /// then merged in some order: for sums that have none.
     pub(crate) fn fold<A: Send>(
         &self,
         n_rows: usize,
@@ -114,23 +130,18 @@ impl<'a> Workers<'a> {
         merge: impl Fn(A, A) -> A + Sync + Send,
     ) -> Result<A> {
         let block_rows = self.block_rows(n_rows, row_bytes);
-        let n_blocks = n_rows.div_ceil(block_rows);
-        let block = |mut sum: A, number: usize| {
-            self.check()?;
-            let start = number * block_rows;
-            add(&mut sum, start..n_rows.min(start + block_rows))?;
-            Ok(sum)
-        };
-        if self.parallel {
-            (0..n_blocks)
-                .into_par_iter()
-                // A K-sized accumulator is made per run of blocks: keep those runs long.
-                .with_min_len(n_blocks.div_ceil(4 * rayon::current_num_threads()).max(1))
-                .try_fold(&empty, block)
-                .try_reduce(&empty, |left, right| Ok(merge(left, right)))
-        } else {
-            (0..n_blocks).try_fold(empty(), block)
-        }
+        let sums = Mutex::new(Vec::new());
+        self.share(0..n_rows.div_ceil(block_rows), &|queue| {
+            let mut sum = empty();
+            while let Some(number) = queue.take()? {
+                let start = number * block_rows;
+                add(&mut sum, start..n_rows.min(start + block_rows))?;
+            }
+            lock(&sums).push(sum);
+            Ok(())
+        })?;
+        let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(sums.into_iter().reduce(merge).unwrap_or_else(empty))
     }
 
     /// Fills an array of `n_rows` values block by block. `fill` writes every value of its block
@@ -145,27 +156,23 @@ impl<'a> Workers<'a> {
         let block_rows = self.block_rows(n_rows, row_bytes);
         let mut values = Vec::new();
         values.try_reserve_exact(n_rows)?;
-        let one = |scratch: &mut S, (number, slots): (usize, &mut [MaybeUninit<T>])| {
-            self.check()?;
-            let start = number * block_rows;
-            let rows = start..start + slots.len();
-            let mut filling = Filling { slots, filled: 0 };
-            let found = fill(scratch, rows, &mut filling)?;
-            assert_eq!(filling.filled, filling.slots.len(), "a block must fill all its values");
-            Ok(found)
-        };
+        let found = Mutex::new(Vec::new());
         let slots = &mut values.spare_capacity_mut()[..n_rows];
-        let found = if self.parallel {
-            let blocks = slots.par_chunks_mut(block_rows).enumerate();
-            blocks.map_init(scratch, one).collect::<Result<_>>()?
-        } else {
-            let mut scratch = scratch();
-            let blocks = slots.chunks_mut(block_rows).enumerate();
-            blocks.map(|block| one(&mut scratch, block)).collect::<Result<_>>()?
-        };
+        self.share(slots.chunks_mut(block_rows).enumerate(), &|queue| {
+            let (mut scratch, mut mine) = (scratch(), Vec::new());
+            while let Some((number, slots)) = queue.take()? {
+                let start = number * block_rows;
+                let rows = start..start + slots.len();
+                let mut filling = Filling { slots, filled: 0 };
+                mine.push((number, fill(&mut scratch, rows, &mut filling)?));
+                assert_eq!(filling.filled, filling.slots.len(), "a block must fill all its values");
+            }
+            lock(&found).append(&mut mine);
+            Ok(())
+        })?;
         // SAFETY: every block has filled all its slots, else we would not be here.
         unsafe { values.set_len(n_rows) };
-        Ok((values, found))
+        Ok((values, in_order(found)))
     }
 
     /// One value for each of `n` rows that are cheap to compute.
@@ -189,6 +196,39 @@ impl<'a> Workers<'a> {
             values.sort_unstable_by(order);
         }
     }
+}
+
+/// Runs `work` on every thread of the pool that the caller runs on.
+fn on_all_threads(work: &(dyn Fn() -> Result<()> + Sync)) -> Result<()> {
+    rayon::broadcast(|_| work()).into_iter().collect()
+}
+
+/// Pieces of work that threads take one after the other.
+struct Queue<'a, I> {
+    workers: &'a Workers<'a>,
+    pieces: Mutex<I>,
+    failed: AtomicBool,
+}
+
+impl<I: Iterator> Queue<'_, I> {
+    /// The next one.
+    fn take(&self) -> Result<Option<I::Item>> {
+        self.workers.check()?;
+        let failed = self.failed.load(Ordering::Relaxed);
+        Ok(if failed { None } else { lock(&self.pieces).next() })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Where a thread has panicked, so does the call.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What pieces of work gave, in the order of the pieces.
+fn in_order<T>(numbered: Mutex<Vec<(usize, T)>>) -> Vec<T> {
+    let mut numbered = numbered.into_inner().unwrap_or_else(PoisonError::into_inner);
+    numbered.sort_unstable_by_key(|&(number, _)| number);
+    numbered.into_iter().map(|(_, value)| value).collect()
 }
 
 /// The part of an array that one block fills, value after value.

@@ -15,7 +15,7 @@ use crate::prune::{Listed, Shortlist, longest_list};
 use crate::row::{Candidates, Cutoffs, RowFacts, Several, ValidKeys, unusual_row_facts};
 use crate::scan::Scan;
 use crate::simd::{self, Kernel};
-use crate::sweep::{first_fault, bad_cell, or_first_fault};
+use crate::sweep::{bad_cell, first_fault, or_first_fault};
 
 /// Rows that are looked at together: a fixed number needs no care for what is left.
 const STRIP: usize = 128;
@@ -79,11 +79,7 @@ struct Strip<F: Format> {
 }
 
 /// Of rows of which only the own-class cells have been looked at.
-fn strips<F: Format>(
-    matrix: &Matrix<'_, F>,
-    labels: &Labels,
-    rows: Range<usize>,
-) -> Vec<Strip<F>> {
+fn strips<F: Format>(matrix: &Matrix<'_, F>, labels: &Labels, rows: Range<usize>) -> Vec<Strip<F>> {
     rows.clone().for_each(|row| matrix.prefetch(row, labels.given(row)));
     let strip = |start: usize| {
         let mut strip = Strip {
@@ -169,13 +165,7 @@ impl<F: Format> Strip<F> {
     /// Small loops, in which everything is loaded before it is chosen from: only so is each of them
     /// compiled to operations on many lanes.
     #[inline(always)]
-    fn look(
-        &mut self,
-        cells: &[F::Key; STRIP],
-        class: u32,
-        cutoff: F::Key,
-        floor: F::Key,
-    ) -> bool {
+    fn look(&mut self, cells: &[F::Key; STRIP], class: u32, cutoff: F::Key, floor: F::Key) -> bool {
         // The given class does not compete with itself.
         let mut others = [F::Key::ZERO; STRIP];
         for ((other, &cell), &given) in others.iter_mut().zip(cells).zip(&self.given) {

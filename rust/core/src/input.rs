@@ -238,10 +238,9 @@ impl<'a, F: Format> Matrix<'a, F> {
     pub(crate) fn prefetch(&self, row: usize, column: usize) {
         match self.cells {
             Cells::Stored { first, row_stride, column_stride, .. } => {
-                crate::simd::prefetch(first.wrapping_offset(offset(
-                    (row, row_stride),
-                    (column, column_stride),
-                )));
+                crate::simd::prefetch(
+                    first.wrapping_offset(offset((row, row_stride), (column, column_stride))),
+                );
             }
             Cells::Computed(computed) => computed.prefetch(row, column),
         }
@@ -275,9 +274,8 @@ impl<'a, F: Format> Matrix<'a, F> {
             Side::Column => (row_stride, column_stride),
         };
         let aligned = |bytes: usize| bytes.is_multiple_of(align_of::<F::Bits>());
-        let are = along == Self::CELL as isize
-            && aligned(first.addr())
-            && aligned(across.unsigned_abs());
+        let are =
+            along == Self::CELL as isize && aligned(first.addr()) && aligned(across.unsigned_abs());
         are.then_some(Slices { first, stride: across })
     }
 
@@ -317,7 +315,8 @@ impl<'a, F: Format> Matrix<'a, F> {
             Cells::Stored { .. } => TILE_BYTES,
             Cells::Computed(_) => COMPUTED_TILE_BYTES,
         };
-        let n_rows = (tile_bytes / (n_columns * Self::CELL).max(1)).clamp(1, positions.len().max(1));
+        let n_rows =
+            (tile_bytes / (n_columns * Self::CELL).max(1)).clamp(1, positions.len().max(1));
         let positions = positions.start..positions.end.min(positions.start + n_rows);
         let n_cells = positions.len() * n_columns;
         if tile.len() < n_cells {

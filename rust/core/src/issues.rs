@@ -7,12 +7,13 @@ use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::input::{Labels, Matrix};
-use crate::pred_probs::{PredProbs, with_matrix};
 use crate::joint::ConfidentJoint;
 use crate::look::{Keep, Seen};
+use crate::pred_probs::{PredProbs, with_matrix};
 use crate::prune::{Filter, PruneCounts, Pruning, lowest, mask_where};
 use crate::quality::{
-    Adjust, Method, check_meaning, label_quality_scores, normalized_margin, scores_of_rows, self_confidence,
+    Adjust, Method, check_meaning, label_quality_scores, normalized_margin, scores_of_rows,
+    self_confidence,
 };
 use crate::rank::{ordered, rows_of_mask};
 use crate::row::{RowFacts, Several};

@@ -52,14 +52,15 @@ mod softmax;
 mod sweep;
 pub mod threads;
 pub mod thresholds;
+mod widened;
 
 pub use error::{Error, Result};
 pub use format::{
-    BFloat16, Bits, Float16, Float32, Float64, Format, Key, LARGEST_SCORE, Meaning, RANGE_TOLERANCE,
-    Scores,
+    BFloat16, Bits, Float16, Float32, Float64, Format, Key, LARGEST_SCORE, Meaning,
+    RANGE_TOLERANCE, Scores,
 };
 pub use input::{Labels, Matrix, RowsByClass};
 pub use mean::Mean;
 pub use pred_probs::PredProbs;
 pub use row::{NO_CLASS, RowFacts, SLACK, Several};
-pub use softmax::Logits;
+pub use widened::Widened;

@@ -188,7 +188,9 @@ impl<F: Format> RowKernel<F> for Look<'_, F> {
                 Kind::Unusual => side.shortlist.push_unlisted(row, given, &facts),
             }
         }
-        if let Some(entropy) = &self.entropy {
+        if F::HAS_PROBABILITIES
+            && let Some(entropy) = &self.entropy
+        {
             side.entropies.push(match kind {
                 Kind::Usual => entropy.score(cells, given),
                 Kind::Unusual => entropy.score_unusual(cells, given),

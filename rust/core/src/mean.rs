@@ -49,7 +49,7 @@ impl<'a> Mean<'a> {
     }
 
     /// Ready to be looked at: logits have been read once.
-    pub(crate) fn prepare(&self, workers: &Workers<'_>) -> Result<PreparedMean<'a>> {
+    pub(crate) fn prepare(&self, workers: &Workers<'_>) -> Result<PreparedMean<'_>> {
         let members = self.members.iter().enumerate().map(|(number, (member, weight))| {
             let member = prepare(member, workers).map_err(|error| error.in_matrix(number))?;
             Ok((member, *weight))
@@ -72,20 +72,20 @@ trait Member: Sync {
     fn row_bytes(&self) -> usize;
 }
 
-fn prepare<'a>(member: &PredProbs<'a>, workers: &Workers<'_>) -> Result<Box<dyn Member + 'a>> {
+fn prepare<'a>(member: &'a PredProbs<'_>, workers: &Workers<'_>) -> Result<Box<dyn Member + 'a>> {
     Ok(match member {
         PredProbs::Float16(matrix) => Box::new(*matrix),
         PredProbs::BFloat16(matrix) => Box::new(*matrix),
         PredProbs::Float32(matrix) => Box::new(*matrix),
         PredProbs::Float64(matrix) => Box::new(*matrix),
-        PredProbs::Scores16(matrix) => Box::new(*matrix),
-        PredProbs::BScores16(matrix) => Box::new(*matrix),
+        PredProbs::Scores16(narrow) => Box::new(narrow.scores()),
+        PredProbs::BScores16(narrow) => Box::new(narrow.scores()),
         PredProbs::Scores32(matrix) => Box::new(*matrix),
         PredProbs::Scores64(matrix) => Box::new(*matrix),
-        PredProbs::Logits16(logits) => Box::new(Softmax::new(logits, workers)?),
-        PredProbs::BLogits16(logits) => Box::new(Softmax::new(logits, workers)?),
-        PredProbs::Logits32(logits) => Box::new(Softmax::new(logits, workers)?),
-        PredProbs::Logits64(logits) => Box::new(Softmax::new(logits, workers)?),
+        PredProbs::Logits16(narrow, t) => Box::new(Softmax::new(narrow.floats(), *t, workers)?),
+        PredProbs::BLogits16(narrow, t) => Box::new(Softmax::new(narrow.floats(), *t, workers)?),
+        PredProbs::Logits32(logits, t) => Box::new(Softmax::new(*logits, *t, workers)?),
+        PredProbs::Logits64(logits, t) => Box::new(Softmax::new(*logits, *t, workers)?),
         PredProbs::Mean(mean) | PredProbs::MeanOfScores(mean) => Box::new(mean.prepare(workers)?),
     })
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::format::{BFloat16, Float16, Float32, Float64, Scores};
 use crate::input::{Labels, Matrix};
 use crate::mean::Mean;
-use crate::softmax::Logits;
+use crate::widened::Widened;
 
 /// What a model says of each example about each class.
 #[derive(Debug)]
@@ -18,21 +18,21 @@ pub enum PredProbs<'a> {
     /// IEEE 754 binary64.
     Float64(Matrix<'a, Float64>),
     /// Scores, in the same formats.
-    Scores16(Matrix<'a, Scores<Float16>>),
+    Scores16(Widened<'a, Float16>),
     /// See [`PredProbs::BFloat16`].
-    BScores16(Matrix<'a, Scores<BFloat16>>),
+    BScores16(Widened<'a, BFloat16>),
     /// See [`PredProbs::Float32`].
     Scores32(Matrix<'a, Scores<Float32>>),
     /// See [`PredProbs::Float64`].
     Scores64(Matrix<'a, Scores<Float64>>),
-    /// Logits, of which the softmax is taken, in the same formats.
-    Logits16(Logits<'a, Float16>),
+    /// Logits, of which the softmax is taken, and the temperature that they are divided by first.
+    Logits16(Widened<'a, Float16>, f64),
     /// See [`PredProbs::BFloat16`].
-    BLogits16(Logits<'a, BFloat16>),
+    BLogits16(Widened<'a, BFloat16>, f64),
     /// See [`PredProbs::Float32`].
-    Logits32(Logits<'a, Float32>),
+    Logits32(Matrix<'a, Float32>, f64),
     /// See [`PredProbs::Float64`].
-    Logits64(Logits<'a, Float64>),
+    Logits64(Matrix<'a, Float64>, f64),
     /// The weighted mean of several matrices of probabilities or logits.
     Mean(Mean<'a>),
     /// The weighted mean of several matrices of scores.
@@ -43,11 +43,16 @@ pub enum PredProbs<'a> {
 /// kinds.
 macro_rules! with_matrix {
     ($pred_probs:expr, $workers:expr, $matrix:ident => $body:expr) => {{
-        macro_rules! of_logits {
-            ($logits:expr) => {{
-                let softmax = $crate::softmax::Softmax::new($logits, $workers)?;
-                let $matrix = &$crate::input::Matrix::computed(&softmax);
+        macro_rules! of_scores {
+            ($scores:expr) => {{
+                let $matrix = &$scores;
                 $body
+            }};
+        }
+        macro_rules! of_logits {
+            ($logits:expr, $temperature:expr) => {{
+                let softmax = $crate::softmax::Softmax::new($logits, *$temperature, $workers)?;
+                of_scores!($crate::input::Matrix::computed(&softmax))
             }};
         }
         match $pred_probs {
@@ -55,74 +60,63 @@ macro_rules! with_matrix {
             $crate::PredProbs::BFloat16($matrix) => $body,
             $crate::PredProbs::Float32($matrix) => $body,
             $crate::PredProbs::Float64($matrix) => $body,
-            $crate::PredProbs::Scores16($matrix) => $body,
-            $crate::PredProbs::BScores16($matrix) => $body,
+            $crate::PredProbs::Scores16(narrow) => of_scores!(narrow.scores()),
+            $crate::PredProbs::BScores16(narrow) => of_scores!(narrow.scores()),
             $crate::PredProbs::Scores32($matrix) => $body,
             $crate::PredProbs::Scores64($matrix) => $body,
-            $crate::PredProbs::Logits16(logits) => of_logits!(logits),
-            $crate::PredProbs::BLogits16(logits) => of_logits!(logits),
-            $crate::PredProbs::Logits32(logits) => of_logits!(logits),
-            $crate::PredProbs::Logits64(logits) => of_logits!(logits),
+            $crate::PredProbs::Logits16(narrow, t) => of_logits!(narrow.floats(), t),
+            $crate::PredProbs::BLogits16(narrow, t) => of_logits!(narrow.floats(), t),
+            $crate::PredProbs::Logits32(logits, t) => of_logits!(*logits, t),
+            $crate::PredProbs::Logits64(logits, t) => of_logits!(*logits, t),
             $crate::PredProbs::Mean(mean) => {
                 let mean = mean.prepare($workers)?;
-                let $matrix = &$crate::input::Matrix::<$crate::Float64>::computed(&mean);
-                $body
+                of_scores!($crate::input::Matrix::<$crate::Float64>::computed(&mean))
             }
             $crate::PredProbs::MeanOfScores(mean) => {
                 let mean = mean.prepare($workers)?;
-                let scores = $crate::input::Matrix::<$crate::Scores<$crate::Float64>>::computed(&mean);
-                let $matrix = &scores;
-                $body
+                of_scores!($crate::input::Matrix::<$crate::Scores<$crate::Float64>>::computed(
+                    &mean
+                ))
             }
         }
     }};
 }
 pub(crate) use with_matrix;
 
-/// Asks a matrix for its shape.
-macro_rules! of_matrix {
-    ($pred_probs:expr, $matrix:ident => $body:expr, $mean:ident => $of_mean:expr) => {
+/// Asks a matrix, as it lies in memory, for its shape.
+macro_rules! of_stored {
+    ($pred_probs:expr, $matrix:ident => $body:expr, $mean:ident => $of_mean:expr) => {{
+        macro_rules! of_narrow {
+            ($narrow:expr) => {{
+                let $matrix = $narrow.narrow();
+                $body
+            }};
+        }
         match $pred_probs {
             PredProbs::Float16($matrix) => $body,
             PredProbs::BFloat16($matrix) => $body,
-            PredProbs::Float32($matrix) => $body,
-            PredProbs::Float64($matrix) => $body,
-            PredProbs::Scores16($matrix) => $body,
-            PredProbs::BScores16($matrix) => $body,
+            PredProbs::Float32($matrix) | PredProbs::Logits32($matrix, _) => $body,
+            PredProbs::Float64($matrix) | PredProbs::Logits64($matrix, _) => $body,
             PredProbs::Scores32($matrix) => $body,
             PredProbs::Scores64($matrix) => $body,
-            PredProbs::Logits16(logits) => {
-                let $matrix = logits.matrix();
-                $body
-            }
-            PredProbs::BLogits16(logits) => {
-                let $matrix = logits.matrix();
-                $body
-            }
-            PredProbs::Logits32(logits) => {
-                let $matrix = logits.matrix();
-                $body
-            }
-            PredProbs::Logits64(logits) => {
-                let $matrix = logits.matrix();
-                $body
-            }
+            PredProbs::Scores16(narrow) | PredProbs::Logits16(narrow, _) => of_narrow!(narrow),
+            PredProbs::BScores16(narrow) | PredProbs::BLogits16(narrow, _) => of_narrow!(narrow),
             PredProbs::Mean($mean) | PredProbs::MeanOfScores($mean) => $of_mean,
         }
-    };
+    }};
 }
 
 impl PredProbs<'_> {
     /// (N, K).
     #[must_use]
     pub fn shape(&self) -> (usize, usize) {
-        of_matrix!(self, matrix => (matrix.n_rows(), matrix.n_columns()), mean => mean.shape())
+        of_stored!(self, matrix => (matrix.n_rows(), matrix.n_columns()), mean => mean.shape())
     }
 
     /// Bytes that all cells take.
     #[must_use]
     pub fn n_bytes(&self) -> usize {
-        of_matrix!(self, matrix => matrix.n_rows() * matrix.row_bytes(), mean => mean.n_bytes())
+        of_stored!(self, matrix => matrix.n_rows() * matrix.row_bytes(), mean => mean.n_bytes())
     }
 
     /// Checks that the labels are those of these rows and columns.

@@ -16,8 +16,8 @@ use crate::entropy::{entropy, ln_1p};
 use crate::error::{Error, Result};
 use crate::format::{Bits, Format, Key, Meaning};
 use crate::input::{AllRows, Labels, Matrix, Rows};
+use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
-use crate::look::Keep;
 use crate::row::{BadCell, Cutoffs, RowFacts, SLACK, Several, ValidKeys, check_row};
 use crate::scan::{Fetch, Scan};
 use crate::simd::Level;
@@ -75,10 +75,12 @@ fn margin_score<F: Format>(own: f64, best_other: f64) -> f64 {
     }
 }
 
+const ENTROPY: &str = "confidence_weighted_entropy";
+
 /// Refuses what has no meaning for scores.
 pub(crate) fn check_meaning<F: Format>(method: Method, adjust: Adjust) -> Result<()> {
     let what = match (method, adjust) {
-        (Method::ConfidenceWeightedEntropy, _) => "confidence_weighted_entropy",
+        (Method::ConfidenceWeightedEntropy, _) => ENTROPY,
         (_, Adjust::PresentClasses | Adjust::AllClasses) => "adjust_pred_probs=True",
         _ => return Ok(()),
     };
@@ -117,6 +119,24 @@ pub fn label_quality_scores(
     })
 }
 
+/// The share of the labels that the model predicts: that are the most probable class, the lowest on
+/// ties.
+///
+/// # Errors
+/// If the shapes differ, or a cell is no probability.
+pub fn accuracy(labels: &Labels, pred_probs: &PredProbs<'_>, workers: &Workers<'_>) -> Result<f64> {
+    pred_probs.check_shape(labels)?;
+    let several = Several::MostProbable;
+    let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+    with_matrix!(pred_probs, workers, matrix => {
+        let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
+        let is_predicted =
+            |&(row, facts): &(usize, &RowFacts)| !facts.predicts_another(labels.given(row));
+        let n_predicted = facts.iter().enumerate().filter(is_predicted).count();
+        Ok(n_predicted as f64 / labels.n_examples() as f64)
+    })
+}
+
 pub(crate) fn scores_of_rows<F: Format, R: Rows>(
     labels: &Labels,
     matrix: &Matrix<'_, F>,
@@ -126,7 +146,7 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     check_meaning::<F>(method, adjust)?;
-    if adjust != Adjust::No {
+    if F::HAS_PROBABILITIES && adjust != Adjust::No {
         let thresholds = thresholds_before_sweep(matrix, labels, workers)?;
         let margin = method == Method::NormalizedMargin;
         let kernel = Adjusted { shifts: shifts(&thresholds, adjust), margin };
@@ -149,13 +169,18 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
             sweep(matrix, labels, rows, &kernel, workers)?.0
         }
         Method::ConfidenceWeightedEntropy => {
+            if !F::HAS_PROBABILITIES {
+                return Err(Error::NeedsProbabilities { what: ENTROPY });
+            }
             let kernel = WeightedEntropy::<F>::new(labels.n_classes(), workers.level());
             match matrix.as_computed() {
-                Some(computed) if computed.knows_entropies() => workers.each(rows.len(), |place| {
-                    let row = rows.row(place);
-                    let own = F::value(computed.cell(row, labels.given(row)));
-                    kernel.weigh(computed.entropy(row), own)
-                })?,
+                Some(computed) if computed.knows_entropies() => {
+                    workers.each(rows.len(), |place| {
+                        let row = rows.row(place);
+                        let own = F::value(computed.cell(row, labels.given(row)));
+                        kernel.weigh(computed.entropy(row), own)
+                    })?
+                }
                 _ => sweep(matrix, labels, rows, &kernel, workers)?.0,
             }
         }

@@ -9,8 +9,8 @@ use crate::format::{BFloat16, Float16, Float32, Float64, Format, Meaning, Scores
 use crate::input::{Labels, Matrix};
 use crate::issues::{Removals, Search, count_confident, find_label_issues, rank_label_issues};
 use crate::joint::{ConfidentJoint, Layout};
-use crate::prune::{Filter, PruneCounts};
 use crate::pred_probs::PredProbs;
+use crate::prune::{Filter, PruneCounts};
 use crate::quality::{Adjust, Method, label_quality_scores};
 use crate::row::{NO_CLASS, SLACK, Several, defined_row_facts};
 use crate::simd::Level;
@@ -237,7 +237,6 @@ macro_rules! any_format {
 }
 any_format! {
     Float16: Float16, BFloat16: BFloat16, Float32: Float32, Float64: Float64,
-    Scores<Float16>: Scores16, Scores<BFloat16>: BScores16,
     Scores<Float32>: Scores32, Scores<Float64>: Scores64
 }
 
@@ -278,8 +277,6 @@ proptest! {
     fn issues_of_scores_are_those_of_the_definition(data in scores(), search in search()) {
         finds_as_defined::<Scores<Float64>>(&data, &search);
         finds_as_defined::<Scores<Float32>>(&data, &search);
-        finds_as_defined::<Scores<Float16>>(&data, &search);
-        finds_as_defined::<Scores<BFloat16>>(&data, &search);
     }
 
     #[test]

@@ -343,7 +343,8 @@ mod tests {
         let widened: Vec<f64> = row.iter().map(|&bits| F::value(bits)).collect();
         let expected = defined_row_facts(&widened, given, cutoffs, several);
         let cutoffs = Cutoffs::<F>::at(cutoffs.to_vec());
-        let found = row_facts::<F>(&row, given, &cutoffs, &ValidKeys::new(), several, Fetch::Nothing);
+        let found =
+            row_facts::<F>(&row, given, &cutoffs, &ValidKeys::new(), several, Fetch::Nothing);
         assert_eq!(found, Ok((expected, Kind::Usual)));
     }
 

@@ -126,8 +126,7 @@ impl<F: Format> Scan<F> {
             let cell = F::key(cell);
             let competes = class != given;
             seen.other = seen.other.max(if competes { cell } else { F::Key::ZERO });
-            let confident =
-                if competes & (cell >= cutoff) { cell.signed() } else { F::Key::NONE };
+            let confident = if competes & (cell >= cutoff) { cell.signed() } else { F::Key::NONE };
             seen.confident_other = seen.confident_other.max(confident);
             seen.see_least(cell);
         }

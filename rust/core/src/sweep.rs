@@ -39,7 +39,8 @@ pub(crate) fn sweep<F: Format, R: Rows, K: RowKernel<F>>(
 ) -> Result<Swept<F, K>> {
     let fill = |tile: &mut Vec<F::Bits>, positions: Range<usize>, facts: &mut Filling<'_, _>| {
         let block = Block { matrix, labels, rows, kernel, positions, tile, facts };
-        simd::dispatch(workers.level(), block)
+        // Some rows are few: not worth the time that compiling for each level takes.
+        if R::CONSECUTIVE { simd::dispatch(workers.level(), block) } else { block.run() }
     };
     let swept = workers.fill(rows.len(), matrix.row_bytes(), Vec::new, fill);
     or_first_fault(swept, || first_fault(matrix, rows, workers))

@@ -12,7 +12,7 @@ use crate::format::{Format, Meaning};
 use crate::input::{AllRows, Labels, Matrix, Rows};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::row::{BadCell, SLACK};
-use crate::sweep::{first_fault_of_all, first_of_pieces, bad_cell, or_first_fault};
+use crate::sweep::{bad_cell, first_fault_of_all, first_of_pieces, or_first_fault};
 
 /// Threshold of a class that nobody was given: above every probability. (Of scores it is infinite.)
 pub const NEVER: f64 = 2.0;

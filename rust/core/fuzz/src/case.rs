@@ -92,8 +92,6 @@ pub struct Data<F: FuzzFormat> {
 
 /// A format that cells can be made of.
 pub trait FuzzFormat: Format<Bits: ToBytes> + std::fmt::Debug {
-    /// The cell nearest to a value.
-    fn nearest(value: f64) -> Self::Bits;
     /// A cell of any bits.
     fn any(bits: u64) -> Self::Bits;
     /// A matrix of it.
@@ -104,11 +102,8 @@ pub trait FuzzFormat: Format<Bits: ToBytes> + std::fmt::Debug {
 }
 
 macro_rules! fuzz_format {
-    ($($format:ident, $unsigned:ty, $narrow:expr, $tolerance:expr;)*) => {$(
+    ($($format:ident, $unsigned:ty, $tolerance:expr;)*) => {$(
         impl FuzzFormat for conflearn_core::$format {
-            fn nearest(value: f64) -> $unsigned {
-                $narrow(value).to_bits()
-            }
             fn any(bits: u64) -> $unsigned {
                 bits as $unsigned
             }
@@ -120,10 +115,10 @@ macro_rules! fuzz_format {
     )*};
 }
 fuzz_format! {
-    Float16, u16, half::f16::from_f64, 1e-5;
-    BFloat16, u16, half::bf16::from_f64, 1e-5;
-    Float32, u32, |value: f64| value as f32, 1e-5;
-    Float64, u64, std::convert::identity::<f64>, 1e-12;
+    Float16, u16, 1e-5;
+    BFloat16, u16, 1e-5;
+    Float32, u32, 1e-5;
+    Float64, u64, 1e-12;
 }
 
 impl<F: FuzzFormat> Data<F> {
@@ -179,7 +174,7 @@ impl<F: FuzzFormat> Data<F> {
                 }
             }
         }
-        let widened = |row: &[F::Bits]| row.iter().map(|&bits| F::widen(bits)).collect();
+        let widened = |row: &[F::Bits]| row.iter().map(|&bits| F::value(bits)).collect();
         let values = cells.chunks_exact(n_classes).map(widened).collect();
         Self { given, n_classes, cells, values }
     }
@@ -212,16 +207,16 @@ fn valid<F: FuzzFormat>(bits: u64) -> F::Bits {
     let cell = F::any(bits >> 1);
     // A uniform integer below the largest cell's is mostly a tiny number: keep half of them large.
     let large = F::nearest((bits >> 32) as f64 / f64::from(u32::MAX));
-    if bits & 1 == 0 || cell > F::largest() { large } else { cell }
+    if bits & 1 == 0 || cell > F::bits(F::largest()) { large } else { cell }
 }
 
 /// Zeros of both signs, what rounding leaves around 0 and 1, and the largest cell.
 fn at_the_edge<F: FuzzFormat>(source: &mut Source<'_>) -> F::Bits {
     match source.below(10) {
-        0 => F::largest(),
+        0 => F::bits(F::largest()),
         1 => F::nearest(-0.0),
         2 => F::nearest(-9e-7),
-        3 => F::nearest(1.000_000_9).min(F::largest()),
+        3 => F::nearest(1.000_000_9).min(F::bits(F::largest())),
         4 => F::nearest(1e-6),
         5 => F::nearest(2e-6),
         6 => F::nearest(0.5 + 1e-6),

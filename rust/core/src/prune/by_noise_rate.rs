@@ -366,8 +366,8 @@ fn take_listed<'c, F: Format>(
 
 #[cfg(test)]
 mod tests {
-    use crate::format::Float64;
     use crate::PredProbs;
+    use crate::format::Float64;
     use crate::input::{Labels, Matrix};
     use crate::issues::{Removals, Search, find_label_issues};
     use crate::joint::ConfidentJoint;

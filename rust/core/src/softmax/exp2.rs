@@ -82,9 +82,7 @@ macro_rules! exponent {
                     sum = sum.mul_add(f, coefficient);
                 }
                 let power = f.mul_add(sum, 1.0);
-                <$real>::from_bits(
-                    power.to_bits().wrapping_add(shifted.to_bits() << $mantissa),
-                )
+                <$real>::from_bits(power.to_bits().wrapping_add(shifted.to_bits() << $mantissa))
             }
 
             #[inline(always)]

@@ -107,10 +107,7 @@ impl<R: Exponent> Largest<R> {
 
     #[inline(always)]
     fn or(self, more: Self) -> Self {
-        Self {
-            logit: self.logit.or_larger(more.logit),
-            excess: self.excess.or_larger(more.excess),
-        }
+        Self { logit: self.logit.or_larger(more.logit), excess: self.excess.or_larger(more.excess) }
     }
 
     #[inline(always)]
@@ -308,8 +305,7 @@ impl<F: Format<Real: Exponent>> RowKernel<F> for LogitLook<'_, '_, F> {
             other_class: (other >= own)
                 .then(|| self.other_class(cells, given, normalizer, (largest.logit, other))),
         };
-        let guess =
-            candidates.guess(cutoffs, self.several, || confident_class, || n_confident > 1);
+        let guess = candidates.guess(cutoffs, self.several, || confident_class, || n_confident > 1);
         let facts = candidates.facts(guess);
         if let Some(floors) = &self.floors
             && other > own

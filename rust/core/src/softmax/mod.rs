@@ -29,27 +29,6 @@ const PIECE: usize = 256;
 /// Lanes that are added up by themselves.
 const LANES: usize = 32;
 
-/// A matrix of logits, and by what they are divided.
-#[derive(Debug, Clone, Copy)]
-pub struct Logits<'a, F: Format> {
-    matrix: Matrix<'a, F>,
-    temperature: f64,
-}
-
-impl<'a, F: Format> Logits<'a, F> {
-    /// Logits to be divided by a temperature before the softmax.
-    #[must_use]
-    pub fn new(matrix: Matrix<'a, F>, temperature: f64) -> Self {
-        Self { matrix, temperature }
-    }
-
-    /// The matrix of logits.
-    #[must_use]
-    pub fn matrix(&self) -> &Matrix<'a, F> {
-        &self.matrix
-    }
-}
-
 /// What turns the logits z of a row into probabilities: 2^((z - max) scale - 1) times `inverse_sum`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Normalizer<R> {
@@ -70,22 +49,26 @@ pub(crate) struct Softmax<'a, F: Format> {
 }
 
 impl<'a, F: Format<Real: Exponent>> Softmax<'a, F> {
-    /// The first pass.
-    pub(crate) fn new(logits: &Logits<'a, F>, workers: &Workers<'_>) -> Result<Self> {
-        let Logits { matrix, temperature } = *logits;
+    /// The first pass over logits that are to be divided by a temperature.
+    pub(crate) fn new(
+        matrix: Matrix<'a, F>,
+        temperature: f64,
+        workers: &Workers<'_>,
+    ) -> Result<Self> {
         if !(temperature > 0.0 && temperature < f64::INFINITY) {
             return Err(Error::Temperature { value: temperature });
         }
         let scale = F::Real::of(std::f64::consts::LOG2_E / temperature);
         let all = AllRows(matrix.n_rows());
-        let fill = |tile: &mut Vec<F::Bits>, mut rows: Range<usize>, normalizers: &mut Filling<'_, _>| {
-            while !rows.is_empty() {
-                let lent = matrix.lend(&all, rows.clone(), tile)?;
-                rows.start = lent.positions.end;
-                simd::dispatch(workers.level(), Block { lent, scale, normalizers })?;
-            }
-            Ok(())
-        };
+        let fill =
+            |tile: &mut Vec<F::Bits>, mut rows: Range<usize>, normalizers: &mut Filling<'_, _>| {
+                while !rows.is_empty() {
+                    let lent = matrix.lend(&all, rows.clone(), tile)?;
+                    rows.start = lent.positions.end;
+                    simd::dispatch(workers.level(), Block { lent, scale, normalizers })?;
+                }
+                Ok(())
+            };
         let filled = workers.fill(matrix.n_rows(), matrix.row_bytes(), Vec::new, fill);
         let (normalizers, _) = or_first_fault(filled, || first_bad_logit(&matrix, workers))?;
         Ok(Self { matrix, scale, normalizers, level: workers.level() })
@@ -345,9 +328,10 @@ mod tests {
     use crate::issues::{Removals, Search, find_label_issues, rank_label_issues};
     use crate::pred_probs::PredProbs;
     use crate::prune::Filter;
-    use crate::quality::{Adjust, Method, label_quality_scores};
+    use crate::quality::{Adjust, Method, WeightedEntropy, label_quality_scores};
     use crate::row::Several;
     use crate::threads::on_this_thread;
+    use crate::widened::Widened;
 
     /// Logits with ties, classes that are ruled out, and rows far from 0.
     fn data() -> impl Strategy<Value = (Vec<u32>, Vec<Vec<f32>>)> {
@@ -357,11 +341,12 @@ mod tests {
                 6 => -9.0..9.0_f32,
                 1 => Just(f32::NEG_INFINITY),
             ];
-            let row = (prop::collection::vec(logit, k), 0..k, prop_oneof![Just(0.0), -1e4..1e4_f32])
-                .prop_map(|(mut row, finite, shift)| {
-                    row[finite] = 6.0;
-                    row.iter().map(|logit| logit + shift).collect::<Vec<_>>()
-                });
+            let row =
+                (prop::collection::vec(logit, k), 0..k, prop_oneof![Just(0.0), -1e4..1e4_f32])
+                    .prop_map(|(mut row, finite, shift)| {
+                        row[finite] = 6.0;
+                        row.iter().map(|logit| logit + shift).collect::<Vec<_>>()
+                    });
             let given = (0..k as u32, 0..k as u32).prop_map(|(a, b)| a.min(b));
             (prop::collection::vec(given, n), prop::collection::vec(row, n))
         })
@@ -377,10 +362,11 @@ mod tests {
 
     /// All cells of the softmax.
     fn probabilities<F: Format<Real: Exponent>>(
-        logits: &Logits<'_, F>,
+        logits: Matrix<'_, F>,
+        temperature: f64,
         workers: &Workers<'_>,
     ) -> Result<Vec<<ProbabilityOf<F> as Format>::Bits>> {
-        let softmax = Softmax::new(logits, workers)?;
+        let softmax = Softmax::new(logits, temperature, workers)?;
         let (n, k) = softmax.shape();
         let mut cells = vec![<<ProbabilityOf<F> as Format>::Bits as crate::Bits>::ZERO; n * k];
         for (row, cells) in cells.chunks_exact_mut(k).enumerate() {
@@ -390,6 +376,21 @@ mod tests {
             }
         }
         Ok(cells)
+    }
+
+    /// The softmax of a row, in plain loops.
+    fn defined(logits: &[f64], temperature: f64) -> Vec<f64> {
+        let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let powers: Vec<f64> =
+            logits.iter().map(|logit| ((logit - max) / temperature).exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.into_iter().map(|power| power / sum).collect()
+    }
+
+    fn defined_entropy(logits: &[f32], temperature: f64) -> f64 {
+        let logits: Vec<f64> = logits.iter().map(|&logit| f64::from(logit)).collect();
+        let positive = defined(&logits, temperature).into_iter().filter(|&p| p > 0.0);
+        -positive.map(|p| p * p.ln()).sum::<f64>()
     }
 
     const FILTERS: [Filter; 7] = [
@@ -411,11 +412,11 @@ mod tests {
             let k = rows[0].len();
             let cells: Vec<u32> = rows.iter().flatten().map(|logit| logit.to_bits()).collect();
             let labels = Labels::new(given.iter().copied(), k).unwrap();
-            let logits = Logits::new(matrix::<Float32>(&cells, k), temperature);
+            let logits = matrix::<Float32>(&cells, k);
             on_this_thread(|workers| {
-                let cells = probabilities(&logits, workers)?;
+                let cells = probabilities(logits, temperature, workers)?;
                 let probabilities = PredProbs::Float32(matrix::<Float32>(&cells, k));
-                let logits = PredProbs::Logits32(logits);
+                let logits = PredProbs::Logits32(logits, temperature);
                 for filter in FILTERS {
                     for several in [Several::MostProbable, Several::RowArgmax] {
                         let removals =
@@ -444,14 +445,19 @@ mod tests {
                     assert_eq!(scores(&logits, None)?, scores(&probabilities, None)?);
                     assert_eq!(scores(&logits, Some(&[0]))?, scores(&probabilities, Some(&[0]))?);
                 }
-                let entropies = |matrix: &PredProbs<'_>| {
-                    let method = Method::ConfidenceWeightedEntropy;
-                    label_quality_scores(&labels, matrix, None, method, Adjust::No, workers)
-                };
-                for (found, of_probabilities) in
-                    entropies(&logits)?.iter().zip(entropies(&probabilities)?)
-                {
-                    assert!((found - of_probabilities).abs() < 2e-5, "{found} {of_probabilities}");
+                // A score of a row that is sure of another class divides the entropy by little, and so
+                // enlarges what is rounded off it: the entropy is what has to be close.
+                let method = Method::ConfidenceWeightedEntropy;
+                let scores =
+                    label_quality_scores(&labels, &logits, None, method, Adjust::No, workers)?;
+                let weighted = WeightedEntropy::<Float32>::new(k, workers.level());
+                for (row, logits) in rows.iter().enumerate() {
+                    let entropy = defined_entropy(logits, temperature);
+                    let own = f64::from(f32::from_bits(cells[row * k + given[row] as usize]));
+                    let slack = 1e-6 * (1.0 + entropy);
+                    let lowest = weighted.weigh(entropy + slack, own) - 1e-12;
+                    let highest = weighted.weigh(entropy - slack, own) + 1e-12;
+                    assert!((lowest..=highest).contains(&scores[row]), "{entropy} {}", scores[row]);
                 }
                 Ok(())
             })
@@ -467,32 +473,26 @@ mod tests {
             let half: Vec<u16> =
                 rows.iter().flatten().map(|&z| half::f16::from_f32(z).to_bits()).collect();
             on_this_thread(|workers| {
-                let defined = |logits: &[f64]| {
-                    let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    let powers: Vec<f64> =
-                        logits.iter().map(|logit| ((logit - max) / temperature).exp()).collect();
-                    let sum: f64 = powers.iter().sum();
-                    powers.into_iter().map(|power| power / sum).collect::<Vec<_>>()
-                };
+                let defined = |logits: &[f64]| defined(logits, temperature);
                 let close = |found: f64, defined: f64, share: f64| {
                     let error = (found - defined).abs();
                     assert!(error <= share * defined + 1e-25, "{found:e} {defined:e}");
                 };
-                let found = probabilities(&Logits::new(matrix::<Float64>(&wide, k), temperature), workers)?;
+                let found = probabilities(matrix::<Float64>(&wide, k), temperature, workers)?;
                 for (row, found) in rows.iter().zip(found.chunks(k)) {
                     let logits: Vec<f64> = row.iter().map(|&logit| f64::from(logit)).collect();
                     for (&found, defined) in found.iter().zip(defined(&logits)) {
                         close(f64::from_bits(found), defined, 1e-13);
                     }
                 }
-                let found = probabilities(&Logits::new(matrix::<Float32>(&narrow, k), temperature), workers)?;
+                let found = probabilities(matrix::<Float32>(&narrow, k), temperature, workers)?;
                 for (row, found) in rows.iter().zip(found.chunks(k)) {
                     let logits: Vec<f64> = row.iter().map(|&logit| f64::from(logit)).collect();
                     for (&found, defined) in found.iter().zip(defined(&logits)) {
                         close(f64::from(f32::from_bits(found)), defined, 2e-5);
                     }
                 }
-                let found = probabilities(&Logits::new(matrix::<Float16>(&half, k), temperature), workers)?;
+                let found = probabilities(Widened::new(matrix::<Float16>(&half, k)).floats(), temperature, workers)?;
                 for (row, found) in half.chunks(k).zip(found.chunks(k)) {
                     let logits: Vec<f64> = row.iter().map(|&z| Float16::value(z)).collect();
                     for (&found, defined) in found.iter().zip(defined(&logits)) {
@@ -509,8 +509,9 @@ mod tests {
     fn what_has_no_softmax_is_named() {
         let bad = |cells: [f32; 6], column: usize| {
             let bits = cells.map(f32::to_bits);
-            let logits = Logits::new(matrix::<Float32>(&bits, 3), 1.0);
-            let error = on_this_thread(|workers| Softmax::new(&logits, workers).map(|_| ())).unwrap_err();
+            let logits = matrix::<Float32>(&bits, 3);
+            let error = on_this_thread(|workers| Softmax::new(logits, 1.0, workers).map(|_| ()))
+                .unwrap_err();
             assert!(
                 matches!(error, Error::NotFinite { row: 1, column: found, .. } if found == column),
                 "{error}"
