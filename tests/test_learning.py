@@ -471,7 +471,7 @@ def test_decision_values_with_a_rare_class(n_classes: int) -> None:
         ({}, {"y": np.zeros(150)}, LabelError, "at least two classes"),
         ({}, {"y": None}, LabelError, "the target y is None"),
         ({}, {"sample_weight": np.ones(3)}, ShapeError, "sample_weight must have one dimension"),
-        ({}, {"groups": [1]}, ShapeError, "groups has 1 entries"),
+        ({}, {"groups": [1]}, ShapeError, "groups must have one dimension"),
         (
             {},
             {"pred_probs": np.full((150, 4), 0.25)},

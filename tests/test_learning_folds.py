@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import conflearn
+from conflearn._coerce import NamedLabels
 from conflearn.errors import (
     FoldWarning,
     InputError,
@@ -37,6 +40,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+
+from conflearn.learning.folds import cut
 
 X, Y, TRUE = noisy_blobs()
 FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
@@ -275,6 +280,47 @@ def test_who_has_seen_one_class_is_not_asked() -> None:
     assert ((pred_probs[100:] > 0) & (pred_probs[100:] < 1)).all()
 
 
+@given(
+    counts=st.lists(st.integers(1, 9), min_size=2, max_size=6),
+    n_folds=st.integers(2, 8),
+    n_groups=st.none() | st.integers(2, 12),
+    seed=st.integers(0, 100),
+)
+def test_folds_of_any_classes(
+    counts: list[int], n_folds: int, n_groups: int | None, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    groups = None if n_groups is None else rng.integers(n_groups, size=len(codes))
+    assume(max(counts) > 1)
+    largest = min(n_folds, max(counts))
+    if groups is not None:
+        assume(len(np.unique(groups)) >= largest)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", FoldWarning)
+        folds, alone = cut(
+            n_folds,
+            None,
+            NamedLabels(np.arange(len(counts)), codes),
+            {} if groups is None else {"groups": groups},
+            seed,
+        )
+    assert len(folds) <= largest
+    tested = np.bincount(np.concatenate([fold.test for fold in folds]), minlength=len(codes))
+    np.testing.assert_array_equal(np.flatnonzero(tested == 0), alone)
+    assert tested.max() == 1
+    for train, test in folds:
+        np.testing.assert_array_equal(
+            np.sort(np.concatenate([train, test])), np.union1d(train, test)
+        )
+        if groups is not None:
+            assert not set(groups[train]) & set(groups[test])
+        else:  # every class has been seen
+            assert set(codes[train]) == set(codes)
+            assert set(alone) <= set(train)
+
+
 # --- Decision values
 
 
@@ -355,7 +401,7 @@ NB = GaussianNB()
         ({"cv": [(["a"], ["b"])]}, InputTypeError, "whole numbers"),
         ({"cv": [(np.arange(9), [150])]}, InputError, "rows from 0 to 149, but gives 150"),
         ({"cv": [(np.arange(9), [8])]}, InputError, "row 8 is in both"),
-        ({"groups": [1, 2]}, ShapeError, "groups has 2 entries"),
+        ({"groups": [1, 2]}, ShapeError, "groups must have one dimension"),
         ({"groups": np.arange(150) % 3}, InputError, "hold 3 for cv=5"),
         ({"sample_weight": [1.0]}, ShapeError, "sample_weight must have one dimension"),
         ({"sample_weight": np.full(150, np.inf)}, InputError, "sample_weight[0] is inf"),

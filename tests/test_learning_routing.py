@@ -98,6 +98,16 @@ def test_a_pipeline_hands_weights_on_if_its_last_step_has_requested_them() -> No
 
 
 @pytest.mark.usefixtures("routing")
+def test_cross_validation_alone_finds_the_weights_of_a_pipeline() -> None:
+    scaler = StandardScaler().set_fit_request(sample_weight=False)
+    asks = make_pipeline(scaler, GaussianNB().set_fit_request(sample_weight=True))
+    weighted = conflearn.cross_val_pred_probs(asks, X, Y, sample_weight=WEIGHTS, random_state=0)
+    with sklearn.config_context(enable_metadata_routing=False):
+        expected = conflearn.cross_val_pred_probs(asks, X, Y, sample_weight=WEIGHTS, random_state=0)
+    np.testing.assert_array_equal(weighted, expected)
+
+
+@pytest.mark.usefixtures("routing")
 @pytest.mark.parametrize("cv", [5, GroupKFold(3), StratifiedKFold(3)], ids=str)
 def test_groups_reach_the_splitter(cv: Any) -> None:
     if isinstance(cv, StratifiedKFold):  # which says that it has no use for groups

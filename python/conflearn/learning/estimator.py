@@ -5,7 +5,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import get_tags
@@ -24,6 +23,7 @@ from conflearn.learning.learner import (
     Learner,
     check_classifier,
     coding_of,
+    is_routing,
     response_of,
     weight_name,
 )
@@ -319,10 +319,9 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         n_examples = len(labels.codes)
         if groups is not None:
             groups = read_groups(groups, n_examples)
-        routing = bool(get_config().get("enable_metadata_routing", False))
-        name = weight_name(classifier, routing=routing)
+        name = weight_name(classifier)
         params, split_params = dict(fit_params), {}
-        if routing:
+        if is_routing():
             routed = process_routing(
                 self, "fit", sample_weight=sample_weight, groups=groups, **fit_params
             )

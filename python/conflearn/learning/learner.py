@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from sklearn import get_config
 from sklearn.base import clone, is_regressor
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.model_selection._search import BaseSearchCV
@@ -27,7 +28,15 @@ from conflearn._coerce.objects import Array, spelled
 from conflearn._names import RESPONSES, Response
 from conflearn.errors import InputError, InputTypeError, OptionError
 
-__all__ = ["Coding", "Learner", "check_classifier", "coding_of", "response_of", "weight_name"]
+__all__ = [
+    "Coding",
+    "Learner",
+    "check_classifier",
+    "coding_of",
+    "is_routing",
+    "response_of",
+    "weight_name",
+]
 
 #: What a classifier is told: the labels, the numbers of all classes, or of those present.
 Coding: TypeAlias = Literal["labels", "numbers", "numbers_without_gaps"]
@@ -189,7 +198,12 @@ def coding_of(classifier: Any, encode_labels: bool | Literal["auto"]) -> Coding:
     return "numbers" if encode_labels is True else "labels"
 
 
-def weight_name(classifier: Any, *, routing: bool) -> str | None:
+def is_routing() -> bool:
+    """Whether scikit-learn's metadata routing is on: by default it is not."""
+    return bool(get_config().get("enable_metadata_routing", False))
+
+
+def weight_name(classifier: Any) -> str | None:
     """Say under which name ``fit`` takes weights of the examples, None if it takes none.
 
     With metadata routing, those that hand on to others take them if these have requested them.
@@ -199,10 +213,10 @@ def weight_name(classifier: Any, *, routing: bool) -> str | None:
     parts = _weighted_parts(classifier)
     if not parts:
         return None
-    if routing:
+    if is_routing():
         consumed = get_routing_for_object(classifier).consumes("fit", ["sample_weight"])
         return "sample_weight" if consumed else None
-    names = {weight_name(part, routing=False) for part in parts}
+    names = {weight_name(part) for part in parts}
     name = names.pop() if len(names) == 1 else None
     return f"{classifier.steps[-1][0]}__{name}" if name and hasattr(classifier, "steps") else name
 

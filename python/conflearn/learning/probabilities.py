@@ -111,7 +111,7 @@ def cross_val_pred_probs(
     X, labels = read_examples(X, y)
     fit_params = dict(params or {})
     if sample_weight is not None:
-        name = weight_name(classifier, routing=False)
+        name = weight_name(classifier)
         if name is None:
             raise OptionError(
                 f"sample_weight is given, but {type(classifier).__name__}.fit takes no weights; "
@@ -176,14 +176,15 @@ def read_weights(sample_weight: object, n_examples: int) -> Array:
     return weights
 
 
-def read_groups(groups: Any, n_examples: int) -> Any:
-    """Read groups: as they are, if there is one for each example."""
-    if _num_samples(groups) != n_examples:
+def read_groups(groups: Any, n_examples: int) -> Array:
+    """Read groups: of any sort, one for each example."""
+    values = np.asarray(groups)
+    if values.shape != (n_examples,):
         raise ShapeError(
-            f"groups has {_num_samples(groups)} entries, but y has {n_examples}; there must be a "
-            "group for each example"
+            f"groups must have one dimension, with a group for each of the {n_examples} examples; "
+            f"its shape is {values.shape}"
         )
-    return groups
+    return values
 
 
 def judge(
