@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
@@ -508,7 +507,11 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
     # --- scikit-learn's ways ---------------------------------------------------------------------
 
     def _classifier(self) -> Any:
-        return LogisticRegression(max_iter=1000) if self.classifier is None else self.classifier
+        if self.classifier is not None:
+            return self.classifier
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression(max_iter=1000)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "classifier_")

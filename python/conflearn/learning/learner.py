@@ -17,14 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import get_config
 from sklearn.base import clone, is_regressor
-from sklearn.ensemble import StackingClassifier, VotingClassifier
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _check_method_params, has_fit_parameter
 
 from conflearn._coerce import NamedLabels
-from conflearn._coerce.objects import Array, spelled
+from conflearn._coerce.objects import Array, is_a, spelled
 from conflearn._names import RESPONSES, Response
 from conflearn.errors import InputError, InputTypeError, OptionError
 
@@ -223,9 +221,9 @@ def weight_name(classifier: Any) -> str | None:
 
 def _weighted_parts(classifier: Any) -> list[Any]:
     """List those inside to whom the classifier hands weights on, though it does not say so."""
-    if isinstance(classifier, BaseSearchCV):
+    if is_a(classifier, "sklearn.model_selection._search", "BaseSearchCV"):
         return [classifier.estimator]
-    if isinstance(classifier, VotingClassifier | StackingClassifier):
+    if is_a(classifier, "sklearn.ensemble", "VotingClassifier", "StackingClassifier"):
         return [part for _, part in classifier.estimators if part != "drop"]
     steps = getattr(classifier, "steps", None)  # of a pipeline, not only scikit-learn's
     return [steps[-1][1]] if isinstance(steps, list) and steps[-1][1] is not None else []
