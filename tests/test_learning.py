@@ -167,7 +167,7 @@ def test_hard_pruning_leaves_flagged_examples_out() -> None:
     np.testing.assert_array_equal(clean.sample_weight_, kept)
 
 
-@pytest.mark.parametrize("reweight", [True, "auto"])
+@pytest.mark.parametrize("reweight", [True, np.True_, "auto"])
 def test_kept_examples_stand_for_those_left_out(reweight: Any) -> None:
     clean = fitted(reweight=reweight)
     kept, rates = ~clean.label_issues_mask_, clean.noise_model_.noise_matrix.diagonal()
@@ -494,6 +494,15 @@ def test_what_is_refused(
     clean = conflearn.CleanLearning(**({"classifier": GaussianNB()} | options))
     with pytest.raises(error, match=re.escape(message)):
         clean.fit(**({"X": X, "y": Y} | arguments))
+
+
+def test_what_cannot_be_weighed_is_refused_before_anything_is_trained() -> None:
+    class NeverTrained(KNeighborsClassifier):
+        def fit(self, X: Any, y: Any) -> Any:
+            raise AssertionError
+
+    with pytest.raises(OptionError):
+        fitted(NeverTrained(), prune="soft")
 
 
 def test_nothing_to_look_at_is_refused() -> None:

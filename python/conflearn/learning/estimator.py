@@ -11,8 +11,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from conflearn._coerce import NamedLabels, as_pred_probs, one_of, readable_again
-from conflearn._coerce.objects import Array, spelled
+from conflearn._coerce import NamedLabels, as_bool, as_pred_probs, one_of, readable_again
+from conflearn._coerce.objects import Array
 from conflearn._names import PRUNES, Filter, Kind, Prune, Response, Score, WeightMode
 from conflearn._warn import warn_caller
 from conflearn.analysis import Analysis, analyze
@@ -239,21 +239,21 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         """
         if X is None:
             raise InputError("X is None, but must hold the examples to train on")
-        mode = self._mode()
         task = self._read(X, y, sample_weight, groups, fit_params)
-        response = self._find(task, pred_probs)
-        weights = self._weights(task, mode, response)
+        response = self._response(task, pred_probs)
+        mode = self._mode(task, response)
+        self._find(task, pred_probs, response)
+        weights = self._weights(task, mode)
+        kept = None
         if self.prune == "hard":
             kept = np.flatnonzero(~self.label_issues_mask_)
             self._refuse_a_single_class(task.labels, kept)
-        else:
-            kept = None
         learner = Learner.fit(
             task.classifier,
             task.X,
             task.labels,
             kept,
-            task.params_with(self._told_weights(task, weights, mode)),
+            task.params_with(task.weights if mode is None else weights),
             coding_of(task.classifier, self.encode_labels),
         )
         self._learner, self.classifier_ = learner, learner.classifier
@@ -300,7 +300,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         if X is None and pred_probs is None:
             raise InputError("X is None, but must hold the examples, unless there are pred_probs")
         task = self._read(X, y, sample_weight, groups, fit_params)
-        self._find(task, pred_probs)
+        self._find(task, pred_probs, self._response(task, pred_probs))
         return self.analysis_.to_records()
 
     def _read(
@@ -340,12 +340,16 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         weights = None if sample_weight is None else read_weights(sample_weight, n_examples)
         return _Task(X, labels, classifier, name, weights, params, split_params)
 
-    def _find(self, task: _Task, pred_probs: object) -> Response:
-        """Judge the examples, unless that has been done; analyse; say what the numbers are."""
-        classes, codes = task.labels
-        response: Response
+    def _response(self, task: _Task, pred_probs: object) -> Response:
+        """Say what the numbers are that examples are judged by."""
         if pred_probs is None:
-            response = response_of(task.classifier, self.method)
+            return response_of(task.classifier, self.method)
+        return "decision_function" if self.method == "decision_function" else "predict_proba"
+
+    def _find(self, task: _Task, pred_probs: object, response: Response) -> None:
+        """Judge the examples, unless that has been done, and analyse."""
+        classes, codes = task.labels
+        if pred_probs is None:
             matrix = judge(
                 task.classifier,
                 task.X,
@@ -357,8 +361,6 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
                 n_jobs=self.n_jobs,
             )
         else:
-            is_decision = self.method == "decision_function"
-            response = "decision_function" if is_decision else "predict_proba"
             matrix = readable_again(as_pred_probs(pred_probs, kind=_KINDS[response]))
             if matrix.shape != (len(codes), len(classes)):
                 raise ShapeError(
@@ -388,57 +390,52 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
             else estimate_noise_model(self.confident_joint, codes)
         )
         self.pred_probs_: Array = matrix
-        return response
 
     # --- Weights ---------------------------------------------------------------------------------
 
-    def _mode(self) -> WeightMode | None:
-        """Say which weights there shall be; None for none but the caller's."""
+    def _mode(self, task: _Task, response: Response) -> WeightMode | None:
+        """Say which weights there shall be, None for none but the caller's; or why not."""
         prune = one_of(self.prune, PRUNES, "prune")
-        if self.reweight not in (True, False, "auto"):
-            raise OptionError(
-                f"reweight={spelled(self.reweight)} is not one of True, False, 'auto'"
-            )
-        if prune == "hard":
-            return "hard" if self.reweight else None
-        return "importance" if self.reweight is True else "soft"
-
-    def _weights(self, task: _Task, mode: WeightMode | None, response: Response) -> Array:
-        """Weigh every example: 0 for one that is left out."""
+        is_auto = isinstance(self.reweight, str) and self.reweight == "auto"
+        reweight = None if is_auto else as_bool(self.reweight, "reweight")
         kind = type(task.classifier).__name__
-        if self.prune == "soft" and task.weight_name is None:
-            raise OptionError(
-                f"prune='soft' trains with weights, but {kind}.fit takes none; pass prune='hard', "
-                "or another classifier"
-            )
-        if self.prune == "soft" and response == "decision_function":
-            raise OptionError(
-                "prune='soft' needs probabilities, but decision values are all there is; pass "
-                f"prune='hard', or wrap {kind} in CalibratedClassifierCV"
-            )
-        if mode is None or task.weight_name is None:
-            weights = (~self.label_issues_mask_).astype(np.float64)
-            if self.reweight is True:
-                warn_caller(
-                    f"reweight=True has no effect, for {kind}.fit takes no weights: flagged "
-                    "examples are left out, and all others count alike. Pass reweight=False to "
-                    "accept that, or another classifier",
-                    WeightWarning,
+        if prune == "soft":
+            if task.weight_name is None:
+                raise OptionError(
+                    f"prune='soft' trains with weights, but {kind}.fit takes none; pass "
+                    "prune='hard', or another classifier"
                 )
+            if response == "decision_function":
+                raise OptionError(
+                    "prune='soft' needs probabilities, but decision values are all there is; pass "
+                    f"prune='hard', or wrap {kind} in CalibratedClassifierCV"
+                )
+            return "importance" if reweight else "soft"
+        if task.weight_name is None and reweight:
+            warn_caller(
+                f"reweight=True has no effect, for {kind}.fit takes no weights: flagged examples "
+                "are left out, and all others count alike. Pass reweight=False to accept that, or "
+                "another classifier",
+                WeightWarning,
+            )
+        return None if task.weight_name is None or reweight is False else "hard"
+
+    def _weights(self, task: _Task, mode: WeightMode | None) -> Array:
+        """Weigh every example: 0 for one that is left out."""
+        codes = task.labels.codes
+        if mode is None:
+            weights = (~self.label_issues_mask_).astype(np.float64)
+        elif mode == "hard":
+            weights = sample_weights(codes, self.noise_model_, mask=self.label_issues_mask_)
         else:
             weights = sample_weights(
-                task.labels.codes,
-                self.noise_model_ if mode == "hard" else self.pred_probs_,
+                codes,
+                self.pred_probs_,
                 mode=mode,
-                noise_model=None if mode == "hard" else self.noise_model_,
-                mask=self.label_issues_mask_ if mode == "hard" else None,
+                noise_model=self.noise_model_,
                 n_threads=self.n_threads,
             )
         return weights if task.weights is None else weights * task.weights
-
-    def _told_weights(self, task: _Task, weights: Array, mode: WeightMode | None) -> Array | None:
-        """Return the weights that the classifier is told: none where all would be 1."""
-        return task.weights if mode is None else weights
 
     def _refuse_a_single_class(self, labels: NamedLabels, kept: npt.NDArray[np.int64]) -> None:
         left = np.unique(labels.codes[kept])

@@ -21,7 +21,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _check_method_params, has_fit_parameter
 
-from conflearn._coerce import NamedLabels
+from conflearn._coerce import NamedLabels, as_bool
 from conflearn._coerce.objects import Array, is_a, spelled
 from conflearn._names import RESPONSES, Response
 from conflearn.errors import InputError, InputTypeError, OptionError
@@ -134,7 +134,7 @@ class Learner:
 
 def check_classifier(classifier: Any) -> None:
     """Refuse what cannot be cloned, fitted and asked."""
-    rule = "classifier must be a classifier of scikit-learn's conventions, not yet fitted"
+    rule = "classifier must be a classifier of scikit-learn's conventions"
     if isclass(classifier):
         raise InputTypeError(
             f"{rule}, but is the class {classifier.__name__}; pass {classifier.__name__}()"
@@ -177,11 +177,9 @@ def _lacks(classifier: Any, method: str) -> OptionError:
 
 def coding_of(classifier: Any, encode_labels: bool | Literal["auto"]) -> Coding:
     """Say what to tell the classifier in place of labels."""
-    if encode_labels not in (True, False, "auto"):
-        raise OptionError(
-            f"encode_labels={spelled(encode_labels)} is not one of True, False, 'auto'"
-        )
-    if encode_labels is False:
+    is_auto = isinstance(encode_labels, str) and encode_labels == "auto"
+    encode = None if is_auto else as_bool(encode_labels, "encode_labels")
+    if encode is False:
         return "labels"
     # The classifier may be inside of a pipeline, a search or an ensemble.
     inside = [classifier, *classifier.get_params(deep=True).values()]
@@ -193,7 +191,7 @@ def coding_of(classifier: Any, encode_labels: bool | Literal["auto"]) -> Coding:
                 return "numbers_without_gaps"
             if "skorch" in libraries:
                 return "numbers"
-    return "numbers" if encode_labels is True else "labels"
+    return "numbers" if encode else "labels"
 
 
 def is_routing() -> bool:
