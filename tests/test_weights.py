@@ -104,6 +104,23 @@ def test_importance_of_two_classes_is_the_formula_of_liu_and_tao() -> None:
 
 
 @every_mode
+def test_weights_on_real_data(real_data: Data, mode: Any) -> None:
+    analysis = conflearn.analyze(*real_data)
+    noise, mask = analysis.noise_model.noise_matrix, analysis.mask
+    weights = conflearn.sample_weights(*real_data, mode=mode)
+    some = np.linspace(0, len(weights) - 1, 200).astype(int)
+    expected = reference.sample_weights(
+        real_data.labels[some],
+        real_data.pred_probs[some].astype(np.float64),
+        noise,
+        mask[some],
+        mode=mode,
+    )
+    np.testing.assert_allclose(weights[some], expected, rtol=1e-6, atol=1e-6)
+    assert weights[mask].mean() < weights[~mask].mean() / 2
+
+
+@every_mode
 def test_any_width_and_memory_order(width: np.dtype, mode: Any) -> None:
     labels, pred_probs = random_data(200, 5)
     narrow = pred_probs.astype(width)
