@@ -204,17 +204,18 @@ def weight_name(classifier: Any) -> str | None:
 
     With metadata routing, those that hand on to others take them if these have requested them.
     """
-    if has_fit_parameter(classifier, "sample_weight"):
-        return "sample_weight"
     parts = _weighted_parts(classifier)
     if not parts:
-        return None
+        return "sample_weight" if has_fit_parameter(classifier, "sample_weight") else None
     if is_routing():
         consumed = get_routing_for_object(classifier).consumes("fit", ["sample_weight"])
         return "sample_weight" if consumed else None
     names = {weight_name(part) for part in parts}
     name = names.pop() if len(names) == 1 else None
-    return f"{classifier.steps[-1][0]}__{name}" if name and hasattr(classifier, "steps") else name
+    if name is not None and hasattr(classifier, "steps"):
+        return f"{classifier.steps[-1][0]}__{name}"
+    # An ensemble hands on what is called so, and nothing else.
+    return None if hasattr(classifier, "estimators") and name != "sample_weight" else name
 
 
 def _weighted_parts(classifier: Any) -> list[Any]:
