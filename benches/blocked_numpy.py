@@ -26,6 +26,7 @@ THRESHOLD_FLOOR = 2e-6
 THRESHOLD_OF_ABSENT_CLASS = 2.0
 PROBABILITY_FLOOR = 1e-6  # of the given class, where the entropy is divided by it
 MIN_EXAMPLES_PER_CLASS = 1
+TOP_PAIRS = 10
 ONE_AS_HALF = 0x3C00  # the bits of 1.0: float16 has so few probabilities that a table holds all
 
 
@@ -97,6 +98,22 @@ def num_label_issues(labels: Ints, pred_probs: Matrix) -> int:
     """Count the labels that the confident joint says are wrong."""
     mask = find_label_issues(labels, pred_probs, filter_by="confident_learning")
     return int(np.count_nonzero(mask))
+
+
+def dataset_health(labels: Ints, pred_probs: Matrix) -> tuple[float, Floats, Ints, Ints]:
+    """Score the data set, its classes, and the ten pairs of them that overlap most."""
+    n_classes = pred_probs.shape[1]
+    own = self_confidence(labels, pred_probs)
+    predicted, guess = sweep(pred_probs, _class_means(labels, own, n_classes))
+    is_issue = (guess >= 0) & (guess != labels) & ~_agrees(labels, pred_probs, own, predicted)
+    joint = calibrate(_count(labels, guess, n_classes), labels)
+    quality = joint.diagonal() / np.maximum(joint.sum(axis=1), 1)
+    overlap = np.triu(joint + joint.T, k=1).ravel()
+    top = np.arange(overlap.size)
+    if overlap.size > TOP_PAIRS:
+        top = np.argpartition(-overlap, TOP_PAIRS)[:TOP_PAIRS]
+    top = top[np.argsort(-overlap[top], kind="stable")]
+    return 1 - float(is_issue.mean()), quality, top, overlap[top]
 
 
 def self_confidence(labels: Ints, pred_probs: Matrix) -> Floats:

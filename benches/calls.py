@@ -54,6 +54,8 @@ class Call:
             return None
         if self.function == "analyze":
             return _analyze if implementation == "conflearn" else partial(_ask, implementation)
+        if self.function == "dataset_health" and implementation == "conflearn":
+            return _health
         module = import_module(MODULES[implementation])
         return partial(getattr(module, self.function), **self.options)
 
@@ -67,6 +69,12 @@ def _analyze(labels: NDArray[np.int64], pred_probs: Matrix) -> object:
     for answer in answers:
         getattr(analysis, answer)
     return analysis
+
+
+def _health(labels: NDArray[np.int64], pred_probs: Matrix) -> object:
+    """Ask for the tables too, which are made when first asked for."""
+    health = conflearn.dataset_health(labels, pred_probs)
+    return health.health_score, health.classes, health.overlapping_classes()
 
 
 def _ask(implementation: Implementation, labels: NDArray[np.int64], pred_probs: Matrix) -> object:
@@ -101,4 +109,5 @@ CALLS = (
     Call("confident_thresholds"),
     Call("confident_joint", joint="returned"),
     Call("num_label_issues"),
+    Call("dataset_health", joint="inside"),
 )

@@ -7,7 +7,7 @@ from typing import Any
 os.environ.setdefault("TQDM_DISABLE", "1")  # its progress bars would run through the table
 
 import numpy as np
-from cleanlab import count, rank
+from cleanlab import count, dataset, rank
 from cleanlab import filter as filters
 from numpy.typing import NDArray
 
@@ -54,6 +54,11 @@ def confident_joint(labels: Ints, pred_probs: Matrix) -> Any:
 def num_label_issues(labels: Ints, pred_probs: Matrix) -> Any:
     """Count the labels that the confident joint says are wrong."""
     return count.num_label_issues(labels, pred_probs, estimation_method="off_diagonal")
+
+
+def dataset_health(labels: Ints, pred_probs: Matrix) -> Any:
+    """Summarise the data set, its classes and their pairs."""
+    return dataset.health_summary(labels, pred_probs, verbose=False)
 
 
 def _find(labels: Ints, pred_probs: Matrix, **options: Any) -> Any:

@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, Function] = {
     "estimate_joint": conflearn.estimate_joint,
     "num_label_issues": conflearn.num_label_issues,
     "analyze": conflearn.analyze,
+    "dataset_health": conflearn.dataset_health,
 }
 #: Those that read only the cells of the given classes.
 READ_OWN_CELLS = {"label_quality_scores", "order_label_issues", "confident_thresholds"}

@@ -52,6 +52,11 @@ def everything(labels: Any, pred_probs: Any, **options: Any) -> Answers:
     analysis = conflearn.analyze(*data, **options)
     answers["analysis"] = analysis.ranked
     answers["suggested"] = analysis.suggested_labels
+    names = options.pop("classes", None)
+    health = conflearn.dataset_health(*data, class_names=names, **options)
+    answers["health"] = np.array(health.health_score)
+    answers["classes"] = health.classes.label_quality
+    answers["overlapping classes"] = health.overlapping_classes(None).num_examples
     return answers
 
 

@@ -399,6 +399,7 @@ CALLS: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
         labels >= 0, labels, pred_probs
     ),
     "analyze": conflearn.analyze,
+    "dataset_health": conflearn.dataset_health,
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 

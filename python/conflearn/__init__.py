@@ -28,6 +28,8 @@ array([2])
 `sample_weights`                 how much each example should count in training
 `cross_val_pred_probs`           out-of-sample probabilities of any classifier
 `CleanLearning`                  a classifier that learns from noisy labels
+`dataset_health`                 how clean the data set, its classes and their pairs are
+`noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 
 `conflearn.cleanlab` has the same under cleanlab's names.
@@ -35,10 +37,12 @@ array([2])
 
 from typing import TYPE_CHECKING, Any
 
+from conflearn import noise
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.ensemble import ensemble_label_quality_scores, ensemble_weights
 from conflearn.errors import ConflearnCopyWarning
+from conflearn.health import DatasetHealth, dataset_health
 from conflearn.issues import (
     find_label_issues,
     num_label_issues,
@@ -64,11 +68,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Analysis",
     "ConflearnCopyWarning",
+    "DatasetHealth",
     "NoiseModel",
     "analyze",
     "calibrate_confident_joint",
     "confident_joint",
     "confident_thresholds",
+    "dataset_health",
     "ensemble_label_quality_scores",
     "ensemble_weights",
     "estimate_joint",
@@ -76,6 +82,7 @@ __all__ = [
     "find_label_issues",
     "label_quality_scores",
     "n_threads",
+    "noise",
     "num_label_issues",
     "off_diagonal_examples",
     "order_label_issues",

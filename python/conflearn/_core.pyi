@@ -14,6 +14,7 @@ __all__ = [
     "calibrate_confident_joint",
     "confident_thresholds",
     "count_confident",
+    "dataset_health",
     "default_n_threads",
     "estimate_noise_model",
     "find_label_issues",
@@ -112,6 +113,18 @@ def count_confident(
     several: Several,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def dataset_health(
+    labels: npt.NDArray[Any],
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    several: Several,
+    n_threads: int | None,
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.uint32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    int,
+]: ...
 def default_n_threads() -> int: ...
 def estimate_noise_model(
     confident_joint: npt.NDArray[np.float64],

@@ -29,6 +29,7 @@ __all__ = [
     "read_joint",
     "read_joint_and_labels",
     "read_kind",
+    "read_true_labels",
     "weighted_mean",
 ]
 
@@ -86,12 +87,16 @@ def read_inputs(
     n_threads: object,
     kind: object = "probabilities",
     temperature: object = 1.0,
+    *,
+    classes_as: str = "classes",
 ) -> Inputs:
-    """Coerce the arguments that these calls share."""
+    """Coerce the arguments that these calls share; messages call the third ``classes_as``."""
     meant, divisor = read_kind(kind, temperature)
     array = as_pred_probs(pred_probs, kind=meant)
     n_examples, n_classes = array.shape
-    given = as_labels(labels, n_classes, n_examples=n_examples, classes=classes)
+    given = as_labels(
+        labels, n_classes, n_examples=n_examples, classes=classes, classes_as=classes_as
+    )
     is_plain = meant == "probabilities"
     matrix = array if is_plain else PredProbs((array,), (1.0,), meant, divisor)
     return Inputs(given, matrix, as_n_threads(n_threads))
@@ -170,20 +175,49 @@ def read_joint(confident_joint: object, inputs: Inputs) -> JointAndCounts:
 
 
 def read_joint_and_labels(
-    confident_joint: object, labels: object, classes: Sequence[object] | None
+    confident_joint: object,
+    labels: object,
+    classes: Sequence[object] | None,
+    *,
+    classes_as: str = "classes",
 ) -> JointAndCounts:
     """Coerce a joint that goes with labels alone: it says how many classes there are."""
     joint = as_joint(confident_joint)
     n_classes = len(joint)
-    given = as_labels(labels, n_classes, classes=classes, columns_of="confident_joint")
+    given = as_labels(
+        labels,
+        n_classes,
+        classes=classes,
+        columns_of="confident_joint",
+        classes_as=classes_as,
+    )
     row = first_out_of_range(given, n_classes)
     if row is not None:
         raise LabelError(
             f"labels must be integers from 0 to {n_classes - 1} (confident_joint has {n_classes} "
             f"columns), but labels[{row}] is {given[row]}; if your labels are names or do not "
-            "start at 0, pass classes=[...] naming the columns in order"
+            f"start at 0, pass {classes_as}=[...] naming the columns in order"
         )
     return _with_counts(joint, given)
+
+
+def read_true_labels(
+    true_labels: object, n_classes: int, classes: Sequence[object] | None = None
+) -> npt.NDArray[Any]:
+    """Coerce true labels that go with a noise matrix, which says how many classes there are.
+
+    In the narrowest integers that hold them all: numpy sorts two bytes without comparing.
+    """
+    name, columns_of = "true_labels", "noise_matrix"
+    true = as_labels(true_labels, n_classes, classes=classes, name=name, columns_of=columns_of)
+    row = first_out_of_range(true, n_classes)
+    if row is not None:
+        raise LabelError(
+            f"{name} must be integers from 0 to {n_classes - 1} ({columns_of} has {n_classes} "
+            f"columns), but {name}[{row}] is {true[row]}; number the classes in the order of the "
+            "columns, from 0"
+        )
+    return true.astype(np.min_scalar_type(n_classes - 1))
 
 
 def _with_counts(joint: npt.NDArray[np.float64], given: npt.NDArray[Any]) -> JointAndCounts:

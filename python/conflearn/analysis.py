@@ -14,8 +14,10 @@ from conflearn._coerce import one_of
 from conflearn._inputs import is_ensemble, read_ensemble, read_inputs, weighted_mean
 from conflearn._names import SCORES, Filter, Kind, Score, Weighting
 from conflearn._options import read_options
+from conflearn._sparse_joint import SparseJoint
 from conflearn.ensemble import read_weights
 from conflearn.errors import OptionError
+from conflearn.health import DatasetHealth
 from conflearn.noise_model import NoiseModel
 
 #: How far above 1 a probability, and so a threshold, may be.
@@ -63,7 +65,7 @@ class Analysis:
     classes: tuple[object, ...] | None
     _given_counts: npt.NDArray[np.int64]
     _given_of_ranked: npt.NDArray[np.int64]
-    _joint: "_SparseJoint"
+    _joint: SparseJoint
 
     @property
     def n_examples(self) -> int:
@@ -82,9 +84,7 @@ class Analysis:
         They are those of the data always, even if another joint was given to prune by; so are
         those that `joint` and `noise_model` are made of.
         """
-        dense = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
-        dense[self._joint.given, self._joint.true] = self._joint.counts
-        return dense
+        return self._joint.to_dense()
 
     @cached_property
     def joint(self) -> npt.NDArray[np.float64]:
@@ -96,6 +96,17 @@ class Analysis:
         """Prior and noise matrices of the joint; see `estimate_noise_model`."""
         joint = self.confident_joint.astype(np.float64)
         return NoiseModel(*_core.estimate_noise_model(joint, self._given_counts, "cnt", False))
+
+    @cached_property
+    def health(self) -> DatasetHealth:
+        """Health of the data set, its classes and their pairs; see `dataset_health`."""
+        return DatasetHealth(
+            num_issues=self.num_issues,
+            n_examples=self.n_examples,
+            class_names=self.classes,
+            _joint=self._joint,
+            _given_counts=self._given_counts,
+        )
 
     def to_records(self) -> "np.recarray[Any, Any]":
         """Tabulate the issues, the worst first.
@@ -174,7 +185,7 @@ class Analysis:
         ]
         confused = [
             f"{self._name(given)} -> {self._name(true)} ({count:,})"
-            for given, true, count in self._joint.most_confused(3)
+            for given, true, count in zip(*self._joint.largest(3, directed=True), strict=True)
         ]
         if confused:
             lines.append(f"  most confused (given -> true): {', '.join(confused)}")
@@ -185,32 +196,6 @@ class Analysis:
         if worst:
             lines.append(f"  worst rows by {self.rank_by}: {', '.join(worst)}")
         return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class _SparseJoint:
-    """The entries of a joint that are not zero: at most N, while a dense one has K x K."""
-
-    given: npt.NDArray[np.int64]
-    true: npt.NDArray[np.uint32]
-    counts: npt.NDArray[np.int64]
-
-    @classmethod
-    def from_rows(
-        cls,
-        starts: npt.NDArray[np.int64],
-        columns: npt.NDArray[np.uint32],
-        counts: npt.NDArray[np.float64],
-    ) -> "_SparseJoint":
-        given = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        return cls(given, columns, counts.astype(np.int64))
-
-    def most_confused(self, n: int) -> list[tuple[int, int, int]]:
-        """List the n largest entries off the diagonal: (given, true, count)."""
-        off = np.flatnonzero((self.given != self.true) & (self.counts > 0))
-        top = off[np.argsort(-self.counts[off], kind="stable")[:n]]
-        triples = zip(self.given[top], self.true[top], self.counts[top], strict=True)
-        return [(int(given), int(true), int(count)) for given, true, count in triples]
 
 
 def _typical(threshold: float, kind: Kind) -> str:
@@ -253,7 +238,8 @@ confident_joint, kind, temperature, classes, n_threads
     -------
     Analysis
         With ``mask``, ``ranked``, ``scores``, ``suggested_labels``, ``thresholds``,
-        ``confident_joint``, ``joint``, ``noise_model``, ``num_issues`` and ``to_records()``.
+        ``confident_joint``, ``joint``, ``noise_model``, ``num_issues``, ``health`` and
+        ``to_records()``.
 
     Raises
     ------
@@ -317,5 +303,5 @@ confident_joint, kind, temperature, classes, n_threads
         _given_counts=found.given_counts,
         # A copy: the caller's labels are not kept alive.
         _given_of_ranked=inputs.labels[found.ranked].astype(np.int64),
-        _joint=_SparseJoint.from_rows(found.joint_starts, found.joint_columns, found.joint_counts),
+        _joint=SparseJoint.from_rows(found.joint_starts, found.joint_columns, found.joint_counts),
     )

@@ -10,6 +10,12 @@ that a test can ask for equality to the bit without depending on how a mean was 
 """
 
 from reference.analysis import suggested_labels
+from reference.health import (
+    class_table,
+    health_score,
+    num_issues_of_joint,
+    overlapping_classes,
+)
 from reference.issues import (
     agrees_with_given,
     find_label_issues,
@@ -26,6 +32,13 @@ from reference.joint import (
     off_diagonal_examples,
     round_row,
 )
+from reference.noise import (
+    joint_counts,
+    learnable_classes,
+    pair_noise_matrix,
+    points_with_sum,
+    uniform_noise_matrix,
+)
 from reference.noise_model import NoiseModel, estimate_noise_model
 from reference.quality import label_quality_scores
 from reference.thresholds import confident_thresholds
@@ -36,18 +49,27 @@ __all__ = [
     "agrees_with_given",
     "calibrate_confident_joint",
     "class_counts",
+    "class_table",
     "confident_joint",
     "confident_thresholds",
     "estimate_joint",
     "estimate_noise_model",
     "find_label_issues",
     "guesses",
+    "health_score",
+    "joint_counts",
     "label_quality_scores",
+    "learnable_classes",
+    "num_issues_of_joint",
     "num_label_issues",
     "off_diagonal_examples",
     "order_label_issues",
+    "overlapping_classes",
+    "pair_noise_matrix",
+    "points_with_sum",
     "prune_counts",
     "round_row",
     "sample_weights",
     "suggested_labels",
+    "uniform_noise_matrix",
 ]

@@ -22,7 +22,13 @@ One module for each noun: ``matrix``, ``labels``, ``mask``, ``per_class``, ``opt
 reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives notice.
 """
 
-from conflearn._coerce.labels import NamedLabels, as_labels, as_named_labels, first_out_of_range
+from conflearn._coerce.labels import (
+    NamedLabels,
+    as_class_names,
+    as_labels,
+    as_named_labels,
+    first_out_of_range,
+)
 from conflearn._coerce.mask import as_mask
 from conflearn._coerce.matrix import as_pred_probs, readable_again
 from conflearn._coerce.options import (
@@ -34,12 +40,20 @@ from conflearn._coerce.options import (
     as_share,
     one_of,
 )
-from conflearn._coerce.per_class import as_floats, as_joint, as_num_to_remove, as_per_class
+from conflearn._coerce.per_class import (
+    as_floats,
+    as_joint,
+    as_noise_matrix,
+    as_num_to_remove,
+    as_per_class,
+    as_prior,
+)
 
 __all__ = [
     "MAX_THREADS",
     "NamedLabels",
     "as_bool",
+    "as_class_names",
     "as_count",
     "as_floats",
     "as_joint",
@@ -47,10 +61,12 @@ __all__ = [
     "as_mask",
     "as_n_threads",
     "as_named_labels",
+    "as_noise_matrix",
     "as_num_to_remove",
     "as_per_class",
     "as_positive",
     "as_pred_probs",
+    "as_prior",
     "as_share",
     "first_out_of_range",
     "one_of",

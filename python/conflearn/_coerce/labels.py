@@ -22,7 +22,13 @@ from conflearn._coerce.objects import (
 )
 from conflearn.errors import InputTypeError, LabelError, OptionError, ShapeError
 
-__all__ = ["NamedLabels", "as_labels", "as_named_labels", "first_out_of_range"]
+__all__ = [
+    "NamedLabels",
+    "as_class_names",
+    "as_labels",
+    "as_named_labels",
+    "first_out_of_range",
+]
 
 #: The class names, and the column of ``pred_probs`` that each one stands for.
 Columns: TypeAlias = dict[Any, int]
@@ -59,7 +65,9 @@ def as_named_labels(labels: object, *, name: str) -> NamedLabels:
     if values.dtype.kind in "UTO":
         names = sorted({text for block in _cells(values) for text in block})
         columns = {text: number for number, text in enumerate(names)}
-        return NamedLabels(np.array(names), _look_up(values, columns, name).astype(np.int64))
+        return NamedLabels(
+            np.array(names), _look_up(values, columns, name, "classes").astype(np.int64)
+        )
     if values.dtype.kind == "f":
         row = first_true(~np.isfinite(values) | (values != np.floor(values)))
         if row is not None and is_nan(values[row]):
@@ -91,13 +99,15 @@ def as_labels(
     classes: Iterable[Any] | None = None,
     name: str = "labels",
     columns_of: str = "pred_probs",
+    classes_as: str = "classes",
 ) -> Array:
     """Return a 1-D array of native integers, a column of ``columns_of`` for each example.
 
     ``classes`` names the columns in their order. Strings and categories need it. Whole numbers
     are looked up in it if it holds numbers, and are columns already if it holds strings. That
     they lie in 0..K-1 is left for the core to check, or for `first_out_of_range` where the
-    columns are those of another argument than ``pred_probs``.
+    columns are those of another argument than ``pred_probs``. Callers know ``classes`` as
+    ``classes_as``.
     """
     values: Array | Coded
     # A plain array of integers comes out as it is, within a microsecond.
@@ -106,19 +116,28 @@ def as_labels(
     else:
         values = _one_dimension(read_column(labels, name, LabelError), name)
     _check_length(values, n_examples, name)
-    columns = None if classes is None else _columns_by_name(classes, n_classes, columns_of)
+    columns = (
+        None if classes is None else _columns_by_name(classes, n_classes, columns_of, classes_as)
+    )
     if isinstance(values, Coded):
-        return _look_up_codes(values, columns, n_classes, name, columns_of)
+        return _look_up_codes(values, columns, n_classes, name, columns_of, classes_as)
     if values.dtype == object:
         values = _numbers_or_strings(values, name)
     if values.dtype.kind in "UTO":
         if columns is None:
-            _ask_for_classes(values[0], n_classes, name, columns_of)
-        return _look_up(values, columns, name)
-    values = _whole_numbers(values, n_classes, name, columns_of)
+            _ask_for_classes(values[0], n_classes, name, columns_of, classes_as)
+        return _look_up(values, columns, name, classes_as)
+    values = _whole_numbers(values, n_classes, name, columns_of, classes_as)
     if columns is None or isinstance(next(iter(columns)), str) or _is_identity(columns):
         return values
-    return _look_up(values, columns, name)
+    return _look_up(values, columns, name, classes_as)
+
+
+def as_class_names(
+    classes: Iterable[Any], n_classes: int, *, columns_of: str, name: str
+) -> tuple[Any, ...]:
+    """Return the names of the columns, all strings or all numbers, each its own."""
+    return tuple(_columns_by_name(classes, n_classes, columns_of, name))
 
 
 def first_out_of_range(labels: Array, n_classes: int) -> int | None:
@@ -169,7 +188,9 @@ def _check_length(values: Array | Coded, n_examples: int | None, name: str) -> N
 # --- Numbers -------------------------------------------------------------------------------------
 
 
-def _whole_numbers(values: Array, n_classes: int, name: str, columns_of: str) -> Array:
+def _whole_numbers(
+    values: Array, n_classes: int, name: str, columns_of: str, classes_as: str
+) -> Array:
     """Return the numbers as native integers of any width, or name the first that is not whole."""
     kind = values.dtype.kind
     if kind in "iu":
@@ -184,7 +205,7 @@ def _whole_numbers(values: Array, n_classes: int, name: str, columns_of: str) ->
     if kind != "f" and not is_narrow(values.dtype):
         raise InputTypeError(
             f"{name} has the dtype {values.dtype}; labels must be whole numbers, "
-            "or strings together with classes=[...]"
+            f"or strings together with {classes_as}=[...]"
         )
     floats = values.astype(np.float64, copy=False)
     row = first_true((floats != np.floor(floats)) | (np.abs(floats) >= _INT64_END))
@@ -252,11 +273,11 @@ def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
 # --- Class names ---------------------------------------------------------------------------------
 
 
-def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str) -> Columns:
+def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str, name: str) -> Columns:
     """Check the class names, and number them."""
     if isinstance(classes, range) and classes == range(n_classes):
         return dict(zip(classes, classes, strict=True))  # there is nothing to check
-    rule = f"classes must list the names of the columns of {columns_of} in their order"
+    rule = f"{name} must list the names of the columns of {columns_of} in their order"
     if isinstance(classes, memoryview):
         classes = np.asarray(classes)  # which knows more formats
     shape = getattr(classes, "shape", None)
@@ -270,28 +291,28 @@ def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str) ->
         raise InputTypeError(
             f"{rule}, but is {spelled(classes)}, of type {type(classes).__name__}; pass a list"
         )
-    names = [name.item() if isinstance(name, np.generic) else name for name in classes]
+    names = [given.item() if isinstance(given, np.generic) else given for given in classes]
     if len(names) != n_classes:
         raise ShapeError(
-            f"classes has {len(names)} entries, but {columns_of} has {n_classes} columns; "
+            f"{name} has {len(names)} entries, but {columns_of} has {n_classes} columns; "
             "there must be one name for each column"
         )
     columns: Columns = {}
-    for column, name in enumerate(names):
-        if isinstance(name, str) != isinstance(names[0], str) or not _is_name(name):
+    for column, given in enumerate(names):
+        if isinstance(given, str) != isinstance(names[0], str) or not _is_name(given):
             raise InputTypeError(
-                f"{cell_name('classes', (column,))} is {spelled(name)}, of type "
-                f"{type(name).__name__}, but the names must be all strings, or all numbers; "
+                f"{cell_name(name, (column,))} is {spelled(given)}, of type "
+                f"{type(given).__name__}, but the names must be all strings, or all numbers; "
                 "convert it first"
             )
-        if _is_absent(name):
+        if _is_absent(given):
             raise OptionError(
-                f"{cell_name('classes', (column,))} is {spelled(name)}, which no label can be; put "
+                f"{cell_name(name, (column,))} is {spelled(given)}, which no label can be; put "
                 "the number there that labels hold for this column"
             )
-        if columns.setdefault(name, column) != column:
+        if columns.setdefault(given, column) != column:
             raise OptionError(
-                f"classes names {spelled(name)} twice, for the columns {columns[name]} and "
+                f"{name} names {spelled(given)} twice, for the columns {columns[given]} and "
                 f"{column}; every column needs a name of its own"
             )
     return columns
@@ -301,7 +322,7 @@ def _is_identity(columns: Columns) -> bool:
     return all(name == column for name, column in columns.items())
 
 
-def _look_up(values: Array, columns: Columns, name: str) -> Array:
+def _look_up(values: Array, columns: Columns, name: str, classes_as: str) -> Array:
     """Find the column of each value.
 
     A dictionary takes 0.1 to 0.2 microseconds a label, whatever the dtype. Sorting the labels, as
@@ -316,7 +337,7 @@ def _look_up(values: Array, columns: Columns, name: str) -> Array:
         start += len(block)
     row = first_true(found < 0)
     if row is not None:
-        _refuse_unknown(values[row], row, columns, name)
+        _refuse_unknown(values[row], row, columns, name, classes_as)
     return found
 
 
@@ -327,29 +348,36 @@ def _cells(values: Array) -> Iterator[list[Any]]:
 
 
 def _look_up_codes(
-    coded: Coded, columns: Columns | None, n_classes: int, name: str, columns_of: str
+    coded: Coded,
+    columns: Columns | None,
+    n_classes: int,
+    name: str,
+    columns_of: str,
+    classes_as: str,
 ) -> Array:
     """Find the column of each category, then of each example."""
     codes, names = coded
     if columns is None:
-        _ask_for_classes(names[codes[0]], n_classes, name, columns_of)
+        _ask_for_classes(names[codes[0]], n_classes, name, columns_of, classes_as)
     found = np.array([columns.get(category, -1) for category in names], np.int32)[codes]
     row = first_true(found < 0)
     if row is not None:
-        _refuse_unknown(names[codes[row]], row, columns, name)
+        _refuse_unknown(names[codes[row]], row, columns, name, classes_as)
     return found
 
 
-def _ask_for_classes(example: object, n_classes: int, name: str, columns_of: str) -> NoReturn:
+def _ask_for_classes(
+    example: object, n_classes: int, name: str, columns_of: str, classes_as: str
+) -> NoReturn:
     kind = "string" if isinstance(example, str) else "category"
     raise LabelError(
         f"{name} must hold column numbers, but {cell_name(name, (0,))} is the {kind} "
-        f"{spelled(example)}; pass classes=[...] with the names of the {n_classes} columns of "
+        f"{spelled(example)}; pass {classes_as}=[...] with the names of the {n_classes} columns of "
         f"{columns_of} in their order, such as the attribute classes_ of a scikit-learn classifier"
     )
 
 
-def _refuse_unknown(value: Any, row: int, columns: Columns, name: str) -> NoReturn:
+def _refuse_unknown(value: Any, row: int, columns: Columns, name: str, classes_as: str) -> NoReturn:
     if _is_absent(value):
         _refuse_cell(value, row, name)
     by_text = {str(known): known for known in columns}
@@ -359,4 +387,4 @@ def _refuse_unknown(value: Any, row: int, columns: Columns, name: str) -> NoRetu
         shown = list(map(spelled, columns))
         advice = "they are " + ", ".join(shown[:_SHOWN] + ["..."] * (len(shown) > _SHOWN))
     where = cell_name(name, (row,))
-    raise LabelError(f"{where} is {spelled(value)}, which is not in classes; {advice}")
+    raise LabelError(f"{where} is {spelled(value)}, which is not in {classes_as}; {advice}")

@@ -16,10 +16,20 @@ from conflearn._coerce.objects import (
 )
 from conflearn.errors import InputError, InputTypeError, ShapeError
 
-__all__ = ["as_floats", "as_joint", "as_num_to_remove", "as_per_class"]
+__all__ = [
+    "as_floats",
+    "as_joint",
+    "as_noise_matrix",
+    "as_num_to_remove",
+    "as_per_class",
+    "as_prior",
+]
 
 #: A joint that sums to less is taken for empty by the core, which divides by nothing smaller.
 _LEAST_TOTAL = 1e-100
+
+#: How far a probability may be off for rounding, and the sum of some that should be 1.
+_SLACK = 1e-6
 
 
 def as_floats(value: Any, name: str) -> Array:
@@ -54,12 +64,7 @@ def as_joint(
     """
     joint = as_floats(confident_joint, name)
     if n_classes is None:
-        rows, columns = joint.shape if joint.ndim == 2 else (0, 0)  # noqa: PLR2004 - (K, K)
-        if rows != columns or rows < 2:  # noqa: PLR2004 - as few as labels can be confused between
-            raise ShapeError(
-                f"{name} must have two dimensions, with a row and a column for each of at least "
-                f"two classes; its shape is {joint.shape}"
-            )
+        _demand_square(joint, name)
     elif joint.shape != (n_classes, n_classes):
         raise ShapeError(
             f"{name} must have a row and a column for each of the {n_classes} classes, "
@@ -80,6 +85,42 @@ def as_joint(
             "out, or check how it was counted"
         )
     return _as_the_core_reads(joint)
+
+
+def as_noise_matrix(noise_matrix: object, *, name: str = "noise_matrix") -> Array:
+    """Return float64 of shape (K, K) in [0, 1], whose columns sum to 1, or are nothing but zeros.
+
+    Entries and sums may be off by 1e-6; entries are then clipped, sums stay as they are.
+    """
+    matrix = as_floats(noise_matrix, name)
+    _demand_square(matrix, name)
+    _demand_probabilities(matrix, name)
+    sums = matrix.sum(axis=0)
+    kept = (np.abs(sums - 1) <= _SLACK) | ~matrix.any(axis=0)
+    if not kept.all():
+        column = int(kept.argmin())
+        advice = f"divide each column by its sum, {name} / {name}.sum(axis=0)"
+        if (np.abs(matrix.sum(axis=1) - 1) <= _SLACK).all():
+            advice = f"its rows do, so pass {name}.T"
+        raise InputError(
+            f"{name} must have columns that sum to 1, for {name}[given, true] is the share of "
+            f"examples of a true class that are given a class, but column {column} sums to "
+            f"{spelled(sums[column])}; {advice}"
+        )
+    return np.clip(matrix, 0, 1)
+
+
+def as_prior(prior: object, n_classes: int, *, name: str = "prior") -> Array:
+    """Return float64 of shape (K,) in [0, 1] that sums to 1, within 1e-6."""
+    values = as_per_class(prior, n_classes, name=name)
+    total = values.sum()
+    if np.abs(total - 1) > _SLACK:
+        raise InputError(
+            f"{name} must sum to 1, for it holds the share of each true class, but its sum is "
+            f"{spelled(total)}; divide it by its sum"
+        )
+    _demand_probabilities(values, name)
+    return np.clip(values, 0, 1)
 
 
 def as_per_class(value: object, n_classes: int, *, name: str) -> Array:
@@ -110,6 +151,21 @@ def _one_per_class(value: object, n_classes: int, name: str) -> Array:
             f"its shape is {values.shape}"
         )
     return values
+
+
+def _demand_square(matrix: Array, name: str) -> None:
+    rows, columns = matrix.shape if matrix.ndim == 2 else (0, 0)  # noqa: PLR2004 - (K, K)
+    if rows != columns or rows < 2:  # noqa: PLR2004 - as few as labels can be confused between
+        raise ShapeError(
+            f"{name} must have two dimensions, with a row and a column for each of at least "
+            f"two classes; its shape is {matrix.shape}"
+        )
+
+
+def _demand_probabilities(values: Array, name: str) -> None:
+    _demand(np.isfinite(values), values, name, "must be finite; put a number there")
+    within = (values >= -_SLACK) & (values <= 1 + _SLACK)
+    _demand(within, values, name, "must be a probability, from 0 to 1; check how it was made")
 
 
 def _as_the_core_reads(values: Array) -> Array:

@@ -1,10 +1,10 @@
 """cleanlab's functions, for code written for cleanlab: change the import line and nothing else.
 
 ``from cleanlab.filter import find_label_issues`` becomes
-``from conflearn.cleanlab.filter import find_label_issues``. The modules `count`, `filter` and
-`rank` hold every public function of cleanlab 2.9.0's modules of those names, for multi-class data:
-with its signatures, defaults, return types, warnings and types of error, and on float64 data with
-its answers. For everything new there is `conflearn` itself.
+``from conflearn.cleanlab.filter import find_label_issues``. The modules `benchmarking`, `count`,
+`dataset`, `filter` and `rank` hold every public function of cleanlab 2.9.0's modules of those
+names, for multi-class data: with its signatures, defaults, return types, warnings and types of
+error, and on float64 data with its answers. For everything new there is `conflearn` itself.
 
 What differs, on purpose (docs/method.md has the names of the tests that show both sides):
 
@@ -20,10 +20,17 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
   or crashes; so is a matrix of one column;
 - `n_jobs` is a number of threads, no processes are started, and nothing is kept after the call; so
   the warnings about classes with too few examples always reach the caller;
+- the functions of `dataset` work on a joint alone;
 - the default of `clf` is None, which stands for ``LogisticRegression()``;
 - ``multi_label=True`` is not supported yet.
 """
 
-from conflearn.cleanlab import count, filter, rank  # noqa: A004 - cleanlab's own name for it
+from conflearn.cleanlab import (
+    benchmarking,
+    count,
+    dataset,
+    filter,  # noqa: A004 - cleanlab's own name for it
+    rank,
+)
 
-__all__ = ["count", "filter", "rank"]
+__all__ = ["benchmarking", "count", "dataset", "filter", "rank"]

@@ -10,6 +10,7 @@ mod analysis;
 mod arrays;
 mod enter;
 mod error;
+mod health;
 mod issues;
 mod joint;
 mod names;
@@ -26,6 +27,7 @@ mod _core {
     use crate::{
         analysis::{Analysis, analyze},
         enter::{default_n_threads, simd_level},
+        health::dataset_health,
         issues::{find_label_issues, num_label_issues, order_label_issues, rank_label_issues},
         joint::{
             calibrate_confident_joint, count_confident, label_counts, num_off_diagonal,

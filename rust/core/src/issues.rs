@@ -191,7 +191,7 @@ pub fn off_diagonal_examples(
 }
 
 /// The look of a function that asks for guesses alone.
-fn look_for_guesses<F: Format>(
+pub(crate) fn look_for_guesses<F: Format>(
     labels: &Labels,
     matrix: &Matrix<'_, F>,
     thresholds: Option<&[f64]>,

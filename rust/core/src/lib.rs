@@ -24,7 +24,7 @@
 //! `input` (shapes, labels) → [`thresholds`] (reads N cells) → `look` (what to keep) → the sweep
 //! (reads every cell once: `sweep`, `row` and `scan`, or `columns` in Fortran order; spread over threads
 //! by [`blocks`] and [`threads`], compiled per CPU level by [`simd`]) → [`joint`], [`noise`] (only entries
-//! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`] and
+//! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`], [`health`] and
 //! [`analysis`], which put them together. [`quality`] scores rows by itself.
 
 pub mod analysis;
@@ -33,6 +33,7 @@ mod columns;
 mod entropy;
 mod error;
 mod format;
+pub mod health;
 mod input;
 pub mod issues;
 pub mod joint;

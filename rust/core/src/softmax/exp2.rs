@@ -43,6 +43,32 @@ pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
     }
 }
 
+/// The largest of some lanes: of pairs, pairs of pairs and so on, which are whole registers at first.
+#[inline(always)]
+pub(super) fn largest_lane<R: Exponent, const N: usize>(mut lanes: [R; N]) -> R {
+    let mut n = N / 2;
+    while n > 0 {
+        for lane in 0..n {
+            lanes[lane] = lanes[lane].or_larger(lanes[lane + n]);
+        }
+        n /= 2;
+    }
+    lanes[0]
+}
+
+/// The sum of some lanes, added up in the same way.
+#[inline(always)]
+pub(super) fn sum_of_lanes<R: Exponent, const N: usize>(mut lanes: [R; N]) -> R {
+    let mut n = N / 2;
+    while n > 0 {
+        for lane in 0..n {
+            lanes[lane] = lanes[lane].plus(lanes[lane + n]);
+        }
+        n /= 2;
+    }
+    lanes[0]
+}
+
 macro_rules! exponent {
     ($real:ty, $probability:ty, $least:literal, $half:literal, $mantissa:literal, $q:expr) => {
         impl Exponent for $real {
@@ -72,6 +98,7 @@ macro_rules! exponent {
             }
 
             #[inline(always)]
+            #[allow(clippy::approx_constant)] // the first coefficient is near ln 2, and fits better
             fn exp2(self) -> Self {
                 // Where the spacing of floats is 1, an addition rounds to whole numbers.
                 let shifted = self + $half;
@@ -100,7 +127,7 @@ exponent!(
     -100.0,
     12_582_912.0, // 1.5 * 2^23
     23,
-    [0.693_146_98, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_4]
+    [0.693_147, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_4]
 );
 
 // 3.5e-18.
@@ -111,7 +138,7 @@ exponent!(
     6_755_399_441_055_744.0, // 1.5 * 2^52
     52,
     [
-        0.693_147_180_559_945_3,
+        std::f64::consts::LN_2,
         0.240_226_506_959_101_3,
         0.055_504_108_664_820_08,
         0.009_618_129_107_594_133,

@@ -5,6 +5,7 @@
 //! with some slack, which leaves a few cells whose probabilities are computed and decide: so the facts
 //! are those of the matrix of probabilities, to the bit.
 
+use super::exp2::largest_lane;
 use super::{Exponent, Normalizer, ProbabilityOf, Softmax};
 use crate::blocks::Workers;
 use crate::entropy::Real;
@@ -112,75 +113,45 @@ impl<R: Exponent> Largest<R> {
 
     #[inline(always)]
     fn of<F: Format<Real = R>>(row: &[F::Bits], given: usize, bounds: &[R]) -> Self {
-        let (Some(last), Some(last_bounds)) =
-            (row.last_chunk::<PIECE>(), bounds.last_chunk::<PIECE>())
-        else {
-            Fetch::All.ahead_of(row);
-            return Self::of_few::<F>(row, given, bounds);
-        };
         let mut seen = Self::NOTHING;
         let (pieces, rest) = row.as_chunks::<PIECE>();
         let mut first = 0;
-        for (cells, bounds) in pieces.iter().zip(bounds.as_chunks::<PIECE>().0) {
+        for (cells, bounds) in pieces.iter().zip(bounds.as_chunks().0) {
             Fetch::All.ahead_of(cells);
-            seen = seen.or(Self::of_piece::<F>(cells, bounds, given.wrapping_sub(first)));
+            let bounds: &[R; PIECE] = bounds;
+            seen = seen.or(Self::of_chunk::<F, PIECE>(cells, bounds, given.wrapping_sub(first)));
             first += PIECE;
         }
-        if !rest.is_empty() {
-            // Some cells twice: a maximum does not mind.
-            Fetch::All.ahead_of(rest);
-            let except = given.wrapping_sub(row.len() - PIECE);
-            seen = seen.or(Self::of_piece::<F>(last, last_bounds, except));
+        Fetch::All.ahead_of(rest);
+        let chunks = rest.chunks(LANES).zip(bounds[first..].chunks(LANES));
+        for (cells, bounds) in chunks {
+            seen = seen.or(Self::of_chunk::<F, LANES>(cells, bounds, given.wrapping_sub(first)));
+            first += LANES;
         }
         seen
     }
 
+    /// All of at most so many cells but one, should that lie among them: the given class does not
+    /// compete with itself.
     #[inline(always)]
-    fn of_piece<F: Format<Real = R>>(
-        cells: &[F::Bits; PIECE],
-        bounds: &[R; PIECE],
+    fn of_chunk<F: Format<Real = R>, const N: usize>(
+        cells: &[F::Bits],
+        bounds: &[R],
         except: usize,
     ) -> Self {
-        if except < PIECE {
-            return Self::of_few::<F>(cells, except, bounds);
+        // Written out first, and compared then: as one loop, the compiler writes lane by lane.
+        let mut logits = [R::LOWEST; N];
+        for (logit, &cell) in logits.iter_mut().zip(cells) {
+            *logit = F::real(cell);
         }
-        let mut logits = [R::LOWEST; LANES];
-        let mut excesses = [R::LOWEST; LANES];
-        for (cells, bounds) in cells.as_chunks::<LANES>().0.iter().zip(bounds.as_chunks().0) {
-            let bounds: &[R; LANES] = bounds;
-            for lane in 0..LANES {
-                let logit = F::real(cells[lane]);
-                logits[lane] = logits[lane].or_larger(logit);
-                excesses[lane] = excesses[lane].or_larger(logit.minus(bounds[lane]));
-            }
+        if except < N {
+            logits[except] = R::LOWEST;
         }
-        Self {
-            logit: logits.into_iter().fold(R::LOWEST, Exponent::or_larger),
-            excess: excesses.into_iter().fold(R::LOWEST, Exponent::or_larger),
+        let mut excesses = [R::LOWEST; N];
+        for (excess, (&logit, &bound)) in excesses.iter_mut().zip(logits.iter().zip(bounds)) {
+            *excess = logit.minus(bound);
         }
-    }
-
-    #[inline(always)]
-    fn of_few<F: Format<Real = R>>(cells: &[F::Bits], given: usize, bounds: &[R]) -> Self {
-        let mut logits = [R::LOWEST; LANES];
-        let mut excesses = [R::LOWEST; LANES];
-        let mut given = given;
-        let mut look = |cells: &[F::Bits], bounds: &[R]| {
-            for (lane, (&cell, &bound)) in cells.iter().zip(bounds).enumerate() {
-                let logit = F::real(cell);
-                let logit = if lane == given { R::LOWEST } else { logit };
-                logits[lane] = logits[lane].or_larger(logit);
-                excesses[lane] = excesses[lane].or_larger(logit.minus(bound));
-            }
-            given = given.wrapping_sub(LANES);
-        };
-        for (cells, bounds) in cells.chunks(LANES).zip(bounds.chunks(LANES)) {
-            look(cells, bounds);
-        }
-        Self {
-            logit: logits.into_iter().fold(R::LOWEST, Exponent::or_larger),
-            excess: excesses.into_iter().fold(R::LOWEST, Exponent::or_larger),
-        }
+        Self { logit: largest_lane(logits), excess: largest_lane(excesses) }
     }
 }
 
@@ -237,12 +208,7 @@ impl<F: Format<Real: Exponent>> LogitLook<'_, '_, F> {
         let slack = EXPONENT_SLACK * (2.0 / scale + (logit - max).abs())
             + LOGIT_SLACK * (logit.abs() + max.abs());
         let least = F::Real::of(logit - slack);
-        let (chunks, rest) = row.as_chunks::<LANES>();
-        let is = |class: usize, cell: F::Bits| {
-            let logit = F::real(cell);
-            class != given && logit >= least && self.key(logit, normalizer) == key
-        };
-        for (number, cells) in chunks.iter().enumerate() {
+        for (number, cells) in row.chunks(LANES).enumerate() {
             let mut any = F::Real::ZERO;
             for &cell in cells {
                 let reaches = F::real(cell) >= least;
@@ -250,15 +216,14 @@ impl<F: Format<Real: Exponent>> LogitLook<'_, '_, F> {
             }
             if any > F::Real::ZERO {
                 for (lane, &cell) in cells.iter().enumerate() {
-                    if is(number * LANES + lane, cell) {
-                        return number * LANES + lane;
+                    let (class, logit) = (number * LANES + lane, F::real(cell));
+                    if class != given && logit >= least && self.key(logit, normalizer) == key {
+                        return class;
                     }
                 }
             }
         }
-        let first = row.len() - rest.len();
-        let found = rest.iter().enumerate().find(|&(lane, &cell)| is(first + lane, cell));
-        found.map_or(given, |(lane, _)| first + lane)
+        given
     }
 }
 

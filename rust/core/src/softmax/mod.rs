@@ -10,6 +10,7 @@ mod exp2;
 mod look;
 
 pub(crate) use exp2::Exponent;
+use exp2::{largest_lane, sum_of_lanes};
 
 use std::ops::Range;
 
@@ -26,8 +27,6 @@ use crate::sweep::{first_of_pieces, or_first_fault};
 
 /// Cells looked at together: their order in sums is part of the answer.
 const PIECE: usize = 256;
-/// Lanes that are added up by themselves.
-const LANES: usize = 32;
 
 /// What turns the logits z of a row into probabilities: 2^((z - max) scale - 1) times `inverse_sum`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,49 +113,34 @@ impl<F: Format<Real: Exponent>, R: Rows> Kernel for Block<'_, '_, '_, F, R> {
     }
 }
 
-/// One pass over a row, a piece at a time: what was added up is scaled down where a piece has a
-/// larger maximum (Milakov, Gimelshein: "Online normalizer calculation for softmax", 2018).
-/// `None` where a logit is NaN or infinite, or all are minus infinity.
+/// One pass over a row. `None` where a logit is NaN or infinite, or all are minus infinity.
 #[inline(always)]
 fn normalizer<F: Format<Real: Exponent>>(
     cells: &[F::Bits],
     scale: F::Real,
 ) -> Option<Normalizer<F::Real>> {
-    let lowest = F::Real::LOWEST;
-    let (mut max, mut is_bad) = (lowest, false);
-    // Of the powers, and of the powers times their exponents.
-    let (mut sum, mut weighted) = (0.0_f64, 0.0_f64);
-    let mut add = |piece: &[F::Real; PIECE]| {
-        let (piece_max, has_bad) = largest(piece);
-        is_bad |= has_bad;
-        if piece_max > max {
-            if sum > 0.0 {
-                let exponent = exponent(max, piece_max, scale);
-                let is_not_0 = exponent > F::Real::LEAST_EXPONENT;
-                let power = if is_not_0 { 2.0 * exponent.exp2().double() } else { 0.0 };
-                weighted = power * (weighted + (exponent.double() + 1.0) * sum);
-                sum *= power;
-            }
-            max = piece_max;
-        }
-        let (piece_sum, piece_weighted) = sums(piece, max, scale);
-        sum += piece_sum;
-        weighted += piece_weighted;
-    };
+    let mut sums = OnlineSums::NOTHING;
     let (pieces, rest) = cells.as_chunks::<PIECE>();
-    for piece in pieces {
-        Fetch::All.ahead_of(piece);
-        let mut logits = [lowest; PIECE];
-        logits.iter_mut().zip(piece).for_each(|(logit, &cell)| *logit = F::real(cell));
-        add(&logits);
+    let mut logits = [F::Real::LOWEST; PIECE];
+    for cells in pieces {
+        Fetch::All.ahead_of(cells);
+        for (logit, &cell) in logits.iter_mut().zip(cells) {
+            *logit = F::real(cell);
+        }
+        sums.add(&logits, scale);
     }
     if !rest.is_empty() {
         Fetch::All.ahead_of(rest);
-        let mut logits = [lowest; PIECE];
-        logits.iter_mut().zip(rest).for_each(|(logit, &cell)| *logit = F::real(cell));
-        add(&logits);
+        // Filled up with classes that are ruled out.
+        logits = [F::Real::LOWEST; PIECE];
+        for (logit, &cell) in logits.iter_mut().zip(rest) {
+            *logit = F::real(cell);
+        }
+        sums.add(&logits, scale);
     }
-    if is_bad || max == lowest {
+    let OnlineSums { max, is_bad, sum, weighted } = sums;
+    // NaN and infinity make the exponents NaN, and so all that they are multiplied by.
+    if is_bad || weighted.is_nan() || max == F::Real::LOWEST {
         return None;
     }
     let entropy = ln(sum) - std::f64::consts::LN_2 * (weighted / sum);
@@ -167,52 +151,51 @@ fn normalizer<F: Format<Real: Exponent>>(
     })
 }
 
-/// The largest logit, and whether one is NaN or infinite. (Minus infinity rules a class out.)
-#[inline(always)]
-fn largest<R: Exponent>(piece: &[R; PIECE]) -> (R, bool) {
-    let mut largest = [R::LOWEST; LANES];
-    // As numbers, not as bools: only so is this compiled to operations on all lanes.
-    let mut bad = [R::ZERO; LANES];
-    for logits in piece.as_chunks::<LANES>().0 {
-        for lane in 0..LANES {
-            let logit = logits[lane];
-            largest[lane] = largest[lane].or_larger(logit);
-            bad[lane] = if logit < R::HIGHEST { bad[lane] } else { R::HIGHEST };
-        }
-    }
-    let any = bad.into_iter().fold(R::ZERO, Exponent::or_larger);
-    (largest.into_iter().fold(R::LOWEST, Exponent::or_larger), any > R::ZERO)
+/// What is added up of a row, a piece at a time: it is scaled down where a piece has a larger
+/// maximum (Milakov, Gimelshein: "Online normalizer calculation for softmax", 2018).
+struct OnlineSums<R> {
+    max: R,
+    is_bad: bool,
+    /// Of the powers.
+    sum: f64,
+    /// Of the powers times their exponents.
+    weighted: f64,
 }
 
-/// The sum of the powers of a piece, and of the powers times their exponents.
-#[inline(always)]
-fn sums<R: Exponent>(piece: &[R; PIECE], max: R, scale: R) -> (f64, f64) {
-    let mut sums = [R::ZERO; LANES];
-    let mut weighted = [R::ZERO; LANES];
-    for logits in piece.as_chunks::<LANES>().0 {
-        for lane in 0..LANES {
-            let exponent = exponent(logits[lane], max, scale);
+impl<R: Exponent> OnlineSums<R> {
+    const NOTHING: Self = Self { max: R::LOWEST, is_bad: false, sum: 0.0, weighted: 0.0 };
+
+    #[inline(always)]
+    fn add(&mut self, piece: &[R; PIECE], scale: R) {
+        let piece_max = largest_lane(*piece);
+        if piece_max == R::LOWEST {
+            // Nothing but classes that are ruled out, unless there are NaNs, which no maximum sees.
+            self.is_bad |= piece.iter().any(|logit| logit.double().is_nan());
+            return;
+        }
+        if piece_max > self.max {
+            if self.sum > 0.0 {
+                let exponent = exponent(self.max, piece_max, scale);
+                let is_not_0 = exponent > R::LEAST_EXPONENT;
+                let power = if is_not_0 { 2.0 * exponent.exp2().double() } else { 0.0 };
+                self.weighted = power * (self.weighted + (exponent.double() + 1.0) * self.sum);
+                self.sum *= power;
+            }
+            self.max = piece_max;
+        }
+        // The terms first, then their sums: as one loop, the compiler keeps the sums in memory.
+        let mut powers = [R::ZERO; PIECE];
+        let mut weighted = [R::ZERO; PIECE];
+        for place in 0..PIECE {
+            let exponent = exponent(piece[place], self.max, scale);
             let power = exponent.exp2();
             let power = if exponent > R::LEAST_EXPONENT { power } else { R::ZERO };
-            sums[lane] = sums[lane].plus(power);
-            weighted[lane] = power.times_plus(exponent, weighted[lane]);
+            powers[place] = power;
+            weighted[place] = power.times(exponent);
         }
+        self.sum += sum_of_lanes(powers).double();
+        self.weighted += sum_of_lanes(weighted).double();
     }
-    (sum(sums), sum(weighted))
-}
-
-/// The sum of all lanes, in pairs, pairs of pairs and so on.
-#[inline(always)]
-fn sum<R: Exponent>(lanes: [R; LANES]) -> f64 {
-    let mut lanes = lanes.map(Real::double);
-    let mut n = LANES / 2;
-    while n > 0 {
-        for lane in 0..n {
-            lanes[lane] += lanes[lane + n];
-        }
-        n /= 2;
-    }
-    lanes[0]
 }
 
 /// The first logit of a row that makes it have no softmax.
