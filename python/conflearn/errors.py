@@ -6,10 +6,11 @@
     └── InputError               └── InputTypeError    └── MissingDependencyError
         ├── ShapeError
         ├── LabelError           UserWarning
-        ├── ProbabilityError     └── ConflearnCopyWarning
-        ├── OptionError
+        ├── ProbabilityError     ├── ConflearnCopyWarning
+        ├── OptionError          ├── FoldWarning
         │   └── SingularMatrixError, also a numpy.linalg.LinAlgError
-        └── TagFormatError, also an InputTypeError and an AssertionError
+        └── TagFormatError       └── WeightWarning
+            (also an InputTypeError and an AssertionError)
 
 Code that already catches ``ValueError`` or ``TypeError`` goes on working. Each message names the
 argument, the rule it breaks, the first row, column and value that break it, and what to do.
@@ -19,6 +20,7 @@ from numpy.linalg import LinAlgError
 
 __all__ = [
     "ConflearnCopyWarning",
+    "FoldWarning",
     "InputError",
     "InputTypeError",
     "LabelError",
@@ -28,6 +30,7 @@ __all__ = [
     "ShapeError",
     "SingularMatrixError",
     "TagFormatError",
+    "WeightWarning",
 ]
 
 
@@ -65,6 +68,14 @@ class TagFormatError(LabelError, ShapeError, InputTypeError, AssertionError):
 
 class ConflearnCopyWarning(UserWarning):
     """The matrix had to be copied before it could be read; the message says how to avoid it."""
+
+
+class FoldWarning(UserWarning):
+    """Cross-validation cannot judge every example: of a class too rare, or never held out."""
+
+
+class WeightWarning(UserWarning):
+    """A classifier was trained without the weights that were asked for: it takes none."""
 
 
 class MissingDependencyError(ImportError):
