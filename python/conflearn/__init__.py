@@ -32,12 +32,13 @@ array([2])
 `noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 
-`conflearn.cleanlab` has the same under cleanlab's names.
+`conflearn.multilabel` has the same for data whose examples have any number of tags, and
+`conflearn.cleanlab` under cleanlab's names.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from conflearn import noise
+from conflearn import multilabel, noise
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.ensemble import ensemble_label_quality_scores, ensemble_weights
@@ -81,6 +82,7 @@ __all__ = [
     "estimate_noise_model",
     "find_label_issues",
     "label_quality_scores",
+    "multilabel",
     "n_threads",
     "noise",
     "num_label_issues",

@@ -5,7 +5,18 @@ from typing import Any, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._names import Adjust, Filter, Kind, Layout, PriorMethod, Score, Several, Spread
+from conflearn._coerce.tags import Tags
+from conflearn._names import (
+    Adjust,
+    Aggregate,
+    Filter,
+    Kind,
+    Layout,
+    PriorMethod,
+    Score,
+    Several,
+    Spread,
+)
 
 __all__ = [
     "Analysis",
@@ -14,20 +25,29 @@ __all__ = [
     "calibrate_confident_joint",
     "confident_thresholds",
     "count_confident",
+    "count_confident_tags",
     "dataset_health",
     "default_n_threads",
     "estimate_noise_model",
     "find_label_issues",
+    "find_tag_issues",
+    "find_tag_issues_per_class",
     "label_counts",
     "label_quality_scores",
     "num_label_issues",
     "num_off_diagonal",
+    "num_tag_issues",
     "off_diagonal_examples",
     "order_label_issues",
     "prune_counts",
     "rank_label_issues",
+    "rank_tag_issues",
     "round_preserving_row_totals",
     "simd_level",
+    "tag_counts",
+    "tag_quality_scores",
+    "tag_quality_scores_per_class",
+    "tag_thresholds",
 ]
 
 class _PredProbs(Protocol):
@@ -55,6 +75,28 @@ class _Options(Protocol):
     def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
     @property
     def several(self) -> Several: ...
+
+class _TagOptions(Protocol):
+    @property
+    def filter_by(self) -> Filter: ...
+    @property
+    def frac_noise(self) -> float: ...
+    @property
+    def num_to_remove_per_class(self) -> npt.NDArray[np.int64] | None: ...
+    @property
+    def min_examples_per_class(self) -> int: ...
+    @property
+    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    @property
+    def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
+    @property
+    def several(self) -> Several: ...
+
+class _AggregateOption(Protocol):
+    @property
+    def name(self) -> Aggregate: ...
+    @property
+    def parameter(self) -> float: ...
 
 @final
 class Analysis:
@@ -189,3 +231,57 @@ def round_preserving_row_totals(
     matrix: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.int64]: ...
 def simd_level() -> str: ...
+def count_confident_tags(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    thresholds: npt.NDArray[np.float64] | None,
+    calibrate: bool,
+    several: Several,
+    n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def find_tag_issues(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    options: _TagOptions,
+    n_threads: int | None,
+) -> npt.NDArray[np.bool_]: ...
+def find_tag_issues_per_class(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    options: _TagOptions,
+    n_threads: int | None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.bool_]]: ...
+def num_tag_issues(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def rank_tag_issues(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    options: _TagOptions,
+    rank_by: Score,
+    aggregate: _AggregateOption,
+    n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def tag_counts(labels: Tags, n_classes: int) -> npt.NDArray[np.int64]: ...
+def tag_quality_scores(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    method: Score,
+    adjust: Adjust,
+    aggregate: _AggregateOption,
+    n_threads: int | None,
+) -> npt.NDArray[np.float64]: ...
+def tag_quality_scores_per_class(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    method: Score,
+    adjust: Adjust,
+    n_threads: int | None,
+) -> npt.NDArray[np.float64]: ...
+def tag_thresholds(
+    labels: Tags,
+    pred_probs: npt.NDArray[Any] | _PredProbs,
+    n_threads: int | None,
+) -> npt.NDArray[np.float64]: ...

@@ -8,11 +8,13 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import (
+    Tags,
     as_joint,
     as_labels,
     as_n_threads,
     as_positive,
     as_pred_probs,
+    as_tags,
     first_out_of_range,
     one_of,
 )
@@ -23,12 +25,14 @@ __all__ = [
     "Inputs",
     "JointAndCounts",
     "PredProbs",
+    "TagInputs",
     "is_ensemble",
     "read_ensemble",
     "read_inputs",
     "read_joint",
     "read_joint_and_labels",
     "read_kind",
+    "read_tag_inputs",
     "read_true_labels",
     "weighted_mean",
 ]
@@ -54,6 +58,29 @@ class Inputs(NamedTuple):
     """What every function that reads the matrix hands to the core."""
 
     labels: npt.NDArray[Any]
+    pred_probs: npt.NDArray[Any] | PredProbs
+    n_threads: int | None
+
+    @property
+    def kind(self) -> Kind:
+        """What the cells of the matrix are."""
+        return getattr(self.pred_probs, "kind", "probabilities")
+
+    @property
+    def n_examples(self) -> int:
+        """N."""
+        return int(self.pred_probs.shape[0])
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return int(self.pred_probs.shape[1])
+
+
+class TagInputs(NamedTuple):
+    """The same of multi-label data."""
+
+    tags: Tags
     pred_probs: npt.NDArray[Any] | PredProbs
     n_threads: int | None
 
@@ -100,6 +127,24 @@ def read_inputs(
     is_plain = meant == "probabilities"
     matrix = array if is_plain else PredProbs((array,), (1.0,), meant, divisor)
     return Inputs(given, matrix, as_n_threads(n_threads))
+
+
+def read_tag_inputs(
+    labels: object,
+    pred_probs: object,
+    classes: Sequence[object] | None,
+    n_threads: object,
+    kind: object,
+    temperature: object,
+) -> TagInputs:
+    """Coerce the same arguments of multi-label data."""
+    meant, divisor = read_kind(kind, temperature)
+    array = as_pred_probs(pred_probs, kind=meant)
+    n_examples, n_classes = array.shape
+    tags = as_tags(labels, n_classes, n_examples=n_examples, classes=classes)
+    is_plain = meant == "probabilities"
+    matrix = array if is_plain else PredProbs((array,), (1.0,), meant, divisor)
+    return TagInputs(tags, matrix, as_n_threads(n_threads))
 
 
 def read_ensemble(

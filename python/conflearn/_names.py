@@ -13,6 +13,7 @@ Filter = Literal[
 ]
 Kind = Literal["probabilities", "logits", "scores"]
 Score = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
+Aggregate = Literal["exponential_moving_average", "softmin", "mean", "median", "min"]
 Weighting = Literal["uniform", "accuracy", "log_loss"]
 PriorMethod = Literal["cnt", "eqn", "marginal", "marginal_ps"]
 CountMethod = Literal["off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"]
@@ -24,6 +25,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FILTERS: tuple[Filter, ...] = get_args(Filter)
 PRUNING_FILTERS: tuple[Filter, ...] = ("prune_by_noise_rate", "prune_by_class", "both")
 SCORES: tuple[Score, ...] = get_args(Score)
+AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 PRIOR_METHODS: tuple[PriorMethod, ...] = get_args(PriorMethod)
 COUNT_METHODS: tuple[CountMethod, ...] = get_args(CountMethod)

@@ -5,12 +5,41 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._coerce import as_bool, as_count, as_joint, as_num_to_remove, as_share, one_of
-from conflearn._inputs import Inputs
-from conflearn._names import FILTERS, PRUNING_FILTERS, Adjust, Filter, Score, Several
+from conflearn._coerce import (
+    as_bool,
+    as_count,
+    as_joint,
+    as_joints,
+    as_num_to_remove,
+    as_positive,
+    as_share,
+    as_tag_removals,
+    one_of,
+)
+from conflearn._inputs import Inputs, TagInputs
+from conflearn._names import (
+    AGGREGATES,
+    FILTERS,
+    PRUNING_FILTERS,
+    Adjust,
+    Aggregate,
+    Filter,
+    Score,
+    Several,
+)
 from conflearn.errors import OptionError
 
-__all__ = ["Options", "read_adjustment", "read_options"]
+__all__ = [
+    "AggregateOption",
+    "Options",
+    "read_adjustment",
+    "read_aggregate",
+    "read_options",
+    "read_tag_options",
+]
+
+ALPHA = 0.8
+SOFTMIN_TEMPERATURE = 0.1
 
 
 class Options(NamedTuple):
@@ -25,6 +54,13 @@ class Options(NamedTuple):
     several: Several = "most_probable"
 
 
+class AggregateOption(NamedTuple):
+    """How the scores of an example's tags become one, and the number that belongs to it."""
+
+    name: Aggregate
+    parameter: float = 1.0
+
+
 def read_options(
     inputs: Inputs,
     filter_by: object,
@@ -34,6 +70,48 @@ def read_options(
     confident_joint: object,
 ) -> Options:
     """Coerce the options that belong to filters."""
+    filter_, share, least = _read_filter(
+        filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
+    )
+    n_classes, removals = inputs.n_classes, num_to_remove_per_class
+    return Options(
+        filter_,
+        share,
+        None if removals is None else as_num_to_remove(removals, n_classes),
+        least,
+        None if confident_joint is None else as_joint(confident_joint, n_classes),
+    )
+
+
+def read_tag_options(
+    inputs: TagInputs,
+    filter_by: object,
+    frac_noise: object,
+    num_to_remove_per_class: object,
+    min_examples_per_class: object,
+    confident_joint: object,
+) -> Options:
+    """Coerce the same options of multi-label data, where a class has two sides."""
+    filter_, share, least = _read_filter(
+        filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
+    )
+    n_classes, removals = inputs.n_classes, num_to_remove_per_class
+    return Options(
+        filter_,
+        share,
+        None if removals is None else as_tag_removals(removals, n_classes),
+        least,
+        None if confident_joint is None else as_joints(confident_joint, n_classes),
+    )
+
+
+def _read_filter(
+    filter_by: object,
+    frac_noise: object,
+    num_to_remove_per_class: object,
+    min_examples_per_class: object,
+    confident_joint: object,
+) -> tuple[Filter, float, int]:
     filter_ = one_of(filter_by, FILTERS, "filter_by")
     share = as_share(frac_noise, "frac_noise")
     least = as_count(min_examples_per_class, "min_examples_per_class")
@@ -50,14 +128,31 @@ def read_options(
                     f"filter_by={filter_!r} does not use {name}; leave it out, or choose one of "
                     f"{', '.join(PRUNING_FILTERS)}"
                 )
-    n_classes, removals = inputs.n_classes, num_to_remove_per_class
-    return Options(
-        filter_,
-        share,
-        None if removals is None else as_num_to_remove(removals, n_classes),
-        least,
-        None if confident_joint is None else as_joint(confident_joint, n_classes),
-    )
+    return filter_, share, least
+
+
+def read_aggregate(
+    aggregate: object, alpha: object, softmin_temperature: object
+) -> AggregateOption:
+    """Coerce how the scores of an example's tags become one."""
+    name = one_of(aggregate, AGGREGATES, "aggregate")
+    weight = as_share(alpha, "alpha")
+    temperature = as_positive(softmin_temperature, "softmin_temperature")
+    if name == "exponential_moving_average":
+        parameter = weight
+    elif weight != ALPHA:
+        raise OptionError(
+            f"aggregate={name!r} does not use alpha; leave it out, or choose "
+            "'exponential_moving_average'"
+        )
+    else:
+        parameter = temperature
+    if name != "softmin" and temperature != SOFTMIN_TEMPERATURE:
+        raise OptionError(
+            f"aggregate={name!r} does not use softmin_temperature; leave it out, or choose "
+            "'softmin'"
+        )
+    return AggregateOption(name, parameter)
 
 
 def read_adjustment(adjust_pred_probs: object, method: Score, name: str) -> Adjust:

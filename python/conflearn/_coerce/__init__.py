@@ -8,6 +8,7 @@ there are, and nothing else has to be thought of:
                     native byte order, any strides, alignment and writability
 ``labels``          1-D, any native integer dtype
 ``mask``            1-D bool
+tags                starts and class numbers as int64, or a 2-D view of zeros and ones
 per-class numbers   contiguous, aligned float64, or int64 where they are counts
 ==================  =========================================================================
 
@@ -18,8 +19,9 @@ pass of its own.
 No other library is imported. An object of a class can exist only if its library is loaded, so
 looking into ``sys.modules`` is enough to recognise it.
 
-One module for each noun: ``matrix``, ``labels``, ``mask``, ``per_class``, ``options``; ``column``
-reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives notice.
+One module for each noun: ``matrix``, ``labels``, ``tags``, ``mask``, ``per_class``, ``options``;
+``column`` reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives
+notice.
 """
 
 from conflearn._coerce.labels import (
@@ -43,20 +45,26 @@ from conflearn._coerce.options import (
 from conflearn._coerce.per_class import (
     as_floats,
     as_joint,
+    as_joints,
     as_noise_matrix,
     as_num_to_remove,
     as_per_class,
     as_prior,
+    as_tag_removals,
+    as_tag_thresholds,
 )
+from conflearn._coerce.tags import Tags, as_tags
 
 __all__ = [
     "MAX_THREADS",
     "NamedLabels",
+    "Tags",
     "as_bool",
     "as_class_names",
     "as_count",
     "as_floats",
     "as_joint",
+    "as_joints",
     "as_labels",
     "as_mask",
     "as_n_threads",
@@ -68,6 +76,9 @@ __all__ = [
     "as_pred_probs",
     "as_prior",
     "as_share",
+    "as_tag_removals",
+    "as_tag_thresholds",
+    "as_tags",
     "first_out_of_range",
     "one_of",
     "readable_again",

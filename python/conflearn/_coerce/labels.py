@@ -27,7 +27,9 @@ __all__ = [
     "as_class_names",
     "as_labels",
     "as_named_labels",
+    "columns_by_name",
     "first_out_of_range",
+    "refuse_unknown",
 ]
 
 #: The class names, and the column of ``pred_probs`` that each one stands for.
@@ -117,7 +119,7 @@ def as_labels(
         values = _one_dimension(read_column(labels, name, LabelError), name)
     _check_length(values, n_examples, name)
     columns = (
-        None if classes is None else _columns_by_name(classes, n_classes, columns_of, classes_as)
+        None if classes is None else columns_by_name(classes, n_classes, columns_of, classes_as)
     )
     if isinstance(values, Coded):
         return _look_up_codes(values, columns, n_classes, name, columns_of, classes_as)
@@ -137,7 +139,7 @@ def as_class_names(
     classes: Iterable[Any], n_classes: int, *, columns_of: str, name: str
 ) -> tuple[Any, ...]:
     """Return the names of the columns, all strings or all numbers, each its own."""
-    return tuple(_columns_by_name(classes, n_classes, columns_of, name))
+    return tuple(columns_by_name(classes, n_classes, columns_of, name))
 
 
 def first_out_of_range(labels: Array, n_classes: int) -> int | None:
@@ -273,7 +275,7 @@ def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
 # --- Class names ---------------------------------------------------------------------------------
 
 
-def _columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str, name: str) -> Columns:
+def columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str, name: str) -> Columns:
     """Check the class names, and number them."""
     if isinstance(classes, range) and classes == range(n_classes):
         return dict(zip(classes, classes, strict=True))  # there is nothing to check
@@ -337,7 +339,7 @@ def _look_up(values: Array, columns: Columns, name: str, classes_as: str) -> Arr
         start += len(block)
     row = first_true(found < 0)
     if row is not None:
-        _refuse_unknown(values[row], row, columns, name, classes_as)
+        refuse_unknown(values[row], row, columns, name, classes_as)
     return found
 
 
@@ -362,7 +364,7 @@ def _look_up_codes(
     found = np.array([columns.get(category, -1) for category in names], np.int32)[codes]
     row = first_true(found < 0)
     if row is not None:
-        _refuse_unknown(names[codes[row]], row, columns, name, classes_as)
+        refuse_unknown(names[codes[row]], row, columns, name, classes_as)
     return found
 
 
@@ -377,7 +379,10 @@ def _ask_for_classes(
     )
 
 
-def _refuse_unknown(value: Any, row: int, columns: Columns, name: str, classes_as: str) -> NoReturn:
+def refuse_unknown(
+    value: Any, row: int, columns: Columns, name: str, classes_as: str, verb: str = "is"
+) -> NoReturn:
+    """Refuse a name that is not among those of the columns."""
     if _is_absent(value):
         _refuse_cell(value, row, name)
     by_text = {str(known): known for known in columns}
@@ -387,4 +392,4 @@ def _refuse_unknown(value: Any, row: int, columns: Columns, name: str, classes_a
         shown = list(map(spelled, columns))
         advice = "they are " + ", ".join(shown[:_SHOWN] + ["..."] * (len(shown) > _SHOWN))
     where = cell_name(name, (row,))
-    raise LabelError(f"{where} is {spelled(value)}, which is not in {classes_as}; {advice}")
+    raise LabelError(f"{where} {verb} {spelled(value)}, which is not in {classes_as}; {advice}")

@@ -19,10 +19,13 @@ from conflearn.errors import InputError, InputTypeError, ShapeError
 __all__ = [
     "as_floats",
     "as_joint",
+    "as_joints",
     "as_noise_matrix",
     "as_num_to_remove",
     "as_per_class",
     "as_prior",
+    "as_tag_removals",
+    "as_tag_thresholds",
 ]
 
 #: A joint that sums to less is taken for empty by the core, which divides by nothing smaller.
@@ -134,11 +137,61 @@ def as_num_to_remove(
     num: object, n_classes: int, *, name: str = "num_to_remove_per_class"
 ) -> Array:
     """Return contiguous int64 of shape (K,), nowhere below 0."""
-    values = _one_per_class(num, n_classes, name)
+    return _as_removals(_one_per_class(num, n_classes, name), name)
+
+
+def _as_removals(values: Array, name: str) -> Array:
     _demand(values == np.floor(values), values, name, "must be a whole number; round it first")
     _demand(values >= 0, values, name, "must not be negative; pass 0 to remove none")
     _demand(values < 2.0**63, values, name, "must fit in 64 bits; no class has as many examples")
-    return values.astype(np.int64)
+    return np.ascontiguousarray(values, np.int64)
+
+
+def as_joints(
+    confident_joint: object, n_classes: int | None = None, *, name: str = "confident_joint"
+) -> Array:
+    """Return C-contiguous float64 of shape (K, 2, 2), a joint for each tag.
+
+    Without ``n_classes`` there are as many tags as joints.
+    """
+    joints = as_floats(confident_joint, name)
+    if n_classes is None:
+        n_classes = joints.shape[0] if joints.ndim == 3 else 0  # noqa: PLR2004 - (K, 2, 2)
+    if n_classes == 0:
+        raise ShapeError(
+            f"{name} must have a joint of without and with the tag for each class, the shape "
+            f"(K, 2, 2); its shape is {joints.shape}"
+        )
+    if joints.shape != (n_classes, 2, 2):
+        raise ShapeError(
+            f"{name} must have a joint of without and with the tag for each of the {n_classes} "
+            f"classes, the shape ({n_classes}, 2, 2); its shape is {joints.shape}"
+        )
+    _demand(np.isfinite(joints), joints, name, "must be finite; count again, without that cell")
+    _demand(joints >= 0, joints, name, "must not be negative, for it counts examples; make it 0")
+    return _as_the_core_reads(joints)
+
+
+def as_tag_thresholds(value: object, n_classes: int, *, name: str = "thresholds") -> Array:
+    """Return C-contiguous float64 of shape (K, 2), finite."""
+    values = as_floats(value, name)
+    if values.shape != (n_classes, 2):
+        raise ShapeError(
+            f"{name} must have one entry without and one with the tag for each of the {n_classes} "
+            f"classes, the shape ({n_classes}, 2); its shape is {values.shape}"
+        )
+    _demand(np.isfinite(values), values, name, "must be finite; put a number there")
+    return _as_the_core_reads(values)
+
+
+def as_tag_removals(num: object, n_classes: int, *, name: str = "num_to_remove_per_class") -> Array:
+    """Return contiguous int64 of shape (K, 2); one number a class is of those without the tag."""
+    values = as_floats(num, name)
+    if values.shape == (n_classes, 2):
+        return _as_removals(values, name)
+    removals = np.zeros((n_classes, 2), np.int64)
+    removals[:, 0] = as_num_to_remove(values, n_classes, name=name)
+    return removals
 
 
 def _one_per_class(value: object, n_classes: int, name: str) -> Array:

@@ -1,6 +1,8 @@
 //! numpy arrays as the core's inputs: the only match on dtypes, and the only raw pointers.
 
+use conflearn_core::blocks::Workers;
 use conflearn_core::joint::ConfidentJoint;
+use conflearn_core::multilabel::{Indicator, TagLabels};
 use conflearn_core::{Format, Labels, Matrix, Mean, PredProbs, Widened};
 use numpy::{
     PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -180,6 +182,99 @@ impl RawLabels {
             unsafe { first.offset(row as isize * stride).cast::<T>().read_unaligned() }
         })
     }
+}
+
+/// Tags: the classes of each example.
+#[derive(FromPyObject)]
+pub(crate) enum Tags<'py> {
+    /// Where the classes of each example start, and the classes.
+    Rows(PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>),
+    /// The same, as scipy has it where there are not too many.
+    Rows32(PyReadonlyArray1<'py, i32>, PyReadonlyArray1<'py, i32>),
+    /// An (N, K) array of zeros and ones.
+    Indicator(Bound<'py, PyUntypedArray>),
+}
+
+impl Tags<'_> {
+    /// The same without Python objects, to be read once the GIL is released.
+    pub(crate) fn borrow(&self) -> PyResult<RawTags<'_>> {
+        match self {
+            Self::Rows(starts, classes) => Ok(RawTags::Rows(starts.as_slice()?, classes.as_slice()?)),
+            Self::Rows32(starts, classes) => {
+                Ok(RawTags::Rows32(starts.as_slice()?, classes.as_slice()?))
+            }
+            Self::Indicator(array) => indicator(array).map(RawTags::Indicator),
+        }
+    }
+}
+
+/// Tags, not yet checked.
+pub(crate) enum RawTags<'a> {
+    Rows(&'a [i64], &'a [i64]),
+    Rows32(&'a [i32], &'a [i32]),
+    Indicator(Indicator<'a>),
+}
+
+impl RawTags<'_> {
+    pub(crate) fn n_bytes(&self) -> usize {
+        match self {
+            Self::Rows(starts, classes) => size_of_val(*starts) + size_of_val(*classes),
+            Self::Rows32(starts, classes) => size_of_val(*starts) + size_of_val(*classes),
+            Self::Indicator(indicator) => indicator.n_bytes(),
+        }
+    }
+
+    /// Read and checked, as tags of the core.
+    pub(crate) fn check(
+        &self,
+        n_classes: usize,
+        workers: &Workers<'_>,
+    ) -> conflearn_core::Result<TagLabels> {
+        match self {
+            Self::Rows(starts, classes) => {
+                TagLabels::from_rows(starts, classes, n_classes, workers)
+            }
+            Self::Rows32(starts, classes) => {
+                TagLabels::from_rows(starts, classes, n_classes, workers)
+            }
+            Self::Indicator(indicator) => TagLabels::from_indicator(indicator, workers),
+        }
+    }
+}
+
+/// An array of zeros and ones of any strides: bool, integers, float16, float32 or float64.
+fn indicator<'a>(array: &'a Bound<'_, PyUntypedArray>) -> PyResult<Indicator<'a>> {
+    let Place { first, shape: [n, k], strides: [down, right] } = place::<2>(array)?;
+    let dtype = array.dtype();
+    let (kind, width) = (dtype.kind(), dtype.itemsize());
+    let float16 = |bits: u64| conflearn_core::Float16::value(bits as u16);
+    let float32 = |bits: u64| f64::from(f32::from_bits(bits as u32));
+    let (one, minus_zero, value): (_, _, fn(u64) -> f64) = match (kind, width) {
+        (b'b', 1) | (b'u', 1 | 2 | 4 | 8) => (1, 0, |bits| bits as f64),
+        (b'i', 1) => (1, 0, |bits| f64::from(bits as i8)),
+        (b'i', 2) => (1, 0, |bits| f64::from(bits as i16)),
+        (b'i', 4) => (1, 0, |bits| f64::from(bits as i32)),
+        (b'i', 8) => (1, 0, |bits| bits as i64 as f64),
+        (b'f', 2) => (0x3c00, 0x8000, float16),
+        (b'f', 4) => (1.0_f32.to_bits().into(), (-0.0_f32).to_bits().into(), float32),
+        (b'f', 8) => (1.0_f64.to_bits(), (-0.0_f64).to_bits(), f64::from_bits),
+        _ => {
+            return Err(PyTypeError::new_err(format!("labels of dtype {dtype} must be coerced first")));
+        }
+    };
+    // SAFETY: numpy guarantees that every cell within the shape is readable at these strides while
+    // the array lives, to which the lifetime is tied.
+    Ok(unsafe { Indicator::new(first, (n, k), (down, right), width, (one, minus_zero), value) })
+}
+
+/// The numbers of each class, out of an array in C order that has so many a class.
+pub(crate) fn by_class<T: Copy, const N: usize>(cells: &[T]) -> Vec<[T; N]> {
+    cells.as_chunks().0.to_vec()
+}
+
+/// Two counts a class.
+pub(crate) fn count_pairs(counts: &[i64]) -> Vec<[usize; 2]> {
+    by_class(counts).into_iter().map(|pair: [i64; 2]| pair.map(|n| n.max(0) as usize)).collect()
 }
 
 /// A dense (K, K) array in C order, borrowed.

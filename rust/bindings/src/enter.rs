@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use conflearn_core::blocks::{ALONE_BYTES, Workers};
+use conflearn_core::multilabel::TagLabels;
 use conflearn_core::simd::Level;
 use conflearn_core::threads::{self, on_pool, on_this_thread};
 use conflearn_core::{Labels, PredProbs, Result};
 use numpy::PyUntypedArray;
 use pyo3::prelude::*;
 
-use crate::arrays::{RawLabels, RawPredProbs};
+use crate::arrays::{RawLabels, RawPredProbs, Tags};
 use crate::error::{internal, raise};
 
 /// Runs `work` on checked inputs, on a pool, with the GIL released. Small inputs stay on this
@@ -28,6 +29,36 @@ pub(crate) fn enter<R: Send>(
     leave(py, n_threads, pred_probs.n_bytes(), |workers| {
         let labels = raw_labels.check(pred_probs.shape().1)?;
         work(&labels, &pred_probs, workers)
+    })
+}
+
+/// The same where labels are tags.
+pub(crate) fn enter_with_tags<R: Send>(
+    py: Python<'_>,
+    tags: &Tags<'_>,
+    pred_probs: &RawPredProbs<'_>,
+    n_threads: Option<usize>,
+    work: impl FnOnce(&TagLabels, &PredProbs<'_>, &Workers<'_>) -> Result<R> + Send,
+) -> PyResult<R> {
+    let n_threads = n_threads.unwrap_or_else(threads::default_n_threads);
+    let raw_tags = tags.borrow()?;
+    let pred_probs = pred_probs.view()?;
+    leave(py, n_threads, pred_probs.n_bytes(), |workers| {
+        let labels = raw_tags.check(pred_probs.shape().1, workers)?;
+        work(&labels, &pred_probs, workers)
+    })
+}
+
+/// The same for tags alone.
+pub(crate) fn enter_tags<R: Send>(
+    py: Python<'_>,
+    tags: &Tags<'_>,
+    n_classes: usize,
+    work: impl FnOnce(&TagLabels) -> Result<R> + Send,
+) -> PyResult<R> {
+    let raw_tags = tags.borrow()?;
+    leave(py, threads::default_n_threads(), raw_tags.n_bytes(), |workers| {
+        work(&raw_tags.check(n_classes, workers)?)
     })
 }
 

@@ -18,10 +18,13 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::Empty
         | Error::TooFewClasses { .. }
         | Error::TooManyClasses { .. }
+        | Error::NoClasses
         | Error::OnePerClass { .. }
         | Error::ShapesDiffer { .. }
         | Error::JointShape { .. } => ShapeError::new_err(message),
-        Error::LabelOutOfRange { .. } => LabelError::new_err(message),
+        Error::LabelOutOfRange { .. } | Error::TagOutOfRange { .. } | Error::TagValue { .. } => {
+            LabelError::new_err(message)
+        }
         Error::NotFinite { .. }
         | Error::OutOfRange { .. }
         | Error::ScoreTooLarge { .. }
@@ -29,6 +32,8 @@ pub(crate) fn raise(error: Error) -> PyErr {
         Error::JointValue { .. } | Error::RowOutOfRange { .. } => InputError::new_err(message),
         Error::FracNoise { .. }
         | Error::TooManyToRemove { .. }
+        | Error::TooManyTagsToRemove { .. }
+        | Error::Alpha { .. }
         | Error::SingularNoiseMatrix
         | Error::NeedsProbabilities { .. }
         | Error::Temperature { .. } => OptionError::new_err(message),

@@ -13,6 +13,7 @@ mod error;
 mod health;
 mod issues;
 mod joint;
+mod multilabel;
 mod names;
 mod noise;
 mod quality;
@@ -32,6 +33,11 @@ mod _core {
         joint::{
             calibrate_confident_joint, count_confident, label_counts, num_off_diagonal,
             off_diagonal_examples, prune_counts, round_preserving_row_totals,
+        },
+        multilabel::{
+            count_confident_tags, find_tag_issues, find_tag_issues_per_class, num_tag_issues,
+            rank_tag_issues, tag_counts, tag_quality_scores, tag_quality_scores_per_class,
+            tag_thresholds,
         },
         noise::estimate_noise_model,
         quality::{accuracy, label_quality_scores},

@@ -10,6 +10,7 @@ use pyo3::{Borrowed, PyErr};
 
 use crate::arrays::Kind;
 use crate::error::OptionError;
+use crate::multilabel::AggregateName;
 
 /// A choice that can be an argument of a function.
 pub(crate) struct Named<T>(pub(crate) T);
@@ -64,4 +65,10 @@ named! {
     Spread:
         "off_diagonal" => OffDiagonal,
         "nonzero_less_one" => NonzeroLessOne;
+    AggregateName:
+        "exponential_moving_average" => ExponentialMovingAverage,
+        "softmin" => Softmin,
+        "mean" => Mean,
+        "median" => Median,
+        "min" => Min;
 }

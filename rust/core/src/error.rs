@@ -51,6 +51,43 @@ pub enum Error {
         /// Number of classes.
         n_classes: usize,
     },
+    /// No columns at all.
+    #[error("pred_probs has no columns: at least one class is needed")]
+    NoClasses,
+    /// A tag that names no column.
+    #[error(
+        "labels must hold class numbers from 0 to {} (pred_probs has {n_classes} columns), but \
+         labels[{row}] holds {class}; if your tags are names or do not start at 0, pass \
+         classes=[...] naming the columns in order",
+        n_classes - 1
+    )]
+    TagOutOfRange {
+        /// First offending row.
+        row: usize,
+        /// The value found there.
+        class: i64,
+        /// Number of classes.
+        n_classes: usize,
+    },
+    /// A cell of an array of zeros and ones that is neither.
+    #[error(
+        "labels must hold 0 and 1, one row an example and one column a class, but \
+         labels[{row}, {column}] is {value}; put 1 where the example has the tag, else 0"
+    )]
+    TagValue {
+        /// First offending row.
+        row: usize,
+        /// First offending column of that row.
+        column: usize,
+        /// The value found there.
+        value: f64,
+    },
+    /// A weight of the exponential moving average outside [0, 1].
+    #[error("alpha must lie between 0 and 1, but is {value}")]
+    Alpha {
+        /// The value found.
+        value: f64,
+    },
     /// NaN or infinity among the probabilities.
     #[error(
         "pred_probs must be finite, but pred_probs[{row}, {column}] is {value}; drop or repair \
@@ -179,6 +216,22 @@ pub enum Error {
         /// What was asked for.
         asked: usize,
         /// Examples given that class.
+        available: usize,
+    },
+    /// The same, of the examples without or with a tag.
+    #[error(
+        "num_to_remove_per_class[{class}, {given}] is {asked}, but only {available} examples are \
+         {}the tag {class}; ask for at most that many",
+        if *.given == 0 { "without " } else { "with " }
+    )]
+    TooManyTagsToRemove {
+        /// The class.
+        class: usize,
+        /// 0 for those without the tag, 1 for those with it.
+        given: usize,
+        /// What was asked for.
+        asked: usize,
+        /// Examples there are.
         available: usize,
     },
     /// A row number past the end.

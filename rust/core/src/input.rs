@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
-use crate::format::{Bits, Format};
+use crate::format::{Bits, Format, Scores};
 use crate::look::{Keep, Looked};
 use crate::row::Cutoffs;
 
@@ -203,6 +203,21 @@ impl<'a, F: Format> Matrix<'a, F> {
     pub(crate) fn computed(cells: &'a dyn Computed<F>) -> Self {
         let (n_rows, n_columns) = cells.shape();
         Self { n_rows, n_columns, cells: Cells::Computed(cells) }
+    }
+
+    /// The same cells as scores, whose keys are in order on both sides of zero.
+    ///
+    /// # Panics
+    /// If they are computed: a matrix that was handed over is not.
+    pub(crate) fn as_scores(&self) -> Matrix<'a, Scores<F>>
+    where
+        Scores<F>: Format<Bits = F::Bits>,
+    {
+        let Cells::Stored { first, row_stride, column_stride, .. } = self.cells else {
+            unreachable!("only what is stored is handed over");
+        };
+        let cells = Cells::Stored { first, row_stride, column_stride, format: PhantomData };
+        Matrix { n_rows: self.n_rows, n_columns: self.n_columns, cells }
     }
 
     /// What the cells are computed from, if they are.

@@ -25,7 +25,8 @@
 //! (reads every cell once: `sweep`, `row` and `scan`, or `columns` in Fortran order; spread over threads
 //! by [`blocks`] and [`threads`], compiled per CPU level by [`simd`]) → [`joint`], [`noise`] (only entries
 //! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`], [`health`] and
-//! [`analysis`], which put them together. [`quality`] scores rows by itself.
+//! [`analysis`], which put them together. [`quality`] scores rows by itself. [`multilabel`] has two
+//! sweeps of its own, over cells instead of rows.
 
 pub mod analysis;
 pub mod blocks;
@@ -39,6 +40,7 @@ pub mod issues;
 pub mod joint;
 mod look;
 mod mean;
+pub mod multilabel;
 pub mod noise;
 mod pred_probs;
 pub mod prune;

@@ -5,6 +5,7 @@ use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Bits, Float64, Format, Key, Meaning};
 use crate::input::{AllRows, Computed, Matrix};
+use crate::multilabel::Sigmoid;
 use crate::pred_probs::PredProbs;
 use crate::row::check_row;
 use crate::scan::Fetch;
@@ -50,8 +51,21 @@ impl<'a> Mean<'a> {
 
     /// Ready to be looked at: logits have been read once.
     pub(crate) fn prepare(&self, workers: &Workers<'_>) -> Result<PreparedMean<'_>> {
+        self.prepare_members(|member| prepare(member, workers), workers)
+    }
+
+    /// The same where each class is a problem of its own, so that logits need no look at their row.
+    pub(crate) fn prepare_by_class(&self, workers: &Workers<'_>) -> Result<PreparedMean<'_>> {
+        self.prepare_members(|member| prepare_by_class(member, workers), workers)
+    }
+
+    fn prepare_members<'m>(
+        &'m self,
+        prepare: impl Fn(&'m PredProbs<'a>) -> Result<Box<dyn Member + 'm>>,
+        workers: &Workers<'_>,
+    ) -> Result<PreparedMean<'m>> {
         let members = self.members.iter().enumerate().map(|(number, (member, weight))| {
-            let member = prepare(member, workers).map_err(|error| error.in_matrix(number))?;
+            let member = prepare(member).map_err(|error| error.in_matrix(number))?;
             Ok((member, *weight))
         });
         let members = members.collect::<Result<_>>()?;
@@ -90,6 +104,24 @@ fn prepare<'a>(member: &'a PredProbs<'_>, workers: &Workers<'_>) -> Result<Box<d
     })
 }
 
+/// The same where each class is a problem of its own.
+fn prepare_by_class<'m>(
+    member: &'m PredProbs<'_>,
+    workers: &Workers<'_>,
+) -> Result<Box<dyn Member + 'm>> {
+    let level = workers.level();
+    Ok(match member {
+        PredProbs::Logits16(narrow, t) => Box::new(Sigmoid::new(narrow.floats(), *t, level)?),
+        PredProbs::BLogits16(narrow, t) => Box::new(Sigmoid::new(narrow.floats(), *t, level)?),
+        PredProbs::Logits32(logits, t) => Box::new(Sigmoid::new(*logits, *t, level)?),
+        PredProbs::Logits64(logits, t) => Box::new(Sigmoid::new(*logits, *t, level)?),
+        PredProbs::Mean(mean) | PredProbs::MeanOfScores(mean) => {
+            Box::new(mean.prepare_by_class(workers)?)
+        }
+        _ => prepare(member, workers)?,
+    })
+}
+
 impl<F: Format> Member for Matrix<'_, F> {
     fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()> {
         let mut tile = Vec::new();
@@ -112,6 +144,26 @@ impl<F: Format> Member for Matrix<'_, F> {
 }
 
 impl<F: Format<Real: Exponent>> Member for Softmax<'_, F> {
+    fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()> {
+        let mut cells = vec![Bits::ZERO; sums.len()];
+        self.fill(row, &mut cells)?;
+        simd::dispatch(level, Add::<ProbabilityOf<F>> { row, cells: &cells, weight, sums })
+    }
+
+    fn value(&self, row: usize, column: usize) -> f64 {
+        ProbabilityOf::<F>::value(Computed::cell(self, row, column))
+    }
+
+    fn prefetch(&self, row: usize, column: usize) {
+        Computed::prefetch(self, row, column);
+    }
+
+    fn row_bytes(&self) -> usize {
+        Computed::row_bytes(self)
+    }
+}
+
+impl<F: Format<Real: Exponent>> Member for Sigmoid<'_, F> {
     fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()> {
         let mut cells = vec![Bits::ZERO; sums.len()];
         self.fill(row, &mut cells)?;

@@ -10,12 +10,14 @@
 //! probable one. A test looks at every float32.
 
 use crate::entropy::Real;
-use crate::format::{Float32, Float64, Format};
+use crate::format::{Float32, Float64, Format, Scores};
 
 /// A float that logits are read in, and probabilities computed in.
 pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
     /// How probabilities of this width are written.
     type Probability: Format<Real = Self>;
+    /// The same, with keys in order on both sides of zero.
+    type Signed: Format<Real = Self, Bits = <Self::Probability as Format>::Bits>;
     /// Below every logit.
     const LOWEST: Self;
     /// Above every logit.
@@ -29,6 +31,8 @@ pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
     fn minus(self, other: Self) -> Self;
     /// The product.
     fn times(self, other: Self) -> Self;
+    /// The quotient.
+    fn over(self, other: Self) -> Self;
     /// `self * factor + term`, rounded once.
     fn times_plus(self, factor: Self, term: Self) -> Self;
     /// 2^self for an exponent from `LEAST_EXPONENT` to -1.
@@ -73,6 +77,7 @@ macro_rules! exponent {
     ($real:ty, $probability:ty, $least:literal, $half:literal, $mantissa:literal, $q:expr) => {
         impl Exponent for $real {
             type Probability = $probability;
+            type Signed = Scores<$probability>;
             const LOWEST: Self = <$real>::NEG_INFINITY;
             const HIGHEST: Self = <$real>::INFINITY;
             const LEAST_EXPONENT: Self = $least;
@@ -90,6 +95,11 @@ macro_rules! exponent {
             #[inline(always)]
             fn times(self, other: Self) -> Self {
                 self * other
+            }
+
+            #[inline(always)]
+            fn over(self, other: Self) -> Self {
+                self / other
             }
 
             #[inline(always)]
