@@ -23,9 +23,23 @@ pub(super) fn for_each<T: Copy>(values: &[T], is: impl Fn(T) -> bool, mut each: 
     }
 }
 
+/// The same for so many values as are compared at once.
+#[inline(always)]
+pub(super) fn for_each_of<T: Copy>(
+    values: &[T; PIECE],
+    is: impl Fn(T) -> bool + Copy,
+    mut each: impl FnMut(usize),
+) {
+    let mut mask = mask_of(values, is);
+    while mask != 0 {
+        each(mask.trailing_zeros() as usize);
+        mask &= mask - 1;
+    }
+}
+
 /// A bit a value.
 #[inline(always)]
-fn mask_of<T: Copy>(values: &[T; PIECE], is: impl Fn(T) -> bool) -> u64 {
+fn mask_of<T: Copy>(values: &[T; PIECE], is: impl Fn(T) -> bool + Copy) -> u64 {
     // Bytes of 0 or 1 first, which is compiled to comparisons of all lanes. A multiplication then
     // moves bit 8 i of eight bytes to bit 56 + i: all its partial products are apart.
     let mut bytes = [0_u8; PIECE];

@@ -471,9 +471,9 @@ impl Smallest {
     #[inline(always)]
     fn collect(&mut self, scores: &[f64]) {
         let Self { sorted, bound } = self;
+        let bound = *bound;
         sorted.clear();
-        let mut append = |place: usize| sorted.push(scores[place]);
-        bits::for_each(scores, |score| score <= *bound, &mut append);
+        bits::for_each(scores, |score| score <= bound, |place| sorted.push(scores[place]));
     }
 }
 
