@@ -16,9 +16,9 @@ use crate::input::{AllRows, Lent, Matrix};
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel};
 
-use super::bits::PIECE;
+use super::bits::{PIECE, mask_of, take_first};
 use super::bounds::{self, Cell, Guesses, Tally};
-use super::{TagLabels, bad_row, bits, checked, disagrees};
+use super::{TagLabels, bad_row, checked, disagrees};
 
 /// Rows that a cell's own width can count.
 const MOST_ROWS: usize = 1 << 30;
@@ -272,31 +272,28 @@ fn count_row<F: Cell>(
     let (zero_to, _) = guesses.zero_to.as_chunks::<PIECE>();
     let (one, _) = state.one.as_chunks_mut::<PIECE>();
     let (zero, _) = state.zero.as_chunks_mut::<PIECE>();
-    let mut look = |number: usize, cells: &[F::Bits; PIECE]| {
-        let (one_from, zero_to) = (&one_from[number], &zero_to[number]);
-        let here =
-            count_piece::<F>(cells, range.low, one_from, zero_to, &mut one[number], &mut zero[number]);
+    // Where there are no classes any more nothing is counted, and a 0 is no candidate.
+    let mut padded = [F::Bits::ZERO; PIECE];
+    padded[..rest.len()].copy_from_slice(rest);
+    for number in 0..cells.len().div_ceil(PIECE) {
+        let cells = pieces.get(number).unwrap_or(&padded);
+        Fetch::All.ahead_of(cells);
+        let here = count_piece::<F>(
+            cells,
+            range.low,
+            &one_from[number],
+            &zero_to[number],
+            &mut one[number],
+            &mut zero[number],
+        );
         furthest = furthest.max(here);
         if here >= range.untagged_from {
-            let (low, from) = (range.low, range.untagged_from);
-            let first = number * PIECE;
-            bits::for_each_of(
-                cells,
-                move |cell| F::key(cell).distance_above(low) >= from,
-                |place| hits.push((first + place) as u32),
-            );
+            let mut mask = mask_of!(cells, cell =>
+                F::key(cell).distance_above(range.low) >= range.untagged_from);
+            while let Some(place) = take_first(&mut mask) {
+                hits.push((number * PIECE + place) as u32);
+            }
         }
-    };
-    for number in 0..pieces.len() {
-        Fetch::All.ahead_of(&pieces[number]);
-        look(number, &pieces[number]);
-    }
-    if !rest.is_empty() {
-        Fetch::All.ahead_of(rest);
-        // Where there are no classes any more nothing is counted, and a 0 is no candidate.
-        let mut padded = [F::Bits::ZERO; PIECE];
-        padded[..rest.len()].copy_from_slice(rest);
-        look(pieces.len(), &padded);
     }
     furthest
 }

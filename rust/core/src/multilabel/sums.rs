@@ -238,8 +238,11 @@ impl<F: Cell> Kernel for Block<'_, '_, F> {
 /// How far above the smallest valid key the furthest one is.
 #[inline(always)]
 fn furthest_of<F: Cell>(cells: &[F::Bits], low: F::Key) -> <F::Key as Tally>::Distance {
-    let distance = |&cell: &F::Bits| F::key(cell).distance_above(low);
-    cells.iter().map(distance).fold(<F::Key as Tally>::Distance::default(), Ord::max)
+    let mut furthest = <F::Key as Tally>::Distance::default();
+    for &cell in cells {
+        furthest = furthest.max(F::key(cell).distance_above(low));
+    }
+    furthest
 }
 
 /// Adds some cells by column.
