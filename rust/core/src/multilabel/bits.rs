@@ -1,43 +1,44 @@
-//! Which of many values something holds for: all of them compared at once, the few found one by one.
+//! Which of 64 values something holds for: all of them compared at once, the few found one by one.
 
 /// Values compared at once.
 pub(super) const PIECE: usize = 64;
 
-/// Calls `each` with the place of every value for which `is` holds.
-#[inline(always)]
-pub(super) fn for_each<T: Copy>(values: &[T], is: impl Fn(T) -> bool, mut each: impl FnMut(usize)) {
-    let (pieces, rest) = values.as_chunks::<PIECE>();
-    let mut first = 0;
-    for piece in pieces {
-        let mut mask = mask_of(piece, &is);
-        while mask != 0 {
-            each(first + mask.trailing_zeros() as usize);
-            mask &= mask - 1;
+/// A bit for each of so many values: `mask_of!(values, value => value < 3)`. A macro, because a closure
+/// would be compiled by itself, and not for the CPU level that it is used at.
+macro_rules! mask_of {
+    ($values:expr, $value:ident => $is:expr) => {{
+        // Bytes of 0 or 1 first, which is compiled to comparisons of all lanes.
+        let mut bytes = [0_u8; $crate::multilabel::bits::PIECE];
+        for place in 0..$crate::multilabel::bits::PIECE {
+            let $value = $values[place];
+            bytes[place] = u8::from($is);
         }
-        first += PIECE;
-    }
-    for (place, &value) in (first..).zip(rest) {
-        if is(value) {
-            each(place);
-        }
-    }
+        $crate::multilabel::bits::packed(&bytes)
+    }};
 }
+pub(super) use mask_of;
 
-/// A bit a value.
+/// The bits of bytes that are 0 or 1.
 #[inline(always)]
-fn mask_of<T: Copy>(values: &[T; PIECE], is: impl Fn(T) -> bool) -> u64 {
-    // Bytes of 0 or 1 first, which is compiled to comparisons of all lanes. A multiplication then
-    // moves bit 8 i of eight bytes to bit 56 + i: all its partial products are apart.
-    let mut bytes = [0_u8; PIECE];
-    for place in 0..PIECE {
-        bytes[place] = u8::from(is(values[place]));
-    }
+pub(super) fn packed(bytes: &[u8; PIECE]) -> u64 {
     let mut mask = 0;
     for (eighth, bytes) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        let packed = u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        mask |= packed << (8 * eighth);
+        // Moves bit 8 i of eight bytes to bit 56 + i: all partial products are apart.
+        let bits = u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask |= bits << (8 * eighth);
     }
     mask
+}
+
+/// Takes the first place out of a mask.
+#[inline(always)]
+pub(super) fn take_first(mask: &mut u64) -> Option<usize> {
+    if *mask == 0 {
+        return None;
+    }
+    let place = mask.trailing_zeros() as usize;
+    *mask &= *mask - 1;
+    Some(place)
 }
 
 #[cfg(test)]
@@ -47,10 +48,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_place_is_found(values in prop::collection::vec(any::<bool>(), 0..300)) {
-            let mut found = Vec::new();
-            for_each(&values, |value| value, |place| found.push(place));
-            let expected: Vec<usize> = (0..values.len()).filter(|&place| values[place]).collect();
+        fn each_place_is_found(values in any::<[u32; 32]>(), others in any::<[u32; 32]>()) {
+            let values: Vec<u32> = values.into_iter().chain(others).map(|n| n % 2).collect();
+            let mut mask = mask_of!(values, value => value == 1);
+            let found: Vec<usize> = std::iter::from_fn(|| take_first(&mut mask)).collect();
+            let expected: Vec<usize> = (0..PIECE).filter(|&place| values[place] == 1).collect();
             prop_assert_eq!(found, expected);
         }
     }

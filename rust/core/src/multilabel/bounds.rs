@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use crate::format::{Format, Key as _, Meaning};
 use crate::row::SLACK;
 
+use super::bits::PIECE;
 use super::{complement, disagrees, own_and_other};
 
 /// What [`crate::Scores`] are: keys are signed integers.
@@ -121,7 +122,8 @@ impl<F: Cell> Range<F> {
     }
 }
 
-/// Where the guess of each class begins to be 1, and up to where it is 0.
+/// Where the guess of each class begins to be 1, and up to where it is 0; after the last class bounds
+/// that nothing reaches, to whole pieces.
 #[derive(Debug)]
 pub(crate) struct Guesses<F: Cell> {
     pub(crate) one_from: Vec<F::Key>,
@@ -140,13 +142,18 @@ impl<F: Cell> Guesses<F> {
             let both_one = one_from.max(zero_to.min(rather_zero) + 1);
             (key::<F>(both_one), key::<F>(both_zero))
         };
-        let (one_from, zero_to) = thresholds.iter().map(of_class).unzip();
-        Self { one_from, zero_to }
+        let mut guesses = Self::none(thresholds.len());
+        let bounds = guesses.one_from.iter_mut().zip(&mut guesses.zero_to);
+        for ((one_from, zero_to), of_class) in bounds.zip(thresholds.iter().map(of_class)) {
+            (*one_from, *zero_to) = of_class;
+        }
+        guesses
     }
 
     /// The guesses of no class, for questions that do not ask.
     pub(crate) fn none(n_classes: usize) -> Self {
         let (never, nor) = (F::largest().next(), F::smallest().previous());
-        Self { one_from: vec![never; n_classes], zero_to: vec![nor; n_classes] }
+        let n = n_classes.next_multiple_of(PIECE);
+        Self { one_from: vec![never; n], zero_to: vec![nor; n] }
     }
 }

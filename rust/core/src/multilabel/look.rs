@@ -11,19 +11,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
-use crate::format::Meaning;
+use crate::format::{Bits as _, Meaning};
 use crate::input::{AllRows, Lent, Matrix};
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel};
 
+use super::bits::{PIECE, mask_of, take_first};
 use super::bounds::{self, Cell, Guesses, Tally};
-use super::{TagLabels, bad_row, bits, checked, disagrees};
+use super::{TagLabels, bad_row, checked, disagrees};
 
 /// Rows that a cell's own width can count.
 const MOST_ROWS: usize = 1 << 30;
-
-/// Cells looked at together.
-const PIECE: usize = 64;
 
 /// Candidates may take this share of the bytes of the matrix.
 const SHARE: usize = 8;
@@ -102,8 +100,8 @@ impl<F: Cell> State<F> {
     fn new(n_classes: usize) -> Self {
         Self {
             tile: Vec::new(),
-            one: vec![F::Key::NONE_YET; n_classes],
-            zero: vec![F::Key::NONE_YET; n_classes],
+            one: vec![F::Key::NONE_YET; n_classes.next_multiple_of(PIECE)],
+            zero: vec![F::Key::NONE_YET; n_classes.next_multiple_of(PIECE)],
             all: vec![[0; 2]; n_classes],
             counts: vec![ClassCounts::default(); n_classes],
             candidates: Vec::new(),
@@ -212,7 +210,7 @@ impl<F: Cell> Kernel for Block<'_, '_, F> {
     #[inline(always)]
     fn run(self) -> Result<()> {
         let Self { lent, labels, guesses, range, collects, state } = self;
-        let mut hits = Vec::with_capacity(lent.cells(lent.positions.start).len() + PIECE);
+        let mut hits = Vec::with_capacity(labels.n_classes());
         for row in lent.positions.clone() {
             let cells = lent.cells(row);
             let furthest = count_row::<F>(cells, guesses, &range, state, &mut hits);
@@ -268,49 +266,54 @@ fn count_row<F: Cell>(
     hits: &mut Vec<u32>,
 ) -> <F::Key as Tally>::Distance {
     hits.clear();
-    let n = cells.len();
-    let (one_from, zero_to) = (&guesses.one_from[..n], &guesses.zero_to[..n]);
-    let (one, zero) = (&mut state.one[..n], &mut state.zero[..n]);
     let mut furthest = <F::Key as Tally>::Distance::default();
-    for start in (0..n).step_by(PIECE) {
-        let end = n.min(start + PIECE);
-        let cells = &cells[start..end];
+    let (pieces, rest) = cells.as_chunks::<PIECE>();
+    let (one_from, _) = guesses.one_from.as_chunks::<PIECE>();
+    let (zero_to, _) = guesses.zero_to.as_chunks::<PIECE>();
+    let (one, _) = state.one.as_chunks_mut::<PIECE>();
+    let (zero, _) = state.zero.as_chunks_mut::<PIECE>();
+    // Where there are no classes any more nothing is counted, and a 0 is no candidate.
+    let mut padded = [F::Bits::ZERO; PIECE];
+    padded[..rest.len()].copy_from_slice(rest);
+    for number in 0..cells.len().div_ceil(PIECE) {
+        let cells = pieces.get(number).unwrap_or(&padded);
         Fetch::All.ahead_of(cells);
-        let bounds = (&one_from[start..end], &zero_to[start..end]);
-        let tallies = (&mut one[start..end], &mut zero[start..end]);
-        // A length that is known is compiled to a few instructions, without a loop for the rest.
-        let furthest_here = if end - start == PIECE {
-            let bounds = (&bounds.0[..PIECE], &bounds.1[..PIECE]);
-            let tallies = (&mut tallies.0[..PIECE], &mut tallies.1[..PIECE]);
-            count_piece::<F>(&cells[..PIECE], range.low, bounds, tallies)
-        } else {
-            count_piece::<F>(cells, range.low, bounds, tallies)
-        };
-        furthest = furthest.max(furthest_here);
-        if furthest_here >= range.untagged_from {
-            let is_hit = |cell| F::key(cell).distance_above(range.low) >= range.untagged_from;
-            bits::for_each(cells, is_hit, |place| hits.push((start + place) as u32));
+        let here = count_piece::<F>(
+            cells,
+            range.low,
+            &one_from[number],
+            &zero_to[number],
+            &mut one[number],
+            &mut zero[number],
+        );
+        furthest = furthest.max(here);
+        if here >= range.untagged_from {
+            let mut mask = mask_of!(cells, cell =>
+                F::key(cell).distance_above(range.low) >= range.untagged_from);
+            while let Some(place) = take_first(&mut mask) {
+                hits.push((number * PIECE + place) as u32);
+            }
         }
     }
     furthest
 }
 
+/// Each argument by itself: so a compiler knows that they do not overlap.
 #[inline(always)]
 fn count_piece<F: Cell>(
-    cells: &[F::Bits],
+    cells: &[F::Bits; PIECE],
     low: F::Key,
-    (one_from, zero_to): (&[F::Key], &[F::Key]),
-    (one, zero): (&mut [F::Key], &mut [F::Key]),
+    one_from: &[F::Key; PIECE],
+    zero_to: &[F::Key; PIECE],
+    one: &mut [F::Key; PIECE],
+    zero: &mut [F::Key; PIECE],
 ) -> <F::Key as Tally>::Distance {
     let mut furthest = <F::Key as Tally>::Distance::default();
-    let n = cells.len();
-    let (one_from, zero_to) = (&one_from[..n], &zero_to[..n]);
-    let (one, zero) = (&mut one[..n], &mut zero[..n]);
-    for place in 0..n {
-        let key = F::key(cells[place]);
+    for lane in 0..PIECE {
+        let key = F::key(cells[lane]);
         furthest = furthest.max(key.distance_above(low));
-        one[place] = one[place].one_more_if(key >= one_from[place]);
-        zero[place] = zero[place].one_more_if(key <= zero_to[place]);
+        one[lane] = one[lane].one_more_if(key >= one_from[lane]);
+        zero[lane] = zero[lane].one_more_if(key <= zero_to[lane]);
     }
     furthest
 }

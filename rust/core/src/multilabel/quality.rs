@@ -23,9 +23,10 @@ use crate::simd::{self, Kernel};
 use crate::softmax::Exponent;
 use crate::thresholds::NEVER;
 
+use super::bits::{self, mask_of, take_first};
 use super::bounds::{self, Cell, Tally};
 use super::sums::means;
-use super::{TagLabels, bad_row, bits, check_shape, checked, complement, with_cells};
+use super::{TagLabels, bad_row, check_shape, checked, complement, with_cells};
 
 /// How the scores of an example's classes become one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -462,7 +463,7 @@ impl Smallest {
         }
         self.sorted.sort_unstable_by(f64::total_cmp);
         // So that there are a few more of an example that is like this one.
-        if let Some(&next) = self.sorted.get(2 * n).or(self.sorted.last()) {
+        if let Some(&next) = self.sorted.get(n + n / 2).or(self.sorted.last()) {
             self.bound = next;
         }
         &self.sorted[..n]
@@ -471,9 +472,20 @@ impl Smallest {
     #[inline(always)]
     fn collect(&mut self, scores: &[f64]) {
         let Self { sorted, bound } = self;
+        let bound = *bound;
         sorted.clear();
-        let mut append = |place: usize| sorted.push(scores[place]);
-        bits::for_each(scores, |score| score <= *bound, &mut append);
+        let (pieces, rest) = scores.as_chunks::<{ bits::PIECE }>();
+        for piece in pieces {
+            let mut mask = mask_of!(piece, score => score <= bound);
+            while let Some(place) = take_first(&mut mask) {
+                sorted.push(piece[place]);
+            }
+        }
+        for &score in rest {
+            if score <= bound {
+                sorted.push(score);
+            }
+        }
     }
 }
 

@@ -41,13 +41,25 @@ pub fn confident_thresholds(
     workers: &Workers<'_>,
 ) -> Result<Vec<[f64; 2]>> {
     check_shape(labels, pred_probs)?;
-    with_cells!(pred_probs, workers, matrix, meaning => means(matrix, labels, meaning, workers))
+    with_cells!(pred_probs, workers, matrix, meaning => {
+        sums_of(matrix, labels, (meaning, true), workers)
+    })
 }
 
+/// The thresholds, for a caller that goes on to read the whole matrix, and checks it.
 pub(super) fn means<F: Cell>(
     matrix: &Matrix<'_, F>,
     labels: &TagLabels,
     meaning: Meaning,
+    workers: &Workers<'_>,
+) -> Result<Vec<[f64; 2]>> {
+    sums_of(matrix, labels, (meaning, false), workers)
+}
+
+fn sums_of<F: Cell>(
+    matrix: &Matrix<'_, F>,
+    labels: &TagLabels,
+    (meaning, checks): (Meaning, bool),
     workers: &Workers<'_>,
 ) -> Result<Vec<[f64; 2]>> {
     let n_classes = labels.n_classes();
@@ -64,7 +76,7 @@ pub(super) fn means<F: Cell>(
             let some = rows.start..rows.end.min(rows.start + MOST_ROWS);
             let lent = matrix.lend(&all, some, tile)?;
             rows.start = lent.positions.end;
-            simd::dispatch(workers.level(), Block::<F> { lent, labels, range, sums })?;
+            simd::dispatch(workers.level(), Block::<F> { lent, labels, range, checks, sums })?;
             sums.flush();
         }
         Ok(())
@@ -174,6 +186,7 @@ struct Block<'a, 't, F: Cell> {
     lent: Lent<'t, F, AllRows>,
     labels: &'a TagLabels,
     range: bounds::Range<F>,
+    checks: bool,
     sums: &'a mut Sums,
 }
 
@@ -182,20 +195,19 @@ impl<F: Cell> Kernel for Block<'_, '_, F> {
 
     #[inline(always)]
     fn run(self) -> Result<()> {
-        let Self { lent, labels, range, sums } = self;
+        let Self { lent, labels, range, checks, sums } = self;
         let (shift, rest_shift) = (sums.shift, sums.rest_shift());
         for row in lent.positions.clone() {
             let cells = lent.cells(row);
             let mut furthest = <F::Key as Tally>::Distance::default();
             let units = &mut sums.units[..cells.len()];
             for start in (0..cells.len()).step_by(PIECE) {
-                let piece = start..cells.len().min(start + PIECE);
-                furthest = furthest.max(add::<F>(
-                    &cells[piece.clone()],
-                    &mut units[piece],
-                    range.low,
-                    shift,
-                ));
+                let end = cells.len().min(start + PIECE);
+                Fetch::All.ahead_of(&cells[start..end]);
+                if checks {
+                    furthest = furthest.max(furthest_of::<F>(&cells[start..end], range.low));
+                }
+                add::<F>(&cells[start..end], &mut units[start..end], shift);
             }
             for (sum, &cell) in sums.rests.iter_mut().zip(cells) {
                 let value = F::real(cell).double();
@@ -223,22 +235,20 @@ impl<F: Cell> Kernel for Block<'_, '_, F> {
     }
 }
 
-/// Adds some cells by column. Gives how far above the smallest valid key the furthest one is: in a loop
-/// of its own, since keys and sums are of different widths.
+/// How far above the smallest valid key the furthest one is.
 #[inline(always)]
-fn add<F: Cell>(
-    cells: &[F::Bits],
-    units: &mut [u64],
-    low: F::Key,
-    shift: f64,
-) -> <F::Key as Tally>::Distance {
-    Fetch::All.ahead_of(cells);
+fn furthest_of<F: Cell>(cells: &[F::Bits], low: F::Key) -> <F::Key as Tally>::Distance {
     let mut furthest = <F::Key as Tally>::Distance::default();
     for &cell in cells {
         furthest = furthest.max(F::key(cell).distance_above(low));
     }
+    furthest
+}
+
+/// Adds some cells by column.
+#[inline(always)]
+fn add<F: Cell>(cells: &[F::Bits], units: &mut [u64], shift: f64) {
     for (sum, &cell) in units.iter_mut().zip(cells) {
         *sum = sum.wrapping_add((F::real(cell).double() + shift).to_bits());
     }
-    furthest
 }
