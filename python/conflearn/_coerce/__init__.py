@@ -52,6 +52,7 @@ from conflearn._coerce.per_class import (
     as_prior,
     as_tag_removals,
     as_tag_thresholds,
+    as_thresholds,
 )
 from conflearn._coerce.tags import Tags, as_tags
 
@@ -79,6 +80,7 @@ __all__ = [
     "as_tag_removals",
     "as_tag_thresholds",
     "as_tags",
+    "as_thresholds",
     "first_out_of_range",
     "one_of",
     "readable_again",
