@@ -28,8 +28,7 @@ use crate::sweep::{first_of_pieces, or_first_fault};
 /// Cells looked at together: their order in sums is part of the answer.
 const PIECE: usize = 256;
 /// Lanes that are added up by themselves.
-const GROUP: usize = 8;
-const GROUPS: usize = 2;
+const LANES: usize = 64;
 
 /// What turns the logits z of a row into probabilities: 2^((z - max) scale - 1) times `inverse_sum`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -204,29 +203,18 @@ fn sums<F: Format<Real: Exponent>>(
     max: F::Real,
     scale: F::Real,
 ) -> (f64, f64) {
-    // In groups that fit in the registers of AVX2: all lanes as one loop take half as long again.
-    let mut sums = [[F::Real::ZERO; GROUP]; GROUPS];
-    let mut weighted = sums;
-    for cells in piece.as_chunks::<{ GROUPS * GROUP }>().0 {
-        for (group, cells) in cells.as_chunks::<GROUP>().0.iter().enumerate() {
-            for lane in 0..GROUP {
-                let exponent = exponent(F::real(cells[lane]), max, scale);
-                let power = exponent.exp2();
-                sums[group][lane] = sums[group][lane].plus(power);
-                weighted[group][lane] = power.times_plus(exponent, weighted[group][lane]);
-            }
+    // So many lanes that the compiler sees a loop: of few it makes pieces of two and four.
+    let mut sums = [F::Real::ZERO; LANES];
+    let mut weighted = [F::Real::ZERO; LANES];
+    for cells in piece.as_chunks::<LANES>().0 {
+        for lane in 0..LANES {
+            let exponent = exponent(F::real(cells[lane]), max, scale);
+            let power = exponent.exp2();
+            sums[lane] = sums[lane].plus(power);
+            weighted[lane] = power.times_plus(exponent, weighted[lane]);
         }
     }
-    (sum_of_groups(sums), sum_of_groups(weighted))
-}
-
-#[inline(always)]
-fn sum_of_groups<R: Exponent>(groups: [[R; GROUP]; GROUPS]) -> f64 {
-    let [mut sum, other] = groups;
-    for lane in 0..GROUP {
-        sum[lane] = sum[lane].plus(other[lane]);
-    }
-    sum_of_lanes(sum).double()
+    (sum_of_lanes(sums).double(), sum_of_lanes(weighted).double())
 }
 
 /// The first logit of a row that makes it have no softmax.
