@@ -53,16 +53,17 @@ class Call:
         if size.n_classes > DENSE_JOINT_LIMIT and not can_be_sparse:
             return None
         if self.function == "analyze":
-            return _analyze if implementation == "conflearn" else partial(_ask, implementation)
+            ours = partial(_analyze, **self.options)
+            return ours if implementation == "conflearn" else partial(_ask, implementation)
         if self.function == "dataset_health" and implementation == "conflearn":
             return _health
         module = import_module(MODULES[implementation])
         return partial(getattr(module, self.function), **self.options)
 
 
-def _analyze(labels: NDArray[np.int64], pred_probs: Matrix) -> object:
+def _analyze(labels: NDArray[np.int64], pred_probs: Matrix, **options: Any) -> object:
     """Sweep once, then ask for all that it found: some of it is made when first asked for."""
-    analysis = conflearn.analyze(labels, pred_probs)
+    analysis = conflearn.analyze(labels, pred_probs, **options)
     answers = ["mask", "ranked", "scores", "suggested_labels", "thresholds", "num_issues"]
     if pred_probs.shape[1] <= DENSE_JOINT_LIMIT:
         answers += ["confident_joint", "joint", "noise_model"]
@@ -110,4 +111,15 @@ CALLS = (
     Call("confident_joint", joint="returned"),
     Call("num_label_issues"),
     Call("dataset_health", joint="inside"),
+)
+
+#: Asked of logits and scores, which nobody else takes: they would first have to make probabilities.
+KIND_CALLS = (
+    Call("find_label_issues", {"filter_by": "confident_learning", "kind": "logits"}, target=3.0),
+    Call("rank_label_issues", {"kind": "logits"}, target=3.0, joint="inside"),
+    Call("analyze", {"kind": "logits"}, joint="inside"),
+    Call("label_quality_scores", {"method": "normalized_margin", "kind": "logits"}, target=3.0),
+    Call("find_label_issues", {"filter_by": "confident_learning", "kind": "scores"}, target=1.25),
+    Call("rank_label_issues", {"kind": "scores"}, target=1.5, joint="inside"),
+    Call("label_quality_scores", {"method": "normalized_margin", "kind": "scores"}, target=1.2),
 )

@@ -89,6 +89,15 @@ def make(size: Size, *, seed: int = 0, order: Order = "C") -> Problem:
     return Problem(labels, pred_probs)
 
 
+def log_in_place(pred_probs: NDArray[Any]) -> None:
+    """Turn probabilities into logits of which they are the softmax, a block at a time."""
+    n_rows = max(1, CELLS_PER_BLOCK // pred_probs.shape[1])
+    blocks = (pred_probs[start : start + n_rows] for start in range(0, len(pred_probs), n_rows))
+    list(
+        threads().map(lambda block: np.log(np.maximum(block, 1e-30, out=block), out=block), blocks)
+    )
+
+
 def _neighbours(
     classes: NDArray[np.int64], n_classes: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:

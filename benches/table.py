@@ -26,12 +26,13 @@ from calls import (
     CALLS,
     CELLS_UNASKED,
     DEFAULT,
+    KIND_CALLS,
     SMALL_DATA,
     Call,
     Implementation,
     fits_cleanlab,
 )
-from data import SIZES, Dtype, Order, Problem, Size, make
+from data import SIZES, Dtype, Order, Problem, Size, log_in_place, make
 from markdown_table import markdown_table, verdict
 from memory import memory_section
 from read import available_cpus, read
@@ -87,6 +88,7 @@ def sections(arguments: argparse.Namespace) -> Iterator[str]:
         return
     if arguments.size == "imagenet":
         yield layouts_section(size, arguments)
+        yield kinds_section(size, arguments)
         yield small_data_section(arguments.rounds)
         yield import_section()
     yield memory_section(size_name)
@@ -183,6 +185,32 @@ def layouts_section(usual: Size, arguments: argparse.Namespace) -> str:
         rows.append(row)
         del problem  # before the next one is made: two might not fit
     return markdown_table([f"`{DEFAULT}`", *CALL_COLUMNS], rows)
+
+
+def kinds_section(size: Size, arguments: argparse.Namespace) -> str:
+    """Measure calls on the logarithms of the matrix, as logits and as scores."""
+    problem = make(size)
+    log_in_place(problem.pred_probs)
+    rows = []
+    for call in KIND_CALLS:
+        print(call, file=sys.stderr)
+        method = call.by("conflearn", size)
+        assert method is not None
+        ours = partial(method, *problem)
+        turns = take_turns(ours, partial(read, problem.pred_probs), arguments.rounds)
+        times_read = turns.call / turns.neighbour
+        target = call.target if size == SIZES["imagenet"] else None
+        rows.append(
+            [
+                f"`{call}`",
+                f"{times_read:.2f}",
+                "-" if target is None else f"<= {target:g}",
+                verdict(times_read, target),
+                duration(turns.call),
+                duration(turns.neighbour),
+            ]
+        )
+    return markdown_table(["logits and scores", *CALL_COLUMNS[:5]], rows)
 
 
 def call_row(

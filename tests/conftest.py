@@ -55,7 +55,7 @@ def width(request: pytest.FixtureRequest) -> np.dtype:
 
 @pytest.fixture(scope="module")
 def cleanlab() -> Iterator[SimpleNamespace]:
-    """cleanlab's modules `count`, `filter` and `rank`, made repeatable."""
+    """cleanlab's modules, made repeatable."""
     pytest.importorskip("cleanlab")
     with stable_cleanlab() as modules:
         yield modules

@@ -1,5 +1,6 @@
 """An analysis: everything at once, and the same as everything one by one."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -95,3 +96,11 @@ def test_an_analysis_shows_what_matters() -> None:
     text = repr(analysis)
     assert "300" in text
     assert str(analysis.mask.sum()) in text
+
+
+def test_an_analysis_can_be_pickled() -> None:
+    analysis = conflearn.analyze(*random_data(300, 4))
+    again = pickle.loads(pickle.dumps(analysis))
+    assert repr(again) == repr(analysis)
+    np.testing.assert_array_equal(again.to_records(), analysis.to_records())
+    assert type(again.scores) is type(analysis.scores)

@@ -1,19 +1,16 @@
-"""The drop-in layer side by side with cleanlab: same signatures, answers, warnings, errors.
+"""The drop-in layer side by side with cleanlab: same answers, warnings, errors.
 
 Where the two differ on purpose, the difference has a name in `INTENDED_DIFFERENCES` and a test
 `test_difference_<name>` that shows both sides of it.
 """
 
 import inspect
-import re
 import subprocess
 import sys
-import warnings
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +20,7 @@ from hypothesis import strategies as st
 from conflearn.cleanlab import count, rank
 from conflearn.cleanlab import filter as filters
 from conflearn.errors import OptionError
+from side_by_side import assert_equal, assert_shown_and_documented, outcome, public_functions
 from strategies import (
     FILTERS,
     PRIOR_METHODS,
@@ -66,7 +64,6 @@ INTENDED_DIFFERENCES = {
     "few_examples_warned": "A class too small to prune is always warned of; there worker processes "
     "warn, which the caller can neither catch nor silence.",
     "clf_made_when_needed": "clf=None stands for LogisticRegression(), which is the default there.",
-    "multi_label_refused": "multi_label=True is not supported yet, and says so.",
 }
 
 MODULES = ("count", "filter", "rank")
@@ -74,39 +71,6 @@ OURS = {"count": count, "filter": filters, "rank": rank}
 
 
 # --- Side by side
-
-
-class Outcome(NamedTuple):
-    """What came of a call: a value or an error, and the kinds of warnings."""
-
-    value: Any
-    error: Exception | None
-    warned: set[type[Warning]]
-
-
-def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
-        warnings.simplefilter("always")
-        value, error = None, None
-        try:
-            value = function(*args, **kwargs)
-        except Exception as exception:  # noqa: BLE001 - whatever it is, the other layer must raise it
-            error = exception
-    return Outcome(value, error, {w.category for w in caught} - {RuntimeWarning})
-
-
-def assert_equal(ours: Any, theirs: Any, rtol: float) -> None:
-    if isinstance(theirs, tuple):
-        assert isinstance(ours, tuple)
-        for mine, other in zip(ours, theirs, strict=True):
-            assert_equal(mine, other, rtol)
-        return
-    assert isinstance(ours, np.ndarray) == isinstance(theirs, np.ndarray)
-    assert np.asarray(ours).dtype == np.asarray(theirs).dtype
-    if np.asarray(theirs).dtype.kind == "f":
-        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-12)
-    else:
-        np.testing.assert_array_equal(ours, theirs)
 
 
 class Layers:
@@ -134,41 +98,8 @@ def both(cleanlab: SimpleNamespace) -> Layers:
     return Layers(cleanlab)
 
 
-def public_functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
-    return {
-        name: function
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if not name.startswith("_") and function.__module__ == module.__name__
-    }
-
-
-# --- Signatures
-
-
-def test_every_intended_difference_is_shown() -> None:
-    prefix = "test_difference_"
-    shown = {name.removeprefix(prefix) for name in globals() if name.startswith(prefix)}
-    assert shown == set(INTENDED_DIFFERENCES)
-
-
-def test_every_intended_difference_is_documented() -> None:
-    method = (Path(__file__).parents[1] / "docs" / "method.md").read_text()
-    documented = re.findall(r"^\| `(\w+)` \|", method.partition("## Differences")[2], re.MULTILINE)
-    assert set(documented) >= set(INTENDED_DIFFERENCES)
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_every_public_function_has_the_signature_of_cleanlab(
-    cleanlab: SimpleNamespace, module: str
-) -> None:
-    for name, theirs in public_functions(getattr(cleanlab, module)).items():
-        ours = inspect.signature(getattr(OURS[module], name)).parameters
-        expected = inspect.signature(theirs).parameters
-        assert list(ours) == list(expected), name
-        for parameter, other in expected.items():
-            assert ours[parameter].kind == other.kind, f"{name}: {parameter}"
-            if not hasattr(other.default, "fit"):  # an estimator
-                assert repr(ours[parameter].default) == repr(other.default), f"{name}: {parameter}"
+def test_every_intended_difference_is_shown_and_documented() -> None:
+    assert_shown_and_documented(INTENDED_DIFFERENCES, globals())
 
 
 # --- count
@@ -1019,21 +950,3 @@ MULTI_LABEL = (
 def test_multi_label_wants_a_list(both: Layers, name: str) -> None:
     both.agree(name, LABELS, PRED_PROBS, multi_label=True)
     both.agree("calibrate_confident_joint", np.ones((3, 2, 2)), LABELS, multi_label=True)
-
-
-@pytest.mark.parametrize(
-    ("name", "args"),
-    [
-        ("find_label_issues", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("find_predicted_neq_given", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("num_label_issues", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("compute_confident_joint", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("get_confident_thresholds", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("estimate_joint", ([[0], [1, 2], []], np.full((3, 3), 0.5))),
-        ("calibrate_confident_joint", (np.ones((3, 2, 2), dtype=int), [[0], [1, 2], []])),
-    ],
-)
-def test_difference_multi_label_refused(name: str, args: tuple[Any, ...]) -> None:
-    function = getattr(filters, name, None) or getattr(count, name)
-    with pytest.raises(OptionError, match="multi_label=True is not supported"):
-        function(*args, multi_label=True)

@@ -1,7 +1,9 @@
 """What may be passed as `labels` and `classes`, what becomes of it, and what is said otherwise."""
 
 import array
+import contextlib
 import datetime as dt
+import importlib
 import warnings
 from decimal import Decimal
 
@@ -15,6 +17,7 @@ from conflearn._coerce import (
     as_joint,
     as_labels,
     as_mask,
+    as_named_labels,
     as_pred_probs,
     one_of,
 )
@@ -557,3 +560,76 @@ def test_every_spelling_of_a_matrix_is_the_same_matrix(matrix, flipped, listed):
     assert result.dtype in (np.float16, np.float32, np.float64)
     assert result.dtype.isnative
     np.testing.assert_array_equal(result, matrix.astype(float))
+
+
+# --- labels of which the classes are to be found out -------------------------------------------
+
+
+NAMES = ["b", "a", "b", "c"]
+
+
+def labels_by_name():
+    yield NAMES
+    yield np.array(NAMES)
+    yield np.array(NAMES, object)
+    if hasattr(np.dtypes, "StringDType"):
+        yield np.array(NAMES, np.dtypes.StringDType())
+    for library, makers in {
+        "pandas": (
+            lambda pd: pd.Series(NAMES),
+            lambda pd: pd.Series(NAMES, dtype="string"),
+            lambda pd: pd.Categorical(NAMES, categories=["z", "c", "b", "a"], ordered=True),
+            lambda pd: pd.DataFrame({"y": NAMES}),
+        ),
+        "polars": (
+            lambda pl: pl.Series(NAMES),
+            lambda pl: pl.Series(NAMES, dtype=pl.Enum(["c", "z", "b", "a"])),
+            lambda pl: pl.DataFrame({"y": NAMES}),
+        ),
+        "pyarrow": (
+            lambda pa: pa.array(NAMES),
+            lambda pa: pa.chunked_array([NAMES[:2], NAMES[2:]]),
+        ),
+    }.items():
+        with contextlib.suppress(ImportError):
+            module = importlib.import_module(library)
+            yield from (make(module) for make in makers)
+
+
+@pytest.mark.parametrize("labels", list(labels_by_name()), ids=type)
+def test_classes_are_found_in_names(labels):
+    classes, codes = as_named_labels(labels, name="y")
+    assert classes.tolist() == ["a", "b", "c"]
+    assert codes.dtype == np.int64
+    assert codes.tolist() == [1, 0, 1, 2]
+
+
+@given(hnp.arrays(st.sampled_from(["i1", "u2", "i8", "u8", "?"]), st.integers(1, 20)))
+def test_classes_are_found_in_numbers(labels):
+    classes, codes = as_named_labels(labels, name="y")
+    assert classes.dtype == labels.dtype
+    np.testing.assert_array_equal(classes, np.unique(labels))
+    np.testing.assert_array_equal(classes[codes], labels)
+    floats = as_named_labels(labels.astype(float), name="y")
+    np.testing.assert_array_equal(floats.classes[floats.codes], labels.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([], ShapeError, "y is empty"),
+        ([[1, 2], [3, 4]], ShapeError, "y must have one dimension"),
+        ([0.5, 1], LabelError, r"y\[0\] is 0.5, .* \(Unknown label type: continuous\)"),
+        ([1, np.inf], LabelError, r"y\[1\] is inf"),
+        ([1, np.nan], LabelError, r"y\[1\] is missing"),
+        (["a", None], LabelError, r"y\[1\] is missing"),
+        (["a", 1], InputTypeError, "all strings or all numbers"),
+        ([1j, 2], LabelError, "Complex data not supported"),
+        (np.array(["2020-01-01"], "M8[D]"), InputTypeError, "dtype datetime64"),
+        ([b"a", b"b"], InputTypeError, "of type bytes"),
+        ("abc", InputTypeError, "y cannot be read from an object of type str"),
+    ],
+)
+def test_no_classes_are_found_in_what_is_no_label(labels, error, message):
+    with pytest.raises(error, match=message):
+        as_named_labels(labels, name="y")

@@ -18,6 +18,7 @@ from conflearn._coerce import (
     as_num_to_remove,
     as_per_class,
     as_share,
+    as_thresholds,
     one_of,
 )
 from conflearn.errors import (
@@ -219,6 +220,13 @@ def test_thresholds():
         assert result.dtype == np.float64
         assert result.flags.c_contiguous
         np.testing.assert_array_equal(result, thresholds)
+
+
+def test_thresholds_may_be_out_of_reach():
+    assert as_thresholds([0.5, np.inf], 2).tolist() == [0.5, np.inf]
+    for value in (-np.inf, np.nan):
+        with refused(InputError, "thresholds", "[1] is", "never confident"):
+            as_thresholds([0.5, value], 2)
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,15 @@ def random_scores(seed: int, n_examples: int = 300, n_classes: int = 7) -> Data:
 
 def functions_of_a_matrix() -> list[Callable[..., Any]]:
     """Everything that takes `pred_probs`."""
-    functions = [getattr(conflearn, name) for name in conflearn.__all__ if name[0].islower()]
+    modules = (conflearn, conflearn.multilabel)
+    found = [getattr(module, name) for module in modules for name in module.__all__]
+    functions = [one for one in found if inspect.isfunction(one)]
     return [one for one in functions if "pred_probs" in inspect.signature(one).parameters]
 
 
-@pytest.mark.parametrize("function", functions_of_a_matrix(), ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "function", functions_of_a_matrix(), ids=lambda one: f"{one.__module__}.{one.__name__}"
+)
 def test_every_function_of_a_matrix_takes_a_kind(function: Callable[..., Any]) -> None:
     parameters = inspect.signature(function).parameters
     assert parameters["kind"].default == "probabilities"

@@ -47,6 +47,8 @@ def everything(labels: Any, pred_probs: Any, **options: Any) -> Answers:
         answers[f"mask by {filter_by}"] = conflearn.find_label_issues(
             *data, filter_by=filter_by, **options
         )
+    for mode in ("hard", "soft", "importance"):
+        answers[f"weights by {mode}"] = conflearn.sample_weights(*data, mode=mode, **options)
     analysis = conflearn.analyze(*data, **options)
     answers["analysis"] = analysis.ranked
     answers["suggested"] = analysis.suggested_labels
@@ -270,7 +272,7 @@ def test_the_order_of_rows_does_not_show(seed: int) -> None:
     back = np.argsort(order)
     shuffled = everything(labels[order], pred_probs[order])
     for name, value in shuffled.items():
-        if name.startswith(("mask", "scores", "suggested")):
+        if name.startswith(("mask", "scores", "suggested", "weights")):
             shuffled[name] = value[back]
         elif name.startswith(("ranked", "analysis")):
             shuffled[name] = order[value]

@@ -24,6 +24,9 @@ array([2])
 `estimate_noise_model`           prior, noise matrix, inverse noise matrix
 `ensemble_label_quality_scores`  a score for each label, by several models
 `ensemble_weights`               how much each model should count
+`sample_weights`                 how much each example should count in training
+`cross_val_pred_probs`           out-of-sample probabilities of any classifier
+`CleanLearning`                  a classifier that learns from noisy labels
 `dataset_health`                 how clean the data set, its classes and their pairs are
 `noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
@@ -31,6 +34,8 @@ array([2])
 `conflearn.multilabel` has the same for data whose examples have any number of tags, and
 `conflearn.cleanlab` under cleanlab's names.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from conflearn import multilabel, noise
 from conflearn._core import default_n_threads as n_threads
@@ -53,7 +58,13 @@ from conflearn.joint import (
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
 from conflearn.thresholds import confident_thresholds
+from conflearn.weights import sample_weights
 
+if TYPE_CHECKING:
+    from conflearn.learning import CleanLearning as CleanLearning
+    from conflearn.learning import cross_val_pred_probs as cross_val_pred_probs
+
+# Not of these: what needs scikit-learn. `import *` would import that, or fail without it.
 __all__ = [
     "Analysis",
     "ConflearnCopyWarning",
@@ -77,13 +88,26 @@ __all__ = [
     "off_diagonal_examples",
     "order_label_issues",
     "rank_label_issues",
+    "sample_weights",
 ]
 
 
-def __getattr__(name: str) -> str:
+#: Names whose modules stand on scikit-learn, which takes a second to import and may not be there.
+_NEED_SCIKIT_LEARN = ("CleanLearning", "cross_val_pred_probs")
+
+
+def __getattr__(name: str) -> Any:
     # Looking up the version of an installed package reads its metadata: only when it is asked for.
     if name == "__version__":
         from importlib.metadata import version
 
         return version("conflearn")
+    if name in _NEED_SCIKIT_LEARN:
+        from conflearn import learning
+
+        return getattr(learning, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NEED_SCIKIT_LEARN})

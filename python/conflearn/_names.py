@@ -17,6 +17,9 @@ Aggregate = Literal["exponential_moving_average", "softmin", "mean", "median", "
 Weighting = Literal["uniform", "accuracy", "log_loss"]
 PriorMethod = Literal["cnt", "eqn", "marginal", "marginal_ps"]
 CountMethod = Literal["off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"]
+WeightMode = Literal["hard", "soft", "importance"]
+Prune = Literal["hard", "soft"]
+Response = Literal["predict_proba", "decision_function"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FILTERS: tuple[Filter, ...] = get_args(Filter)
@@ -26,6 +29,9 @@ AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 PRIOR_METHODS: tuple[PriorMethod, ...] = get_args(PriorMethod)
 COUNT_METHODS: tuple[CountMethod, ...] = get_args(CountMethod)
+WEIGHT_MODES: tuple[WeightMode, ...] = get_args(WeightMode)
+PRUNES: tuple[Prune, ...] = get_args(Prune)
+RESPONSES: tuple[Response, ...] = get_args(Response)
 
 # Below the Python face, choices that users do not make:
 Several = Literal["most_probable", "row_argmax"]

@@ -160,6 +160,13 @@ class Analysis:
             records[name] = column
         return records
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For pickle, which does not know a MappingProxyType.
+        return self.__dict__ | {"scores": dict(self.scores)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, scores=MappingProxyType(state["scores"]))
+
     def _names(self, classes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         return classes if self.classes is None else np.asarray(self.classes)[classes]
 

@@ -6,9 +6,11 @@
     └── InputError               └── InputTypeError    └── MissingDependencyError
         ├── ShapeError
         ├── LabelError           UserWarning
-        ├── ProbabilityError     └── ConflearnCopyWarning
-        └── OptionError
-            └── SingularMatrixError, also a numpy.linalg.LinAlgError
+        ├── ProbabilityError     ├── ConflearnCopyWarning
+        ├── OptionError          ├── FoldWarning
+        │   └── SingularMatrixError, also a numpy.linalg.LinAlgError
+        └── TagFormatError       └── WeightWarning
+            (also an InputTypeError and an AssertionError)
 
 Code that already catches ``ValueError`` or ``TypeError`` goes on working. Each message names the
 argument, the rule it breaks, the first row, column and value that break it, and what to do.
@@ -18,6 +20,7 @@ from numpy.linalg import LinAlgError
 
 __all__ = [
     "ConflearnCopyWarning",
+    "FoldWarning",
     "InputError",
     "InputTypeError",
     "LabelError",
@@ -26,6 +29,8 @@ __all__ = [
     "ProbabilityError",
     "ShapeError",
     "SingularMatrixError",
+    "TagFormatError",
+    "WeightWarning",
 ]
 
 
@@ -57,8 +62,20 @@ class InputTypeError(TypeError):
     """An object, or a dtype, that conflearn does not read."""
 
 
+class TagFormatError(LabelError, ShapeError, InputTypeError, AssertionError):
+    """Multi-label data that `conflearn.cleanlab` cannot read; cleanlab raises all of these."""
+
+
 class ConflearnCopyWarning(UserWarning):
     """The matrix had to be copied before it could be read; the message says how to avoid it."""
+
+
+class FoldWarning(UserWarning):
+    """Cross-validation cannot judge every example: of a class too rare, or never held out."""
+
+
+class WeightWarning(UserWarning):
+    """A classifier was trained without the weights that were asked for: it takes none."""
 
 
 class MissingDependencyError(ImportError):

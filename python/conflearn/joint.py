@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_bool, as_per_class
+from conflearn._coerce import as_bool, as_thresholds
 from conflearn._inputs import read_inputs, read_joint, read_joint_and_labels
 from conflearn._names import Kind
 
@@ -238,4 +238,4 @@ def estimate_joint(
 
 
 def _thresholds(thresholds: object, n_classes: int) -> npt.NDArray[np.float64] | None:
-    return None if thresholds is None else as_per_class(thresholds, n_classes, name="thresholds")
+    return None if thresholds is None else as_thresholds(thresholds, n_classes)

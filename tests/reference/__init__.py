@@ -42,6 +42,7 @@ from reference.noise import (
 from reference.noise_model import NoiseModel, estimate_noise_model
 from reference.quality import label_quality_scores
 from reference.thresholds import confident_thresholds
+from reference.weights import sample_weights
 
 __all__ = [
     "NoiseModel",
@@ -68,6 +69,7 @@ __all__ = [
     "points_with_sum",
     "prune_counts",
     "round_row",
+    "sample_weights",
     "suggested_labels",
     "uniform_noise_matrix",
 ]

@@ -26,9 +26,9 @@ class _StableNumpy(types.ModuleType):
 
 @contextmanager
 def stable_cleanlab() -> Iterator[types.SimpleNamespace]:
-    """The modules `count`, `filter` and `rank` of cleanlab, made repeatable inside the block."""
+    """Modules of cleanlab, made repeatable inside the block."""
     import cleanlab.filter as filter_module
-    from cleanlab import count, rank
+    from cleanlab import classification, count, rank
     from cleanlab.internal import util
 
     stable = _StableNumpy("numpy")
@@ -42,7 +42,9 @@ def stable_cleanlab() -> Iterator[types.SimpleNamespace]:
     for module, name, value in changes:
         setattr(module, name, value)
     try:
-        yield types.SimpleNamespace(count=count, filter=filter_module, rank=rank)
+        yield types.SimpleNamespace(
+            classification=classification, count=count, filter=filter_module, rank=rank
+        )
     finally:
         for module, name, value in originals:
             setattr(module, name, value)

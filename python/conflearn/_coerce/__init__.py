@@ -24,9 +24,15 @@ One module for each noun: ``matrix``, ``labels``, ``tags``, ``mask``, ``per_clas
 notice.
 """
 
-from conflearn._coerce.labels import as_class_names, as_labels, first_out_of_range
+from conflearn._coerce.labels import (
+    NamedLabels,
+    as_class_names,
+    as_labels,
+    as_named_labels,
+    first_out_of_range,
+)
 from conflearn._coerce.mask import as_mask
-from conflearn._coerce.matrix import as_pred_probs
+from conflearn._coerce.matrix import as_pred_probs, readable_again
 from conflearn._coerce.options import (
     MAX_THREADS,
     as_bool,
@@ -46,11 +52,13 @@ from conflearn._coerce.per_class import (
     as_prior,
     as_tag_removals,
     as_tag_thresholds,
+    as_thresholds,
 )
 from conflearn._coerce.tags import Tags, as_tags
 
 __all__ = [
     "MAX_THREADS",
+    "NamedLabels",
     "Tags",
     "as_bool",
     "as_class_names",
@@ -61,6 +69,7 @@ __all__ = [
     "as_labels",
     "as_mask",
     "as_n_threads",
+    "as_named_labels",
     "as_noise_matrix",
     "as_num_to_remove",
     "as_per_class",
@@ -71,6 +80,8 @@ __all__ = [
     "as_tag_removals",
     "as_tag_thresholds",
     "as_tags",
+    "as_thresholds",
     "first_out_of_range",
     "one_of",
+    "readable_again",
 ]

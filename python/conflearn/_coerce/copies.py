@@ -3,14 +3,10 @@
 What is read from lists of plain Python numbers is no copy in this sense: there is no matrix yet.
 """
 
-import sys
-import warnings
-
+from conflearn._warn import warn_caller
 from conflearn.errors import ConflearnCopyWarning
 
 __all__ = ["announce_copy"]
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 def announce_copy(name: str, n_bytes: int, why: str, remedy: str) -> None:
@@ -21,15 +17,8 @@ def announce_copy(name: str, n_bytes: int, why: str, remedy: str) -> None:
     """
     if n_bytes == 0:
         return
-    # `skip_file_prefixes` does this from Python 3.12 on.
-    level, frame = 1, sys._getframe()  # noqa: SLF001 - the documented way, `inspect` is slow to import
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(
-        f"{name}: {_spelled_size(n_bytes)} copied, because {why}. To avoid it, {remedy}.",
-        ConflearnCopyWarning,
-        stacklevel=level,
-    )
+    message = f"{name}: {_spelled_size(n_bytes)} copied, because {why}. To avoid it, {remedy}."
+    warn_caller(message, ConflearnCopyWarning)
 
 
 def _spelled_size(n_bytes: int) -> str:

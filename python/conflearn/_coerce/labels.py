@@ -1,11 +1,11 @@
 """``labels``: any column that says which class each example was given, as whole numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from itertools import repeat
 from numbers import Integral
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -23,8 +23,10 @@ from conflearn._coerce.objects import (
 from conflearn.errors import InputTypeError, LabelError, OptionError, ShapeError
 
 __all__ = [
+    "NamedLabels",
     "as_class_names",
     "as_labels",
+    "as_named_labels",
     "columns_by_name",
     "first_out_of_range",
     "refuse_unknown",
@@ -39,6 +41,56 @@ _BLOCK = 1 << 16
 _INT64_END = 2.0**63
 _BOOLS = 2  # as many classes as bools can tell apart
 _SHOWN = 5  # class names that a message gives
+
+
+class NamedLabels(NamedTuple):
+    """Labels of whatever sort: ``classes[codes]`` are the labels again, classes ascending."""
+
+    classes: Array
+    codes: Array
+
+
+def as_named_labels(labels: object, *, name: str) -> NamedLabels:
+    """Return the classes that labels hold, and for each example the number of its own among them.
+
+    Where `as_labels` is told what there is, this finds out: names and numbers need not start at 0
+    or be without gaps.
+    """
+    values = _one_dimension(read_column(labels, name, LabelError), name)
+    _check_length(values, None, name)
+    if isinstance(values, Coded):
+        present, positions = np.unique(values.codes, return_inverse=True)
+        of_names = as_named_labels([values.names[code] for code in present], name=name)
+        return NamedLabels(of_names.classes, of_names.codes[positions])
+    if values.dtype == object:
+        values = _numbers_or_strings(values, name)
+    if values.dtype.kind in "UTO":
+        names = sorted({text for block in _cells(values) for text in block})
+        columns = {text: number for number, text in enumerate(names)}
+        return NamedLabels(
+            np.array(names), _look_up(values, columns, name, "classes").astype(np.int64)
+        )
+    if values.dtype.kind == "f":
+        row = first_true(~np.isfinite(values) | (values != np.floor(values)))
+        if row is not None and is_nan(values[row]):
+            _refuse_cell(values[row], row, name)
+        if row is not None:
+            raise LabelError(
+                f"{cell_name(name, (row,))} is {spelled(values[row])}, but a label must be a whole "
+                "number or a string (Unknown label type: continuous); say which class it stands for"
+            )
+    elif values.dtype.kind == "c":
+        raise LabelError(
+            f"{name} has the dtype {values.dtype}; labels must be whole numbers or strings "
+            "(Complex data not supported); say which class each stands for"
+        )
+    elif values.dtype.kind not in "biu":
+        raise InputTypeError(
+            f"{name} has the dtype {values.dtype}; labels must be whole numbers or strings; "
+            "convert them first"
+        )
+    classes, codes = np.unique(values, return_inverse=True)
+    return NamedLabels(classes, codes.astype(np.int64, copy=False))
 
 
 def as_labels(
@@ -223,7 +275,9 @@ def _refuse_cell(cell: Any, row: int, name: str) -> NoReturn:
 # --- Class names ---------------------------------------------------------------------------------
 
 
-def columns_by_name(classes: Iterable[Any], n_classes: int, columns_of: str, name: str) -> Columns:
+def columns_by_name(
+    classes: Iterable[Any], n_classes: int, columns_of: str, name: str = "classes"
+) -> Columns:
     """Check the class names, and number them."""
     if isinstance(classes, range) and classes == range(n_classes):
         return dict(zip(classes, classes, strict=True))  # there is nothing to check
@@ -279,15 +333,22 @@ def _look_up(values: Array, columns: Columns, name: str, classes_as: str) -> Arr
     np.unique does, takes five times as long for strings.
     """
     found = np.empty(len(values), np.int32)
-    for start in range(0, len(values), _BLOCK):
-        block = values[start : start + _BLOCK].tolist()
+    start = 0
+    for block in _cells(values):
         found[start : start + len(block)] = np.fromiter(
             map(columns.get, block, repeat(-1)), np.int32, len(block)
         )
+        start += len(block)
     row = first_true(found < 0)
     if row is not None:
         refuse_unknown(values[row], row, columns, name, classes_as)
     return found
+
+
+def _cells(values: Array) -> Iterator[list[Any]]:
+    """Give the values as Python objects, some at a time."""
+    for start in range(0, len(values), _BLOCK):
+        yield values[start : start + _BLOCK].tolist()
 
 
 def _look_up_codes(
@@ -321,7 +382,13 @@ def _ask_for_classes(
 
 
 def refuse_unknown(
-    value: Any, row: int, columns: Columns, name: str, classes_as: str, verb: str = "is"
+    value: Any,
+    row: int,
+    columns: Columns,
+    name: str,
+    classes_as: str = "classes",
+    *,
+    verb: str = "is",
 ) -> NoReturn:
     """Refuse a name that is not among those of the columns."""
     if _is_absent(value):

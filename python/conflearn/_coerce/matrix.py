@@ -19,7 +19,7 @@ from conflearn._coerce.objects import (
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ProbabilityError, ShapeError
 
-__all__ = ["as_pred_probs"]
+__all__ = ["as_pred_probs", "readable_again"]
 
 #: Who reads what: the library, its classes, and the function that knows them.
 _READERS: tuple[tuple[str, tuple[str, ...], Callable[[Any, str], Array]], ...] = (
@@ -75,6 +75,11 @@ def _readable(array: Array, name: str) -> Array:
     if array.dtype.char in _READABLE and array.dtype.isnative:
         return array
     return _in_readable_dtype(array, name)
+
+
+def readable_again(matrix: Array) -> Array:
+    """Return what `as_pred_probs` gave as something that it takes: uint16 would be numbers."""
+    return matrix.view(BFLOAT16_BITS) if matrix.dtype == np.uint16 else matrix
 
 
 def _of_two_classes(for_class_1: Array, kind: Kind) -> Array:

@@ -26,6 +26,7 @@ __all__ = [
     "as_prior",
     "as_tag_removals",
     "as_tag_thresholds",
+    "as_thresholds",
 ]
 
 #: A joint that sums to less is taken for empty by the core, which divides by nothing smaller.
@@ -127,9 +128,17 @@ def as_prior(prior: object, n_classes: int, *, name: str = "prior") -> Array:
 
 
 def as_per_class(value: object, n_classes: int, *, name: str) -> Array:
-    """Return contiguous float64 of shape (K,), where infinity is above everything."""
+    """Return contiguous float64 of shape (K,), finite."""
     values = _one_per_class(value, n_classes, name)
-    _demand(values > -np.inf, values, name, "must be a number; infinity is out of reach")
+    _demand(np.isfinite(values), values, name, "must be finite; put a number there")
+    return _as_the_core_reads(values)
+
+
+def as_thresholds(thresholds: object, n_classes: int, *, name: str = "thresholds") -> Array:
+    """Return contiguous float64 of shape (K,), where infinity is out of reach."""
+    values = _one_per_class(thresholds, n_classes, name)
+    rule = "must be a number, or infinity for a class that is never confident"
+    _demand(values > -np.inf, values, name, rule)
     return _as_the_core_reads(values)
 
 

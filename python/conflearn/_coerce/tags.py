@@ -133,13 +133,13 @@ def _looked_up(lists: list[Any], columns: dict[Any, int], n: int, name: str) -> 
         for row, tags in enumerate(lists):
             for tag in tags:
                 if not isinstance(tag, Hashable):
-                    refuse_unknown(tag, row, columns, name, "classes", "holds")
+                    refuse_unknown(tag, row, columns, name, verb="holds")
         raise
     if n and found.min() < 0:
         for row, tags in enumerate(lists):
             for tag in tags:
                 if columns.get(tag, -1) < 0:
-                    refuse_unknown(tag, row, columns, name, "classes", "holds")
+                    refuse_unknown(tag, row, columns, name, verb="holds")
     return found
 
 

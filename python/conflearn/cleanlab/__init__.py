@@ -1,10 +1,23 @@
 """cleanlab's functions, for code written for cleanlab: change the import line and nothing else.
 
 ``from cleanlab.filter import find_label_issues`` becomes
-``from conflearn.cleanlab.filter import find_label_issues``. The modules `benchmarking`, `count`,
-`dataset`, `filter` and `rank` hold every public function of cleanlab 2.9.0's modules of those
-names, for multi-class data: with its signatures, defaults, return types, warnings and types of error, and on
-float64 data with its answers. For everything new there is `conflearn` itself.
+``from conflearn.cleanlab.filter import find_label_issues``. These modules hold every public name of
+cleanlab 2.9.0's modules of the same name, with its signatures, defaults, return types, warnings and
+types of error, and on float64 data with its answers:
+
+============================  =======================================================
+`benchmarking`                noise for experiments: `noise_generation`
+`classification`              `CleanLearning`; needs scikit-learn and pandas
+`count`                       joints, thresholds, noise matrices, numbers of issues
+`dataset`                     health of a data set; needs pandas
+`filter`                      which labels are wrong
+`rank`                        how good each label is
+`multilabel_classification`   the same of multi-label data: `filter`, `rank`, and
+                              `dataset`, which needs pandas
+`internal.multilabel_utils`   between the forms of multi-label data
+============================  =======================================================
+
+For everything new there is `conflearn` itself.
 
 What differs, on purpose (docs/method.md has the names of the tests that show both sides):
 
@@ -22,8 +35,14 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
   the warnings about classes with too few examples always reach the caller;
 - the functions of `dataset` work on a joint alone;
 - the default of `clf` is None, which stands for ``LogisticRegression()``;
-- ``multi_label=True`` is not supported yet.
+- `CleanLearning` estimates anew in each call, and writes to nothing that it is passed;
+- ``low_memory=True`` flags what ``filter_by="low_self_confidence"`` does, exactly;
+- multi-label data may come as an array, frame or sparse matrix of zeros and ones, and may have a
+  tag that every example has, or none.
 """
+
+from importlib import import_module
+from types import ModuleType
 
 from conflearn.cleanlab import (
     benchmarking,
@@ -34,3 +53,12 @@ from conflearn.cleanlab import (
 )
 
 __all__ = ["benchmarking", "count", "dataset", "filter", "rank"]
+
+#: What has more to import than numpy is imported when it is asked for.
+_LATER = ("classification", "internal", "multilabel_classification")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """What the modules of this layer share: labels, matrix and joint by cleanlab's rules."""
 
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from conflearn._coerce import (
     first_out_of_range,
 )
 from conflearn._inputs import Inputs, JointAndCounts
-from conflearn.errors import InputTypeError, LabelError, OptionError
+from conflearn.errors import LabelError
 
 __all__ = [
     "Inputs",
@@ -27,7 +27,6 @@ __all__ = [
     "read_labels",
     "read_removals",
     "read_thresholds",
-    "refuse_multi_label",
     "refuse_one_class",
 ]
 
@@ -102,19 +101,6 @@ def refuse_one_class(given: Labels, one_class: OneClass) -> None:
             f"labels must contain at least 2 classes, but all are {lowest}; there is nothing to "
             "confuse them with"
         )
-
-
-def refuse_multi_label(labels: object, no_list: type[Exception] = InputTypeError) -> NoReturn:
-    """Say that ``multi_label=True`` is for another day.
-
-    ``no_list`` is the error for labels that are no list, for which cleanlab has two.
-    """
-    if not isinstance(labels, list):
-        raise no_list("`labels` must be list when `multi_label=True`.")
-    raise OptionError(
-        "multi_label=True is not supported yet: conflearn.cleanlab is for data in which each "
-        "example is given exactly one class"
-    )
 
 
 # --- Numbers for each class ----------------------------------------------------------------------

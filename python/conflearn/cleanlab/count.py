@@ -1,9 +1,7 @@
 """The joint of given and true labels, and what follows from it: cleanlab's module of that name."""
 
-import sys
 import warnings
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,27 +9,27 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_joint, one_of
-from conflearn._coerce.objects import is_a
 from conflearn._names import COUNT_METHODS, PRIOR_METHODS, Layout
+from conflearn.cleanlab._features import check_features, is_torch_dataset, rows_of, with_one_more
 from conflearn.cleanlab._inputs import (
     Inputs,
     Labels,
     coerce_labels,
     read_inputs,
     read_joint_and_labels,
-    refuse_multi_label,
     refuse_one_class,
 )
+from conflearn.cleanlab._optional import sklearn
 from conflearn.cleanlab._sweeps import count_joint
-from conflearn.errors import (
-    InputError,
-    InputTypeError,
-    LabelError,
-    MissingDependencyError,
-    OptionError,
-    ShapeError,
-    SingularMatrixError,
+from conflearn.cleanlab._tags import (
+    calibrate_joints,
+    count_joints,
+    find_flags,
+    problems,
+    read_joints,
+    read_tags,
 )
+from conflearn.errors import InputTypeError, LabelError, OptionError, SingularMatrixError
 
 __all__ = [
     "calibrate_confident_joint",
@@ -73,7 +71,17 @@ def num_label_issues(
             stacklevel=2,
         )
     if multi_label:
-        refuse_multi_label(labels, no_list=AssertionError)
+        of_tags = read_tags(labels, pred_probs)
+        if (
+            confident_joint is not None
+            and read_joints(confident_joint, of_tags.n_classes) is not None
+        ):
+            warnings.warn(
+                "The supplied `confident_joint` is ignored with `multi_label=True`, where the "
+                "examples off the diagonal of the joints are counted; leave it out.",
+                stacklevel=2,
+            )
+        return np.int64(np.count_nonzero(find_flags(of_tags, "confident_learning").mask))
     inputs = read_inputs(labels, pred_probs, "refused")
     one_of(estimation_method, COUNT_METHODS, "estimation_method")
     if not is_custom:
@@ -100,7 +108,7 @@ def calibrate_confident_joint(
     Same as cleanlab's function of that name; native: `conflearn.calibrate_confident_joint`.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        return calibrate_joints(confident_joint, labels)
     joint, counts = read_joint_and_labels(confident_joint, labels)
     return _core.calibrate_confident_joint(joint, counts, _layout(confident_joint))
 
@@ -118,7 +126,11 @@ def estimate_joint(
     `confident_joint` is calibrated to the labels, if there are any; `pred_probs` is not read then.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        of_tags = read_tags(labels, pred_probs)
+        joints = count_joints(of_tags)
+        if confident_joint is not None:
+            joints = calibrate_joints(confident_joint, labels)
+        return np.array([_normalized(joint) for joint in joints])
     if confident_joint is None:
         return _normalized(count_joint(read_inputs(labels, pred_probs, "allowed"))[0])
     if labels is None:
@@ -134,14 +146,18 @@ def compute_confident_joint(
     calibrate: bool = True,
     multi_label: bool = False,
     return_indices_of_off_diagonals: bool = False,
-) -> Counts | tuple[Counts, Counts]:
+) -> Counts | tuple[Counts, Counts | list[Counts]]:
     """Count the examples by given class and confidently guessed true class.
 
     Same as cleanlab's function of that name, with its rule for several confident classes; native:
     `conflearn.confident_joint`, `conflearn.off_diagonal_examples`.
     """
     if multi_label:
-        refuse_multi_label(labels)
+        of_tags = read_tags(labels, pred_probs)
+        joints = count_joints(of_tags, thresholds, calibrate=calibrate)
+        if not return_indices_of_off_diagonals:
+            return joints
+        return joints, [count_joint(problem, thresholds)[1] for problem in problems(of_tags)]
     inputs = read_inputs(labels, pred_probs, "allowed")
     joint, indices = count_joint(inputs, thresholds, calibrate=calibrate)
     return (joint, indices) if return_indices_of_off_diagonals else joint
@@ -213,14 +229,14 @@ def estimate_confident_joint_and_cv_pred_proba(
     """
     given, n_classes = _labels_of_features(X, labels)
     if clf is None:
-        clf = _sklearn("linear_model").LogisticRegression()
-    split = _sklearn("model_selection").StratifiedKFold(
+        clf = sklearn("linear_model").LogisticRegression()
+    split = sklearn("model_selection").StratifiedKFold(
         n_splits=cv_n_folds, shuffle=True, random_state=seed
     )
     pred_probs = np.zeros((len(given), n_classes))
     for train, holdout in split.split(X=given, y=given):
         try:
-            model = _sklearn("base").clone(clf)
+            model = sklearn("base").clone(clf)
         except Exception as error:
             raise OptionError(
                 "`clf` must be clonable via: sklearn.base.clone(clf). Either implement "
@@ -343,7 +359,7 @@ def get_confident_thresholds(
     cells of the given classes are read and checked.
     """
     if multi_label:
-        refuse_multi_label(labels, no_list=AssertionError)
+        return _core.tag_thresholds(*read_tags(labels, pred_probs))
     return _core.confident_thresholds(*read_inputs(labels, pred_probs, "allowed"))
 
 
@@ -366,16 +382,6 @@ def _normalized(joint: npt.NDArray[Any]) -> Floats:
 # --- Cross-validation ----------------------------------------------------------------------------
 
 
-def _sklearn(module: str) -> Any:
-    """Import a module of scikit-learn, which nothing else here needs."""
-    try:
-        return import_module(f"sklearn.{module}")
-    except ImportError as error:
-        raise MissingDependencyError(
-            "cross-validation needs scikit-learn: pip install scikit-learn"
-        ) from error
-
-
 def _labels_of_features(features: Any, labels: object) -> tuple[Labels, int]:
     """Check that features and labels belong together; count the classes."""
     given = coerce_labels(labels, 2)  # as many as are there; two is for bools
@@ -386,20 +392,7 @@ def _labels_of_features(features: Any, labels: object) -> tuple[Labels, int]:
             f"labels must hold every class 0, 1, ..., K-1, but the {len(present)} different labels "
             f"reach from {present[0]} to {present[-1]}"
         )
-    if features is None:
-        raise InputError("Data features X cannot be None.")
-    n_examples: int | None
-    try:
-        n_examples = len(features)
-    except TypeError:  # of sparse matrices
-        n_examples = getattr(features, "shape", (None,))[0]
-    if n_examples is None:
-        raise InputTypeError("Data features X must support either: len(X) or X.shape[0]")
-    if n_examples != len(given):
-        raise ShapeError(
-            f"X and labels must be same length, but X is length {n_examples} and labels is length "
-            f"{len(given)}."
-        )
+    check_features(features, len(given))
     return given, len(present)
 
 
@@ -415,10 +408,10 @@ def _predict_holdout(
     validation_func: Callable[[Any, Any], Mapping[str, Any]] | None,
 ) -> Any:
     """Train on some rows, predict the others."""
-    train_features, train_given = _rows(features, train), given[train]
-    holdout_features, holdout_given = _rows(features, holdout), given[holdout]
+    train_features, train_given = rows_of(features, train), given[train]
+    holdout_features, holdout_given = rows_of(features, holdout), given[holdout]
     missing: set[int] = set()
-    if not _is_torch_dataset(features):
+    if not is_torch_dataset(features):
         missing = set(range(n_classes)).difference(train_given.tolist())
     if missing:
         warnings.warn(
@@ -429,7 +422,7 @@ def _predict_holdout(
     # The first example of a missing class is trained on, and then not predicted but known.
     known = {class_: int((holdout_given == class_).argmax()) for class_ in missing}
     for row in known.values():
-        train_features = _with_one_more(train_features, holdout_features, row)
+        train_features = with_one_more(train_features, holdout_features, row)
         train_given = np.append(train_given, holdout_given[row])
     if validation_func is None:
         validation_kwargs: Mapping[str, Any] = {}
@@ -442,37 +435,3 @@ def _predict_holdout(
     for class_, row in known.items():
         predicted[row] = np.arange(n_classes) == class_
     return predicted
-
-
-def _is_torch_dataset(features: Any) -> bool:
-    return is_a(features, "torch.utils.data", "Dataset")
-
-
-def _rows(features: Any, rows: Counts) -> Any:
-    """Take some examples."""
-    if is_a(features, "pandas", "DataFrame", "Series"):
-        return features.iloc[rows]
-    if _is_torch_dataset(features):
-        return sys.modules["torch.utils.data"].Subset(features, rows)
-    try:
-        return features[rows]
-    except Exception as error:
-        raise InputTypeError(
-            f"Data features X, of type {type(features).__name__}, must support list-based "
-            "indexing: X[index_list], or X.iloc[index_list] of a pandas DataFrame."
-        ) from error
-
-
-def _with_one_more(features: Any, others: Any, row: int) -> Any:
-    """Append one example of `others`."""
-    if isinstance(features, np.ndarray):
-        return np.concatenate([features, others[row : row + 1]])
-    if is_a(features, "pandas", "DataFrame", "Series"):
-        parts = [features, others.iloc[[row]]]
-        return sys.modules["pandas"].concat(parts).reset_index(drop=True)
-    if is_a(features, "scipy.sparse", "spmatrix", "sparray"):
-        parts = [features, others[[row]]]
-        return sys.modules["scipy.sparse"].vstack(parts, format=features.format)
-    if hasattr(features, "append"):
-        return features.append(others[row])
-    raise InputTypeError("Data features X must support: X.append(X[i])")

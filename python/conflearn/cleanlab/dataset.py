@@ -1,6 +1,5 @@
 """How healthy a data set is, overall, by class and by pair: cleanlab's module of that name."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -11,8 +10,10 @@ from conflearn._coerce import as_joint
 from conflearn._coerce.objects import spelled
 from conflearn._sparse_joint import SparseJoint
 from conflearn.cleanlab._inputs import read_inputs
+from conflearn.cleanlab._optional import pandas
+from conflearn.cleanlab._tables import show
 from conflearn.cleanlab.count import estimate_joint, num_label_issues
-from conflearn.errors import InputError, MissingDependencyError, OptionError, ShapeError
+from conflearn.errors import InputError, OptionError, ShapeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def rank_classes_by_label_quality(
     right = shares.diagonal()
     given, true = shares.sum(axis=1), shares.sum(axis=0)
     noise = (given - right) / np.maximum(given, _LEAST_SHARE)
-    frame = _pandas().DataFrame(
+    frame = pandas().DataFrame(
         {
             "Class Index": np.arange(len(shares)),
             "Label Issues": _rounded((given - right) * n_examples),
@@ -94,7 +95,7 @@ def find_overlapping_classes(
     else:
         first, second = np.triu_indices(len(shares), k=1)
         probability = shares[first, second] + shares[second, first]
-    frame = _pandas().DataFrame(
+    frame = pandas().DataFrame(
         {
             "Class Index A": first,
             "Class Index B": second,
@@ -170,14 +171,14 @@ def health_summary(
     )
     if verbose:
         _print_table("Overall Class Quality and Noise across your dataset (below)", 60, " \n")
-        _show(classes)
+        show(classes)
     pairs = find_overlapping_classes(
         asymmetric=asymmetric, class_names=class_names, num_examples=n_examples, joint=shares
     )
     if verbose:
         caption = "\nClass Overlap. In some cases, you may want to merge classes in the top rows"
         _print_table(f"{caption} (below)", 83, "\n")
-        _show(pairs)
+        show(pairs)
         print()  # noqa: T201 - what verbose asks for
     if n_issues is None:
         score = overall_label_health_score(
@@ -255,16 +256,6 @@ def _refuse_multi_label(function: str) -> NoReturn:
 # --- Tables --------------------------------------------------------------------------------------
 
 
-def _pandas() -> Any:
-    try:
-        return import_module("pandas")
-    except ImportError as error:
-        raise MissingDependencyError(
-            "the tables of cleanlab's data set functions need pandas: pip install pandas; "
-            "conflearn.dataset_health needs nothing"
-        ) from error
-
-
 def _rounded(counts: Floats) -> npt.NDArray[np.int64]:
     return counts.round().astype(np.int64)
 
@@ -286,7 +277,7 @@ def _check_names(class_names: Any, n_classes: int, *, may_be_more: bool) -> None
 def _names_of(classes: Rows, class_names: Any) -> Any:
     """Look up each name once: there are as many pairs as classes squared."""
     lowest = int(classes.min())
-    names = _pandas().Series([class_names[k] for k in range(lowest, int(classes.max()) + 1)])
+    names = pandas().Series([class_names[k] for k in range(lowest, int(classes.max()) + 1)])
     return names.iloc[classes - lowest].array
 
 
@@ -315,11 +306,3 @@ def _print_score(score: np.float64, n_issues: Any, n_examples: Any) -> None:
 
 def _print_table(caption: str, width: int, end: str) -> None:
     print(f"{caption}\n{'-' * width}{end}", flush=True)  # noqa: T201 - what verbose asks for
-
-
-def _show(frame: "pd.DataFrame") -> None:
-    """Show a table as notebooks do, if this is one."""
-    try:
-        import_module("IPython.display").display(frame)
-    except Exception:  # noqa: BLE001 - without IPython, or wherever it cannot show anything
-        print(frame)  # noqa: T201 - what verbose asks for

@@ -1,7 +1,7 @@
 """How good each label is, and which to look at first: cleanlab's module of that name."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -11,7 +11,12 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_mask
 from conflearn.cleanlab._inputs import Inputs, read_inputs
-from conflearn.cleanlab._sweeps import disagreeing_rows, ordered_rows, quality_scores
+from conflearn.cleanlab._sweeps import (
+    disagreeing_rows,
+    ordered_rows,
+    quality_scores,
+    widened_blocks,
+)
 from conflearn.errors import LabelError, OptionError
 
 __all__ = [
@@ -28,8 +33,6 @@ _TEMPERATURES = [1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 2e2]
 
 #: No probability is lower where its logarithm is weighed.
 _LOG_FLOOR = 1e-6
-#: Cells of a matrix that are looked at together: 2 MiB of float64.
-_BLOCK_CELLS = 1 << 18
 
 
 def get_label_quality_scores(
@@ -255,16 +258,5 @@ def _floored_row_sums(inputs: Inputs) -> npt.NDArray[np.float64]:
     """Sum the rows of the matrix, no cell counted as less than the floor."""
     matrix = cast("npt.NDArray[Any]", inputs.pred_probs)  # this layer has no other kinds
     disagreeing_rows(inputs)  # for the core to check the cells; adding them up would not
-    sums = [np.maximum(block, _LOG_FLOOR).sum(axis=1) for block in _blocks(matrix)]
+    sums = [np.maximum(block, _LOG_FLOOR).sum(axis=1) for block in widened_blocks(matrix)]
     return np.concatenate(sums)
-
-
-def _blocks(pred_probs: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float64]]:
-    """Widen a few rows at a time."""
-    n_examples, n_classes = pred_probs.shape
-    n_rows = max(1, _BLOCK_CELLS // n_classes)
-    for start in range(0, n_examples, n_rows):
-        block = pred_probs[start : start + n_rows]
-        if block.dtype == np.uint16:  # the bits of bfloat16 are the upper half of a float32
-            block = (block.astype(np.uint32) << 16).view(np.float32)
-        yield block.astype(np.float64, copy=False)

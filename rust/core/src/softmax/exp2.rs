@@ -108,6 +108,7 @@ macro_rules! exponent {
             }
 
             #[inline(always)]
+            #[allow(clippy::approx_constant)] // the first coefficient is near ln 2, and fits better
             fn exp2(self) -> Self {
                 // Where the spacing of floats is 1, an addition rounds to whole numbers.
                 let shifted = self + $half;
@@ -136,7 +137,7 @@ exponent!(
     -100.0,
     12_582_912.0, // 1.5 * 2^23
     23,
-    [0.693_146_98, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_4]
+    [0.693_147, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_4]
 );
 
 // 3.5e-18.
@@ -147,7 +148,7 @@ exponent!(
     6_755_399_441_055_744.0, // 1.5 * 2^52
     52,
     [
-        0.693_147_180_559_945_3,
+        std::f64::consts::LN_2,
         0.240_226_506_959_101_3,
         0.055_504_108_664_820_08,
         0.009_618_129_107_594_133,

@@ -1,0 +1,5 @@
+"""What cleanlab's tutorials take from its internals: `multilabel_utils`, and nothing else."""
+
+from conflearn.cleanlab.internal import multilabel_utils
+
+__all__ = ["multilabel_utils"]
