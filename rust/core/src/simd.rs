@@ -98,6 +98,26 @@ pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     kernel.run()
 }
 
+/// A bit for each of 64 bytes, all of whose bits are equal.
+#[inline(always)]
+pub(crate) fn mask_of_bytes(bytes: &[u8; 64]) -> u64 {
+    let mut mask = 0;
+    #[cfg(target_arch = "x86_64")]
+    for (number, bytes) in bytes.as_chunks::<16>().0.iter().enumerate() {
+        use std::arch::x86_64::{_mm_loadu_si128, _mm_movemask_epi8};
+        // SAFETY: 16 bytes are loaded, of any alignment; SSE2 is part of x86-64.
+        let bits = unsafe { _mm_movemask_epi8(_mm_loadu_si128(bytes.as_ptr().cast())) };
+        mask |= u64::from(bits.cast_unsigned()) << (16 * number);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    for (number, bytes) in bytes.as_chunks::<8>().0.iter().enumerate() {
+        // Moves bit 8 i to bit 56 + i: all partial products are apart.
+        let ones = u64::from_le_bytes(*bytes) & 0x0101_0101_0101_0101;
+        mask |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * number);
+    }
+    mask
+}
+
 /// Asks for a cache line ahead of its use. Any address will do: a bad one is ignored.
 #[inline(always)]
 pub(crate) fn prefetch<T>(address: *const T) {

@@ -7,28 +7,16 @@ pub(super) const PIECE: usize = 64;
 /// would be compiled by itself, and not for the CPU level that it is used at.
 macro_rules! mask_of {
     ($values:expr, $value:ident => $is:expr) => {{
-        // Bytes of 0 or 1 first, which is compiled to comparisons of all lanes.
+        // Bytes first, which is compiled to comparisons of all lanes.
         let mut bytes = [0_u8; $crate::multilabel::bits::PIECE];
         for place in 0..$crate::multilabel::bits::PIECE {
             let $value = $values[place];
-            bytes[place] = u8::from($is);
+            bytes[place] = u8::from($is).wrapping_neg();
         }
-        $crate::multilabel::bits::packed(&bytes)
+        $crate::simd::mask_of_bytes(&bytes)
     }};
 }
 pub(super) use mask_of;
-
-/// The bits of bytes that are 0 or 1.
-#[inline(always)]
-pub(super) fn packed(bytes: &[u8; PIECE]) -> u64 {
-    let mut mask = 0;
-    for (eighth, bytes) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        // Moves bit 8 i of eight bytes to bit 56 + i: all partial products are apart.
-        let bits = u64::from_le_bytes(*bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        mask |= bits << (8 * eighth);
-    }
-    mask
-}
 
 /// Takes the first place out of a mask.
 #[inline(always)]

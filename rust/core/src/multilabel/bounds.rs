@@ -7,16 +7,31 @@
 
 use std::fmt::Debug;
 
-use crate::format::{Format, Key as _, Meaning};
+use crate::format::{Float32, Float64, Format, Key as _, Meaning, Scores};
 use crate::row::SLACK;
 
 use super::bits::PIECE;
 use super::{complement, disagrees, own_and_other};
 
 /// What [`crate::Scores`] are: keys are signed integers.
-pub(crate) trait Cell: Format<Key: Tally> {}
+pub(crate) trait Cell: Format<Key: Tally> {
+    /// The bits of a cell, which are the key of one without a sign.
+    fn plain(bits: Self::Bits) -> Self::Key;
+}
 
-impl<F: Format<Key: Tally>> Cell for F {}
+impl Cell for Scores<Float32> {
+    #[inline(always)]
+    fn plain(bits: u32) -> i32 {
+        bits.cast_signed()
+    }
+}
+
+impl Cell for Scores<Float64> {
+    #[inline(always)]
+    fn plain(bits: u64) -> i64 {
+        bits.cast_signed()
+    }
+}
 
 /// A signed integer that can be counted in.
 pub(crate) trait Tally: Copy + Ord + Into<i64> + TryFrom<i64> + Send + Sync {
@@ -28,6 +43,8 @@ pub(crate) trait Tally: Copy + Ord + Into<i64> + TryFrom<i64> + Send + Sync {
     fn one_more_if(self, is: bool) -> Self;
     /// How far above another one, wrapped around: what is below it is further away than anything.
     fn distance_above(self, low: Self) -> Self::Distance;
+    /// What is so far above it.
+    fn plus(self, distance: Self::Distance) -> Self;
 }
 
 macro_rules! tally {
@@ -43,6 +60,10 @@ macro_rules! tally {
             fn distance_above(self, low: Self) -> $unsigned {
                 self.wrapping_sub(low).cast_unsigned()
             }
+            #[inline(always)]
+            fn plus(self, distance: $unsigned) -> Self {
+                self.wrapping_add(distance.cast_signed())
+            }
         }
     )*};
 }
@@ -55,6 +76,8 @@ pub(crate) struct Range<F: Cell> {
     pub(crate) low: F::Key,
     /// How far the largest one is above it.
     pub(crate) width: <F::Key as Tally>::Distance,
+    /// How far it is above 0.
+    pub(crate) plain_width: <F::Key as Tally>::Distance,
     /// With the tag, a cell up to this one may be a candidate.
     pub(crate) tagged_up_to: F::Key,
     /// Without the tag, a cell so far above `low` may be one.
@@ -107,6 +130,7 @@ impl<F: Cell> Range<F> {
         Self {
             low,
             width: distance(high),
+            plain_width: key::<F>(high).distance_above(F::Key::NONE_YET),
             tagged_up_to: key::<F>(tagged_up_to),
             untagged_from: distance(untagged_from),
             meaning,

@@ -278,14 +278,16 @@ fn count_row<F: Cell>(
     for number in 0..cells.len().div_ceil(PIECE) {
         let cells = pieces.get(number).unwrap_or(&padded);
         Fetch::All.ahead_of(cells);
-        let here = count_piece::<F>(
-            cells,
-            range.low,
-            &one_from[number],
-            &zero_to[number],
-            &mut one[number],
-            &mut zero[number],
-        );
+        let (one_from, zero_to) = (&one_from[number], &zero_to[number]);
+        let (one, zero) = (&mut one[number], &mut zero[number]);
+        // As good as all probabilities have no sign: then bits are keys, which saves a third of the time.
+        let most = most_plain::<F>(cells);
+        let here = if most <= range.plain_width {
+            count_plain::<F>(cells, one_from, zero_to, one, zero);
+            F::Key::NONE_YET.plus(most).distance_above(range.low)
+        } else {
+            count_piece::<F>(cells, range.low, one_from, zero_to, one, zero)
+        };
         furthest = furthest.max(here);
         if here >= range.untagged_from {
             let mut mask = mask_of!(cells, cell =>
@@ -316,4 +318,33 @@ fn count_piece<F: Cell>(
         zero[lane] = zero[lane].one_more_if(key <= zero_to[lane]);
     }
     furthest
+}
+
+/// The largest bits of a piece.
+#[inline(always)]
+fn most_plain<F: Cell>(cells: &[F::Bits; PIECE]) -> <F::Key as Tally>::Distance {
+    // Lanes by themselves, or a compiler looks at one cell after the other.
+    let mut most = [<F::Key as Tally>::Distance::default(); 16];
+    for cells in cells.as_chunks::<16>().0 {
+        for lane in 0..16 {
+            most[lane] = most[lane].max(F::plain(cells[lane]).distance_above(F::Key::NONE_YET));
+        }
+    }
+    most.into_iter().fold(<F::Key as Tally>::Distance::default(), Ord::max)
+}
+
+/// [`count_piece`] of cells without a sign.
+#[inline(always)]
+fn count_plain<F: Cell>(
+    cells: &[F::Bits; PIECE],
+    one_from: &[F::Key; PIECE],
+    zero_to: &[F::Key; PIECE],
+    one: &mut [F::Key; PIECE],
+    zero: &mut [F::Key; PIECE],
+) {
+    for lane in 0..PIECE {
+        let key = F::plain(cells[lane]);
+        one[lane] = one[lane].one_more_if(key >= one_from[lane]);
+        zero[lane] = zero[lane].one_more_if(key <= zero_to[lane]);
+    }
 }

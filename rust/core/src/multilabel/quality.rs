@@ -8,6 +8,7 @@
 //! - soft-min: the mean weighed by exp((1 - s) / temperature);
 //! - mean, median (of two middle ones their mean), min.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::blocks::{Filling, Workers};
@@ -461,7 +462,9 @@ impl Smallest {
                 self.collect(scores);
             }
         }
-        self.sorted.sort_unstable_by(f64::total_cmp);
+        // None is NaN. Half the time of `total_cmp`.
+        self.sorted
+            .sort_unstable_by(|left, right| left.partial_cmp(right).unwrap_or(Ordering::Equal));
         // So that there are a few more of an example that is like this one.
         if let Some(&next) = self.sorted.get(n + n / 2).or(self.sorted.last()) {
             self.bound = next;
