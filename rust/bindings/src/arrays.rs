@@ -199,7 +199,9 @@ impl Tags<'_> {
     /// The same without Python objects, to be read once the GIL is released.
     pub(crate) fn borrow(&self) -> PyResult<RawTags<'_>> {
         match self {
-            Self::Rows(starts, classes) => Ok(RawTags::Rows(starts.as_slice()?, classes.as_slice()?)),
+            Self::Rows(starts, classes) => {
+                Ok(RawTags::Rows(starts.as_slice()?, classes.as_slice()?))
+            }
             Self::Rows32(starts, classes) => {
                 Ok(RawTags::Rows32(starts.as_slice()?, classes.as_slice()?))
             }
@@ -259,7 +261,9 @@ fn indicator<'a>(array: &'a Bound<'_, PyUntypedArray>) -> PyResult<Indicator<'a>
         (b'f', 4) => (1.0_f32.to_bits().into(), (-0.0_f32).to_bits().into(), float32),
         (b'f', 8) => (1.0_f64.to_bits(), (-0.0_f64).to_bits(), f64::from_bits),
         _ => {
-            return Err(PyTypeError::new_err(format!("labels of dtype {dtype} must be coerced first")));
+            return Err(PyTypeError::new_err(format!(
+                "labels of dtype {dtype} must be coerced first"
+            )));
         }
     };
     // SAFETY: numpy guarantees that every cell within the shape is readable at these strides while

@@ -28,21 +28,18 @@ pub(crate) struct TagOptions<'py> {
 impl TagOptions<'_> {
     /// As the core wants it.
     fn search(&self) -> PyResult<Search> {
-        let removals = match &self.prune_counts {
-            Some(counts) => Removals::Counts(by_class(counts.as_slice()?)),
-            None => {
-                let joints = self.confident_joint.as_ref();
-                let asked = self.num_to_remove_per_class.as_ref();
-                Removals::Joints {
-                    confident_joints: joints
-                        .map(|joints| Ok::<_, PyErr>(by_class(joints.as_slice()?)))
-                        .transpose()?,
-                    frac_noise: self.frac_noise,
-                    per_class: asked
-                        .map(|asked| Ok::<_, PyErr>(arrays::count_pairs(asked.as_slice()?)))
-                        .transpose()?,
-                }
-            }
+        let removals = if let Some(counts) = &self.prune_counts {
+            Removals::Counts(by_class(counts.as_slice()?))
+        } else {
+            let confident_joints = match &self.confident_joint {
+                Some(joints) => Some(by_class(joints.as_slice()?)),
+                None => None,
+            };
+            let per_class = match &self.num_to_remove_per_class {
+                Some(asked) => Some(arrays::count_pairs(asked.as_slice()?)),
+                None => None,
+            };
+            Removals::Joints { confident_joints, frac_noise: self.frac_noise, per_class }
         };
         Ok(Search {
             filter: self.filter_by.0,
