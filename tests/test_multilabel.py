@@ -601,6 +601,7 @@ def test_bad_options_are_named(
         ({"aggregate": "max"}, "aggregate='max' is not one of"),
         ({"alpha": 1.5}, "alpha=1.5 is not a number between 0 and 1"),
         ({"aggregate": "softmin", "softmin_temperature": 0}, "is not a finite number above 0"),
+        ({"aggregate": "softmin", "softmin_temperature": 1e306}, "must lie between 1e-30 and 1e30"),
         ({"aggregate": "softmin", "alpha": 0.5}, "aggregate='softmin' does not use alpha"),
         ({"aggregate": "min", "softmin_temperature": 1.0}, "does not use softmin_temperature"),
         ({"method": SCORES[2], "adjust_pred_probs": True}, "adjust_pred_probs=True does not go"),

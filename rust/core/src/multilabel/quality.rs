@@ -20,7 +20,7 @@ use crate::quality::{Adjust, Method};
 use crate::row::SLACK;
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel};
-use crate::softmax::Exponent;
+use crate::softmax::{Exponent, scale};
 use crate::thresholds::NEVER;
 
 use super::bits::{self, mask_of, take_first};
@@ -55,9 +55,7 @@ impl Aggregate {
             Self::ExponentialMovingAverage { alpha } if !(0.0..=1.0).contains(&alpha) => {
                 Err(Error::Alpha { value: alpha })
             }
-            Self::Softmin { temperature } if !(temperature > 0.0 && temperature.is_finite()) => {
-                Err(Error::Temperature { value: temperature })
-            }
+            Self::Softmin { temperature } => scale("softmin_temperature", temperature).map(|_| ()),
             _ => Ok(()),
         }
     }
