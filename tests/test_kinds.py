@@ -281,6 +281,8 @@ def test_real_probabilities_as_logits_and_scores(kind: Any, real_data: Data) -> 
         ({"kind": "scores", "temperature": 2.0}, "does not use temperature"),
         ({"kind": "logits", "temperature": 0.0}, "temperature=0.0 is not a finite number above 0"),
         ({"kind": "logits", "temperature": np.nan}, "temperature=nan"),
+        ({"kind": "logits", "temperature": 1e-40}, "temperature must lie between 1e-30 and 1e30"),
+        ({"kind": "logits", "temperature": 1e100}, "temperature must lie between 1e-30 and 1e30"),
         ({"kind": "logits", "temperature": "1"}, "temperature='1'"),
     ],
 )

@@ -427,6 +427,8 @@ NAMES = ["red", "green", "blue", "black", "white", "grey", "pink", "brown", "cya
 def forms_of(tags: np.ndarray) -> dict[str, Any]:
     lists = lists_of(tags)
     sparse = scipy.sparse.csr_array(tags)
+    roomy = sparse.copy()
+    roomy.data, roomy.indices = np.append(sparse.data, [7, 0]), np.append(sparse.indices, [0, 0])
     forms: dict[str, Any] = {
         "lists": lists,
         "tuple of tuples": tuple(map(tuple, lists)),
@@ -447,6 +449,7 @@ def forms_of(tags: np.ndarray) -> dict[str, Any]:
         "polars frame": pl.DataFrame(tags, schema=[str(k) for k in range(tags.shape[1])]),
         "pyarrow table": pa.table({str(k): tags[:, k] for k in range(tags.shape[1])}),
         "csr": sparse,
+        "csr with room for more": roomy,
         "csc": scipy.sparse.csc_matrix(tags),
         "coo": scipy.sparse.coo_array(tags.astype(bool)),
         "lil": scipy.sparse.lil_matrix(tags),
@@ -598,6 +601,7 @@ def test_bad_options_are_named(
         ({"aggregate": "max"}, "aggregate='max' is not one of"),
         ({"alpha": 1.5}, "alpha=1.5 is not a number between 0 and 1"),
         ({"aggregate": "softmin", "softmin_temperature": 0}, "is not a finite number above 0"),
+        ({"aggregate": "softmin", "softmin_temperature": 1e306}, "must lie between 1e-30 and 1e30"),
         ({"aggregate": "softmin", "alpha": 0.5}, "aggregate='softmin' does not use alpha"),
         ({"aggregate": "min", "softmin_temperature": 1.0}, "does not use softmin_temperature"),
         ({"method": SCORES[2], "adjust_pred_probs": True}, "adjust_pred_probs=True does not go"),

@@ -192,9 +192,11 @@ def _from_sparse(matrix: Any, name: str) -> Tags:
     if not rows.has_canonical_format:
         rows = rows.copy() if rows is matrix else rows
         rows.sum_duplicates()
-    data = np.asarray(rows.data)
+    # Behind the cells there may be room for more, which scipy does not look at.
+    n = rows.indptr[-1]
+    data = np.asarray(rows.data)[:n]
     if data.dtype.kind in "biuf" and (data == 1).all():
-        return _alike(rows.indptr, rows.indices)
+        return _alike(rows.indptr, rows.indices[:n])
     if data.dtype.kind not in "biuf":
         _refuse_dtype(data.dtype, name)
     bad = first_true((data != 0) & (data != 1))

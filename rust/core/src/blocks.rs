@@ -132,12 +132,14 @@ impl<'a> Workers<'a> {
         let block_rows = self.block_rows(n_rows, row_bytes);
         let sums = Mutex::new(Vec::new());
         self.share(0..n_rows.div_ceil(block_rows), &|queue| {
-            let mut sum = empty();
+            // A thread for which no block is left needs no accumulator, which may be large.
+            let mut sum = None;
             while let Some(number) = queue.take()? {
                 let start = number * block_rows;
-                add(&mut sum, start..n_rows.min(start + block_rows))?;
+                let rows = start..n_rows.min(start + block_rows);
+                add(sum.get_or_insert_with(&empty), rows)?;
             }
-            lock(&sums).push(sum);
+            lock(&sums).extend(sum);
             Ok(())
         })?;
         let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -243,5 +245,38 @@ impl<T> Filling<'_, T> {
     pub(crate) fn push(&mut self, value: T) {
         self.slots[self.filled].write(value);
         self.filled += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::on_pool;
+
+    #[test]
+    fn a_thread_without_work_makes_no_accumulator() {
+        let made = Mutex::new(0);
+        let sum = on_pool(
+            4,
+            || false,
+            |workers| {
+                let empty = || {
+                    *lock(&made) += 1;
+                    0
+                };
+                workers.fold(
+                    1,
+                    1,
+                    empty,
+                    |sum, rows| {
+                        *sum += rows.len();
+                        Ok(())
+                    },
+                    |left, right| left + right,
+                )
+            },
+        );
+        assert_eq!(sum.unwrap(), 1);
+        assert_eq!(*lock(&made), 1);
     }
 }

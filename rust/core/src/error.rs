@@ -124,9 +124,11 @@ pub enum Error {
         /// What was asked for.
         what: &'static str,
     },
-    /// Logits cannot be divided by it.
-    #[error("temperature must be a finite number above 0, but is {value}")]
+    /// Logits, or scores, cannot be divided by it.
+    #[error("{name} must lie between 1e-30 and 1e30, but is {value}")]
     Temperature {
+        /// The argument.
+        name: &'static str,
         /// The value found.
         value: f64,
     },

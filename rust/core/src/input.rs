@@ -153,8 +153,12 @@ pub(crate) trait Computed<F: Format>: Sync {
     fn shape(&self) -> (usize, usize);
     /// All cells of a row, each of them checked where it comes from.
     fn fill(&self, row: usize, cells: &mut [F::Bits]) -> Result<()>;
-    /// One cell, as `fill` computes it.
+    /// One cell, as `fill` computes it; no valid one where `fill` fails because of this cell.
     fn cell(&self, row: usize, column: usize) -> F::Bits;
+    /// What is wrong with what a cell is computed from, where the cell itself tells too little.
+    fn fault(&self, _row: usize, _column: usize) -> Option<Error> {
+        None
+    }
     /// Asks for what a cell is computed from, ahead of its use.
     fn prefetch(&self, row: usize, column: usize);
     /// Bytes that are read for a row.

@@ -7,7 +7,7 @@ use crate::format::{Bits, Float64, Format, Key, Meaning};
 use crate::input::{AllRows, Computed, Matrix};
 use crate::multilabel::Sigmoid;
 use crate::pred_probs::PredProbs;
-use crate::row::check_row;
+use crate::row::{BadCell, check_row};
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel, Level};
 use crate::softmax::{Exponent, ProbabilityOf, Softmax};
@@ -78,8 +78,10 @@ trait Member: Sync {
     /// Adds all cells of a row, each checked and multiplied by a weight, to sums that are written as
     /// the bits of a float64.
     fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()>;
-    /// One cell.
+    /// One cell; NaN if its value may not stand there.
     fn value(&self, row: usize, column: usize) -> f64;
+    /// What is wrong with a cell, if its value may not stand there.
+    fn fault(&self, row: usize, column: usize) -> Option<Error>;
     /// Asks for a cell ahead of its use.
     fn prefetch(&self, row: usize, column: usize);
     /// Bytes that are read for a row.
@@ -131,7 +133,14 @@ impl<F: Format> Member for Matrix<'_, F> {
     }
 
     fn value(&self, row: usize, column: usize) -> f64 {
-        F::value(self.cell(row, column))
+        let value = F::value(self.cell(row, column));
+        if F::MEANING.allows(value) { value } else { f64::NAN }
+    }
+
+    fn fault(&self, row: usize, column: usize) -> Option<Error> {
+        let value = F::value(self.cell(row, column));
+        let found = BadCell { column, value };
+        (!F::MEANING.allows(value)).then(|| bad_cell(F::MEANING, row, found))
     }
 
     fn prefetch(&self, row: usize, column: usize) {
@@ -154,6 +163,10 @@ impl<F: Format<Real: Exponent>> Member for Softmax<'_, F> {
         ProbabilityOf::<F>::value(Computed::cell(self, row, column))
     }
 
+    fn fault(&self, row: usize, column: usize) -> Option<Error> {
+        Computed::fault(self, row, column)
+    }
+
     fn prefetch(&self, row: usize, column: usize) {
         Computed::prefetch(self, row, column);
     }
@@ -174,6 +187,10 @@ impl<F: Format<Real: Exponent>> Member for Sigmoid<'_, F> {
         ProbabilityOf::<F>::value(Computed::cell(self, row, column))
     }
 
+    fn fault(&self, row: usize, column: usize) -> Option<Error> {
+        Computed::fault(self, row, column)
+    }
+
     fn prefetch(&self, row: usize, column: usize) {
         Computed::prefetch(self, row, column);
     }
@@ -192,6 +209,10 @@ impl Member for PreparedMean<'_> {
 
     fn value(&self, row: usize, column: usize) -> f64 {
         f64::from_bits(Computed::<Float64>::cell(self, row, column))
+    }
+
+    fn fault(&self, row: usize, column: usize) -> Option<Error> {
+        Computed::<Float64>::fault(self, row, column)
     }
 
     fn prefetch(&self, row: usize, column: usize) {
@@ -259,11 +280,59 @@ impl<F: Format<Bits = u64>> Computed<F> for PreparedMean<'_> {
         self.members.iter().fold(0.0, sum).to_bits()
     }
 
+    fn fault(&self, row: usize, column: usize) -> Option<Error> {
+        let mut members = self.members.iter().enumerate();
+        members.find_map(|(number, (member, _))| Some(member.fault(row, column)?.in_matrix(number)))
+    }
+
     fn prefetch(&self, row: usize, column: usize) {
         self.members.iter().for_each(|(member, _)| member.prefetch(row, column));
     }
 
     fn row_bytes(&self) -> usize {
         self.members.iter().map(|(member, _)| member.row_bytes()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Float32, Scores};
+    use crate::input::Labels;
+    use crate::quality::{Adjust, Method, label_quality_scores};
+    use crate::threads::on_this_thread;
+
+    fn matrix<F: Format<Bits = u32>>(cells: &[u32; 4]) -> Matrix<'_, F> {
+        // SAFETY: all cells are within the array.
+        unsafe { Matrix::new(cells.as_ptr().cast(), (2, 2), (8, 4)) }
+    }
+
+    fn own_fault(members: Vec<PredProbs<'_>>) -> Error {
+        let labels = Labels::new([0_u32, 1].into_iter(), 2).unwrap();
+        let weight = 1.0 / members.len() as f64;
+        let members = members.into_iter().map(|member| (member, weight)).collect();
+        let mean = PredProbs::Mean(Mean::new(members).unwrap());
+        let method = Method::SelfConfidence;
+        let scores = |workers: &Workers<'_>| {
+            label_quality_scores(&labels, &mean, None, method, Adjust::No, workers)
+        };
+        on_this_thread(scores).unwrap_err()
+    }
+
+    /// A mean hides them: that of 1.5 and 0.1 is a probability.
+    #[test]
+    fn own_cells_of_each_matrix_are_checked() {
+        let good = [0.5_f32, 0.5, 0.9, 0.1].map(f32::to_bits);
+        let large = [0.5_f32, 0.5, 0.9, 1.5].map(f32::to_bits);
+        let nan = [0.5_f32, 0.5, 0.9, f32::NAN].map(f32::to_bits);
+        let error =
+            own_fault(vec![PredProbs::Float32(matrix(&good)), PredProbs::Float32(matrix(&large))]);
+        let fault = Box::new(Error::OutOfRange { row: 1, column: 1, value: 1.5 });
+        assert_eq!(format!("{error}"), format!("{}", Error::InMatrix { number: 1, fault }));
+        let error = own_fault(vec![
+            PredProbs::Scores32(matrix::<Scores<Float32>>(&nan)),
+            PredProbs::Scores32(matrix::<Scores<Float32>>(&good)),
+        ]);
+        assert!(matches!(error, Error::InMatrix { number: 0, .. }), "{error}");
     }
 }

@@ -96,7 +96,9 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
         let column = labels.given(row);
         let value = F::value(matrix.cell(row, column));
         if !F::MEANING.allows(value) {
-            return Err(bad_cell(F::MEANING, row, BadCell { column, value }));
+            let told = matrix.as_computed().and_then(|computed| computed.fault(row, column));
+            let found = BadCell { column, value };
+            return Err(told.unwrap_or_else(|| bad_cell(F::MEANING, row, found)));
         }
         each(row, value);
     }

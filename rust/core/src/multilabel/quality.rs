@@ -21,13 +21,13 @@ use crate::quality::{Adjust, Method};
 use crate::row::SLACK;
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel};
-use crate::softmax::Exponent;
+use crate::softmax::{Exponent, scale};
 use crate::thresholds::NEVER;
 
 use super::bits::{self, mask_of, take_first};
 use super::bounds::{self, Cell, Tally};
 use super::sums::means;
-use super::{TagLabels, bad_row, check_shape, checked, complement, with_cells};
+use super::{TagLabels, bad_row, check_shape, checked, own_and_other, with_cells};
 
 /// How the scores of an example's classes become one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,9 +56,7 @@ impl Aggregate {
             Self::ExponentialMovingAverage { alpha } if !(0.0..=1.0).contains(&alpha) => {
                 Err(Error::Alpha { value: alpha })
             }
-            Self::Softmin { temperature } if !(temperature > 0.0 && temperature.is_finite()) => {
-                Err(Error::Temperature { value: temperature })
-            }
+            Self::Softmin { temperature } => scale("softmin_temperature", temperature).map(|_| ()),
             _ => Ok(()),
         }
     }
@@ -238,6 +236,22 @@ impl<F: Cell, R: Rows> Kernel for Block<'_, '_, '_, F, R> {
 /// Cells looked at together.
 const PIECE: usize = 128;
 
+/// Scores all classes of a row: `fill!(cells, tags, scores, meaning, |own, other| own)`. A macro, because
+/// a function that is handed over is compiled by itself, and not for the CPU level that it is used at:
+/// the entropy took three times as long.
+macro_rules! fill {
+    ($cells:ident, $tags:ident, $scores:ident, $meaning:ident, |$own:ident, $other:pat_param| $score:expr) => {
+        for (&cell, slot) in $cells.iter().zip($scores.iter_mut()) {
+            let ($own, $other) = own_and_other(F::real(cell).double(), false, $meaning);
+            *slot = $score;
+        }
+        for &class in $tags {
+            let ($own, $other) = own_and_other(F::value($cells[class as usize]), true, $meaning);
+            $scores[class as usize] = $score;
+        }
+    };
+}
+
 impl<F: Cell> Scorer<F> {
     /// Scores all classes of a row, as if it had no tags, and then those of the tags. False if a cell
     /// is not valid.
@@ -268,40 +282,22 @@ impl<F: Cell> Scorer<F> {
         }
         match (self.method, meaning) {
             (Method::SelfConfidence, Meaning::Probability) => {
-                fill::<F>(cells, tags, scores, meaning, |own, _| own.clamp(0.0, 1.0) + 0.0);
+                fill!(cells, tags, scores, meaning, |own, _| own.clamp(0.0, 1.0) + 0.0);
             }
             (Method::NormalizedMargin, Meaning::Probability) => {
-                fill::<F>(cells, tags, scores, meaning, margin);
+                fill!(cells, tags, scores, meaning, |own, other| margin(own, other));
             }
             (Method::NormalizedMargin, Meaning::Score) => {
-                fill::<F>(cells, tags, scores, meaning, |own, other| own - other);
+                fill!(cells, tags, scores, meaning, |own, other| own - other);
             }
             (Method::ConfidenceWeightedEntropy, _) => {
-                fill::<F>(cells, tags, scores, meaning, weighted_entropy);
+                fill!(cells, tags, scores, meaning, |own, other| weighted_entropy(own, other));
             }
             (Method::SelfConfidence, Meaning::Score) => {
-                fill::<F>(cells, tags, scores, meaning, |own, _| own);
+                fill!(cells, tags, scores, meaning, |own, _| own);
             }
         }
         true
-    }
-}
-
-#[inline(always)]
-fn fill<F: Cell>(
-    cells: &[F::Bits],
-    tags: &[u32],
-    scores: &mut [f64],
-    meaning: Meaning,
-    score: impl Fn(f64, f64) -> f64,
-) {
-    for (&cell, slot) in cells.iter().zip(scores.iter_mut()) {
-        let p = F::real(cell).double();
-        *slot = score(complement(p, meaning), p);
-    }
-    for &class in tags {
-        let p = F::value(cells[class as usize]);
-        scores[class as usize] = score(p, complement(p, meaning));
     }
 }
 

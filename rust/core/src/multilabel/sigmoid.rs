@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::input::{AllRows, Computed, Matrix};
 use crate::simd::{self, Kernel, Level};
-use crate::softmax::Exponent;
+use crate::softmax::{Exponent, scale};
 
 /// The probabilities of logits.
 pub(crate) struct Sigmoid<'a, F: Format> {
@@ -22,10 +22,7 @@ pub(crate) type SignedOf<F> = <<F as Format>::Real as Exponent>::Signed;
 
 impl<'a, F: Format<Real: Exponent>> Sigmoid<'a, F> {
     pub(crate) fn new(logits: Matrix<'a, F>, temperature: f64, level: Level) -> Result<Self> {
-        if !(temperature > 0.0 && temperature < f64::INFINITY) {
-            return Err(Error::Temperature { value: temperature });
-        }
-        let scale = F::Real::of(std::f64::consts::LOG2_E / temperature);
+        let scale = F::Real::of(scale("temperature", temperature)?);
         Ok(Self { matrix: logits, scale, level })
     }
 

@@ -56,10 +56,7 @@ impl<'a, F: Format<Real: Exponent>> Softmax<'a, F> {
         temperature: f64,
         workers: &Workers<'_>,
     ) -> Result<Self> {
-        if !(temperature > 0.0 && temperature < f64::INFINITY) {
-            return Err(Error::Temperature { value: temperature });
-        }
-        let scale = F::Real::of(std::f64::consts::LOG2_E / temperature);
+        let scale = F::Real::of(scale("temperature", temperature)?);
         let all = AllRows(matrix.n_rows());
         let fill =
             |tile: &mut Vec<F::Bits>, mut rows: Range<usize>, normalizers: &mut Filling<'_, _>| {
@@ -82,6 +79,19 @@ impl<'a, F: Format<Real: Exponent>> Softmax<'a, F> {
         let power = exponent.exp2();
         let power = if exponent > F::Real::LEAST_EXPONENT { power } else { F::Real::ZERO };
         power.times(normalizer.inverse_sum)
+    }
+}
+
+/// By what that is multiplied which is to be divided by a temperature, for powers of 2.
+///
+/// # Errors
+/// Where a float32 could not hold it, or not its reciprocal: for no format, so that an answer never
+/// hangs on that.
+pub(crate) fn scale(name: &'static str, temperature: f64) -> Result<f64> {
+    if (1e-30..=1e30).contains(&temperature) {
+        Ok(std::f64::consts::LOG2_E / temperature)
+    } else {
+        Err(Error::Temperature { name, value: temperature })
     }
 }
 
@@ -409,7 +419,11 @@ mod tests {
         #[test]
         fn logits_give_what_their_probabilities_give(
             (given, rows) in data(),
-            temperature in prop_oneof![Just(1.0), 0.3..3.0_f64],
+            temperature in prop_oneof![
+                Just(1.0),
+                0.3..3.0_f64,
+                (-29..=29_i32).prop_map(|n| 10_f64.powi(n)),
+            ],
         ) {
             let k = rows[0].len();
             let cells: Vec<u32> = rows.iter().flatten().map(|logit| logit.to_bits()).collect();
@@ -523,5 +537,15 @@ mod tests {
         bad([0.0, 1.0, low, 0.0, f32::NAN, 1.0], 1);
         bad([0.0, 1.0, low, 0.0, 1.0, f32::INFINITY], 2);
         bad([0.0, 1.0, low, low, low, low], 0);
+    }
+
+    #[test]
+    fn a_temperature_that_a_float32_cannot_hold_is_refused() {
+        let bits = [0.5_f32, 1.0].map(f32::to_bits);
+        for value in [0.0, 1e-300, 1e-40, 1e31, 1e300, f64::INFINITY, f64::NAN, -1.0] {
+            let logits = matrix::<Float32>(&bits, 2);
+            let found = on_this_thread(|workers| Softmax::new(logits, value, workers).map(|_| ()));
+            assert!(matches!(found, Err(Error::Temperature { name: "temperature", .. })));
+        }
     }
 }
