@@ -579,8 +579,14 @@ def test_torch_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "kind_of_labels",
-    [pandas.Series, list, lambda y: y.astype(np.uint8), lambda y: y.astype(np.uint64)],
-    ids=["column", "list", "bytes", "wide"],
+    [
+        pandas.Series,
+        list,
+        lambda y: y.astype(np.uint8),
+        lambda y: y.astype(np.uint64),
+        lambda y: pandas.Series(y, dtype="category"),
+    ],
+    ids=["column", "list", "bytes", "wide", "categories"],
 )
 def test_labels_of_any_kind(theirs: Any, kind_of_labels: Callable[[Any], Any]) -> None:
     labels = kind_of_labels(LABELS)

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_mask, as_pred_probs, first_out_of_range
+from conflearn._coerce import as_joint, as_mask, as_pred_probs
 from conflearn._coerce.objects import BFLOAT16_BITS, is_a, read_array, spelled
 from conflearn.cleanlab._features import check_features, in_two_dimensions, rows_of
-from conflearn.cleanlab._inputs import Labels, coerce_labels, read_labels, refuse_one_class
+from conflearn.cleanlab._inputs import Labels, coerce_labels_alone, read_labels, refuse_one_class
 from conflearn.cleanlab._latent import as_noise_matrix, noise_from_inverse, prior_and_inverse
 from conflearn.cleanlab._optional import pandas, sklearn
 from conflearn.cleanlab._sweeps import most_probable_classes
@@ -653,14 +653,7 @@ def _read_labels(labels: object, matrix: Matrix | None, known: Floats | None) ->
         return read_labels(labels, matrix.shape[1], len(matrix))
     if known is not None:
         return read_labels(labels, len(known), columns_of="the noise matrix")
-    given = coerce_labels(labels, 2)  # as many as are there; two is for bools
-    row = first_out_of_range(given, np.iinfo(np.int64).max)
-    if row is not None:
-        raise LabelError(
-            f"labels must be integers from 0 to K - 1, but labels[{row}] is {given[row]}; number "
-            "the classes from 0"
-        )
-    return given
+    return coerce_labels_alone(labels)
 
 
 def _count_classes(given: Labels, matrix: Matrix | None, known: Floats | None) -> int:

@@ -14,7 +14,7 @@ from conflearn.cleanlab._features import check_features, is_torch_dataset, rows_
 from conflearn.cleanlab._inputs import (
     Inputs,
     Labels,
-    coerce_labels,
+    coerce_labels_alone,
     read_inputs,
     read_joint_and_labels,
     refuse_one_class,
@@ -384,7 +384,7 @@ def _normalized(joint: npt.NDArray[Any]) -> Floats:
 
 def _labels_of_features(features: Any, labels: object) -> tuple[Labels, int]:
     """Check that features and labels belong together; count the classes."""
-    given = coerce_labels(labels, 2)  # as many as are there; two is for bools
+    given = coerce_labels_alone(labels)
     present = np.unique(given)
     refuse_one_class(given, "refused")
     if present[0] != 0 or present[-1] != len(present) - 1:
