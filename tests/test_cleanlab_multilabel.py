@@ -618,6 +618,15 @@ def test_the_tag_that_is_wrong_is_named() -> None:
         of_tags.find_label_issues(labels, P)
     with pytest.raises(errors.TagFormatError, match=r"labels\[3\].*number the classes"):
         rank.get_label_quality_scores([*DATA.labels[:3], ["a"], *DATA.labels[4:]], P)
+    for labels, text in (
+        ([*DATA.labels[:7], [0, 9]], r"labels\[7\] holds 9; number the classes"),
+        ([[0], [-1, 2]], r"labels\[1\] holds -1; number the classes"),
+        ([], "labels is empty"),
+    ):
+        with pytest.raises(ValueError, match=text) as caught:
+            count.calibrate_confident_joint(np.ones((4, 2, 2)), labels, multi_label=True)
+        assert "classes=" not in str(caught.value)
+        assert "pred_probs" not in str(caught.value)
     nan = P.copy()
     nan[5, 2] = np.nan
     for function in (of_tags.find_label_issues, rank.get_label_quality_scores):

@@ -21,6 +21,7 @@ from conflearn._coerce import (
     as_pred_probs,
     as_share,
     as_tags,
+    first_out_of_range,
     one_of,
 )
 from conflearn._coerce.objects import spelled
@@ -60,13 +61,23 @@ def read_tags(labels: object, pred_probs: object, n_jobs: Any = None) -> TagInpu
 
 
 def _as_tags(labels: object, n_classes: int, **options: Any) -> Tags:
-    """Coerce the tags; this layer knows no names of classes."""
+    """Coerce the tags, and check lists of them; this layer knows no names of classes."""
+    advice = "; number the classes in the order of the columns, from 0"
     try:
-        return as_tags(labels, n_classes, **options)
+        tags = as_tags(labels, n_classes, **options)
     except (InputTypeError, LabelError, ShapeError) as error:
         text, names, _ = str(error).partition("; pass classes=")
-        advice = "; number the classes in the order of the columns, from 0" if names else ""
-        raise TagFormatError(text + advice) from error
+        raise TagFormatError(text + advice * bool(names)) from error
+    if isinstance(tags, tuple) and len(tags[1]):
+        starts, classes = tags
+        first = first_out_of_range(classes, n_classes)
+        if first is not None:
+            row = np.searchsorted(starts, first, side="right") - 1
+            raise LabelError(
+                f"labels must hold class numbers from 0 to {n_classes - 1}, but labels[{row}] "
+                f"holds {classes[first]}{advice}"
+            )
+    return tags
 
 
 def as_indicator(labels: object, n_classes: int) -> Counts:
