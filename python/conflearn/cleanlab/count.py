@@ -412,7 +412,8 @@ def _predict_holdout(
     holdout_features, holdout_given = rows_of(features, holdout), given[holdout]
     missing: set[int] = set()
     if not is_torch_dataset(features):
-        missing = set(range(n_classes)).difference(train_given.tolist())
+        counts = _core.label_counts(train_given, n_classes)
+        missing = set(np.flatnonzero(counts == 0).tolist())
     if missing:
         warnings.warn(
             "Duplicated some data across multiple folds to ensure training does not fail because "

@@ -7,17 +7,17 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from conflearn import _core
 from conflearn._inputs import TagInputs
 from conflearn._names import Filter
 from conflearn.cleanlab._pruning import as_filter, tell_of_options
-from conflearn.cleanlab._sweeps import as_rank_options, ordered_rows, quality_scores
+from conflearn.cleanlab._sweeps import as_rank_options, ordered_rows
 from conflearn.cleanlab._tags import (
     Flags,
     find_flags,
     problems,
     read_joints,
     read_tags,
+    scores_by_class,
     scores_of_examples,
 )
 from conflearn.cleanlab.rank import find_top_issues
@@ -178,10 +178,11 @@ def _find_lowest(inputs: TagInputs, rank_by: str | None) -> npt.NDArray[np.bool_
     for filter_ in _LOWEST_SCORES:
         if filter_ == f"low_{method}":
             return find_flags(inputs, filter_).cells(inputs.n_classes)
+    scores = scores_by_class(inputs, method)
+    numbers = find_flags(inputs, "confident_learning").counts(inputs.n_classes).sum(axis=1)
     cells = np.zeros((inputs.n_examples, inputs.n_classes), dtype=np.bool_)
-    for class_, problem in enumerate(problems(inputs)):
-        number = _core.num_label_issues(*problem[:2], False, "row_argmax", inputs.n_threads)
-        cells[find_top_issues(quality_scores(problem, method), top=number), class_] = True
+    for class_, number in enumerate(numbers.tolist()):
+        cells[find_top_issues(scores[:, class_], top=number), class_] = True
     return cells
 
 
