@@ -1,6 +1,5 @@
 """Which examples have wrong or missing classes, and which classes: cleanlab's module."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 
 from conflearn._inputs import TagInputs
 from conflearn._names import Filter
+from conflearn._warn import warn_caller
 from conflearn.cleanlab._pruning import as_filter, tell_of_options
 from conflearn.cleanlab._sweeps import as_rank_options, ordered_rows
 from conflearn.cleanlab._tags import (
@@ -146,7 +146,7 @@ def _find(
     joints = None
     if confident_joint is not None:
         joints = read_joints(confident_joint, inputs.n_classes)
-    tell_of_options(filter_by, frac_noise, num_to_remove_per_class, joints, stacklevel=4)
+    tell_of_options(filter_by, frac_noise, num_to_remove_per_class, joints)
     return find_flags(
         inputs,
         filter_by,
@@ -165,7 +165,7 @@ def _find_lowest_examples(inputs: TagInputs, confident_joint: Any) -> npt.NDArra
     """
     if confident_joint is not None:
         joints = read_joints(confident_joint, inputs.n_classes)
-        tell_of_options("confident_learning", 1, None, joints, stacklevel=4)
+        tell_of_options("confident_learning", 1, None, joints)
     number = int(np.count_nonzero(find_flags(inputs, "confident_learning").mask))
     mask = np.zeros(inputs.n_examples, dtype=np.bool_)
     mask[find_top_issues(scores_of_examples(inputs, "self_confidence"), top=number)] = True
@@ -189,4 +189,4 @@ def _find_lowest(inputs: TagInputs, rank_by: str | None) -> npt.NDArray[np.bool_
 def _tell_of_what_is_unused(**is_used: bool) -> None:
     for name, used in is_used.items():
         if used:
-            warnings.warn(f"`{name}` is not used when `low_memory=True`.", stacklevel=3)
+            warn_caller(f"`{name}` is not used when `low_memory=True`.", UserWarning)
