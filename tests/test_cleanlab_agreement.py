@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from conflearn.cleanlab import count, rank
 from conflearn.cleanlab import filter as filters
-from conflearn.errors import OptionError
+from conflearn.errors import LabelError, OptionError
 from side_by_side import assert_equal, assert_shown_and_documented, outcome, public_functions
 from strategies import (
     FILTERS,
@@ -235,6 +235,20 @@ def test_cross_validation(both: Layers, name: str) -> None:
     labels[::7] = (labels[::7] + 1) % 3
     both.agree(name, features, labels, linear_model.LogisticRegression(), cv_n_folds=3, seed=1)
     both.agree(name, features, labels, seed=2)
+    categories = pytest.importorskip("pandas").Series(labels, dtype="category")
+    both.agree(name, features, categories, seed=2)
+
+
+def test_names_of_classes_are_no_labels() -> None:
+    """No advice is given to pass names, which these functions take nowhere."""
+    pandas = pytest.importorskip("pandas")
+    texts = pandas.Series(LABELS.astype(str), dtype="category")
+    of_data = r"labels\[0\] is '.', which is no column of"
+    with pytest.raises(LabelError, match=f"{of_data} pred_probs"):
+        filters.find_label_issues(texts, PRED_PROBS)
+    for labels in (texts, texts.tolist()):
+        with pytest.raises(LabelError, match=f"{of_data} the data"):
+            count.estimate_cv_predicted_probabilities(PRED_PROBS, labels)
 
 
 # --- filter
@@ -724,12 +738,18 @@ def test_difference_lists_and_frames_accepted(cleanlab: SimpleNamespace, form: s
     )
 
 
-@pytest.mark.parametrize("form", ["floats", "frame"])
+@pytest.mark.parametrize("form", ["floats", "frame", "column", "tuple"])
 def test_difference_whole_floats_and_frames_are_labels(
     cleanlab: SimpleNamespace, form: str
 ) -> None:
     pandas = pytest.importorskip("pandas")
-    labels = LABELS.astype(float) if form == "floats" else pandas.DataFrame(LABELS)
+    forms: dict[str, Any] = {
+        "floats": LABELS.astype(float),
+        "frame": pandas.DataFrame(LABELS),
+        "column": LABELS[:, None],
+        "tuple": tuple(LABELS.tolist()),
+    }
+    labels = forms[form]
     with pytest.raises((IndexError, TypeError, ValueError)):
         cleanlab.filter.find_label_issues(labels, PRED_PROBS)
     np.testing.assert_array_equal(

@@ -35,6 +35,7 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.tree import DecisionTreeClassifier  # noqa: E402
 
+from conflearn.cleanlab import count, dataset  # noqa: E402
 from conflearn.cleanlab.classification import CleanLearning  # noqa: E402
 
 INTENDED_DIFFERENCES = {
@@ -579,8 +580,14 @@ def test_torch_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "kind_of_labels",
-    [pandas.Series, list, lambda y: y.astype(np.uint8), lambda y: y.astype(np.uint64)],
-    ids=["column", "list", "bytes", "wide"],
+    [
+        pandas.Series,
+        list,
+        lambda y: y.astype(np.uint8),
+        lambda y: y.astype(np.uint64),
+        lambda y: pandas.Series(y, dtype="category"),
+    ],
+    ids=["column", "list", "bytes", "wide", "categories"],
 )
 def test_labels_of_any_kind(theirs: Any, kind_of_labels: Callable[[Any], Any]) -> None:
     labels = kind_of_labels(LABELS)
@@ -699,6 +706,34 @@ def test_pandas_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(errors.MissingDependencyError, match="pip install pandas"):
         CleanLearning().find_label_issues(labels=GIVEN, pred_probs=PRED_PROBS)
+
+
+RARE = np.where(np.arange(150) == 0, 2, LABELS % 2)  # one example of class 2
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        lambda: CleanLearning(Bare()).fit(FEATURES, GIVEN, pred_probs=PRED_PROBS),
+        lambda: CleanLearning(Bare(), low_memory=True).fit(FEATURES, LABELS, thresholds=[0.5] * 3),
+        lambda: CleanLearning(
+            Bare(), find_label_issues_kwargs={"min_examples_per_class": 150}
+        ).find_label_issues(FEATURES, LABELS),
+        lambda: CleanLearning(Bare(), seed=0).fit(FEATURES, RARE),
+        lambda: count.estimate_noise_matrices(FEATURES, RARE, Bare()),
+        lambda: dataset.overall_label_health_score(
+            GIVEN, PRED_PROBS, confident_joint=np.eye(3), verbose=False
+        ),
+    ],
+    ids=["features", "low_memory", "few", "rare", "folds", "health"],
+)
+def test_warnings_point_to_the_caller(search: Callable[[], Any]) -> None:
+    """However deep they arise: else only the first of several calls would be warned."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search()
+    places = {warning.filename for warning in caught if "sklearn" not in warning.filename}
+    assert places == {__file__}
 
 
 # --- Intended differences

@@ -49,6 +49,8 @@ INTENDED_DIFFERENCES = {
     "come in no order.",
     "batches_exact": "low_memory=True flags what filter_by='low_self_confidence' does, in the "
     "order of the scores; there the number is an approximation, and the order that of the rows.",
+    "more_aggregators": "mean, median and min may be asked for by name, as natively; there only by "
+    "a function.",
     "joints_of_tags_checked": "Joints that make no sense, too few numbers to remove and too few "
     "names are refused by name; there they are computed with, or crash.",
 }
@@ -402,6 +404,20 @@ def test_aggregators(theirs: SimpleNamespace, aggregator: Any) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["mean", "median", "min"])
+def test_difference_more_aggregators(theirs: SimpleNamespace, name: str) -> None:
+    by_name = {"aggregator_kwargs": {"method": name}}
+    with pytest.raises(ValueError, match="Invalid aggregation method"):
+        theirs.rank.get_label_quality_scores(*DATA, **by_name)
+    np.testing.assert_allclose(
+        rank.get_label_quality_scores(*DATA, **by_name),
+        theirs.rank.get_label_quality_scores(
+            *DATA, aggregator_kwargs={"method": getattr(np, name)}
+        ),
+        rtol=1e-12,
+    )
+
+
 def test_names_of_scores_in_any_case(theirs: SimpleNamespace) -> None:
     agree(theirs, "rank.get_label_quality_scores", *DATA, method="Self_Confidence")
 
@@ -491,6 +507,7 @@ def test_quality_of_classes(theirs: SimpleNamespace, n_examples: int) -> None:
         for options in (
             {},
             {"class_names": list("abcdef")},
+            {"class_names": {k: f"tag {k}" for k in reversed(range(6))}},
             {"joint": joints},
             {"confident_joint": joints},
         ):
@@ -601,6 +618,15 @@ def test_the_tag_that_is_wrong_is_named() -> None:
         of_tags.find_label_issues(labels, P)
     with pytest.raises(errors.TagFormatError, match=r"labels\[3\].*number the classes"):
         rank.get_label_quality_scores([*DATA.labels[:3], ["a"], *DATA.labels[4:]], P)
+    for labels, text in (
+        ([*DATA.labels[:7], [0, 9]], r"labels\[7\] holds 9; number the classes"),
+        ([[0], [-1, 2]], r"labels\[1\] holds -1; number the classes"),
+        ([], "labels is empty"),
+    ):
+        with pytest.raises(ValueError, match=text) as caught:
+            count.calibrate_confident_joint(np.ones((4, 2, 2)), labels, multi_label=True)
+        assert "classes=" not in str(caught.value)
+        assert "pred_probs" not in str(caught.value)
     nan = P.copy()
     nan[5, 2] = np.nan
     for function in (of_tags.find_label_issues, rank.get_label_quality_scores):

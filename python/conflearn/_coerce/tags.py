@@ -94,10 +94,12 @@ def _from_rows(
     name: str,
     columns_of: str,
 ) -> Tags:
-    for row, tags in enumerate(rows):
-        if isinstance(tags, str | bytes) or not hasattr(tags, "__iter__"):
-            _refuse_row(tags, row, name)
-    lists = [tags if hasattr(tags, "__len__") else list(tags) for tags in rows]
+    lists = rows
+    if not set(map(type, rows)) <= {list, tuple}:  # which need no look at each
+        for row, tags in enumerate(rows):
+            if isinstance(tags, str | bytes) or not hasattr(tags, "__iter__"):
+                _refuse_row(tags, row, name)
+        lists = [tags if hasattr(tags, "__len__") else list(tags) for tags in rows]
     lengths = np.fromiter(map(len, lists), np.int64, len(lists))
     starts = np.zeros(len(lists) + 1, np.int64)
     np.cumsum(lengths, out=starts[1:])
@@ -114,7 +116,13 @@ def _from_rows(
         numbers = np.fromiter(map(operator.index, chain.from_iterable(lists)), np.int64)
     except (TypeError, OverflowError):
         numbers = _read_one_by_one(lists, n_classes, name, columns_of)
-    if n_classes > 2 and (lengths == n_classes).all() and numbers.min() >= 0 and numbers.max() <= 1:  # noqa: PLR2004 - as many as could hold 0 and 1 once each
+    if (
+        n_classes > 2  # noqa: PLR2004 - as many as could hold 0 and 1 once each
+        and len(numbers)
+        and (lengths == n_classes).all()
+        and numbers.min() >= 0
+        and numbers.max() <= 1
+    ):
         _refuse_indicator(name)
     return starts, numbers
 
@@ -126,7 +134,7 @@ def _refuse_indicator(name: str) -> NoReturn:
     )
 
 
-def _looked_up(lists: list[Any], columns: dict[Any, int], n: int, name: str) -> Array:
+def _looked_up(lists: Sequence[Any], columns: dict[Any, int], n: int, name: str) -> Array:
     try:
         found = np.fromiter(map(columns.get, chain.from_iterable(lists), repeat(-1)), np.int64, n)
     except TypeError:  # of what cannot be hashed, and so is no name
@@ -143,7 +151,7 @@ def _looked_up(lists: list[Any], columns: dict[Any, int], n: int, name: str) -> 
     return found
 
 
-def _read_one_by_one(lists: list[Any], n_classes: int, name: str, columns_of: str) -> Array:
+def _read_one_by_one(lists: Sequence[Any], n_classes: int, name: str, columns_of: str) -> Array:
     """Read whole numbers of any kind, such as 2.0, or name the first tag that is none."""
     numbers = []
     for row, tags in enumerate(lists):

@@ -14,6 +14,7 @@ from conflearn._coerce import (
     as_pred_probs,
     first_out_of_range,
 )
+from conflearn._coerce.column import Coded, read_column
 from conflearn._inputs import Inputs, JointAndCounts
 from conflearn.errors import LabelError
 
@@ -21,7 +22,7 @@ __all__ = [
     "Inputs",
     "Labels",
     "OneClass",
-    "coerce_labels",
+    "coerce_labels_alone",
     "read_inputs",
     "read_joint_and_labels",
     "read_labels",
@@ -83,13 +84,32 @@ def coerce_labels(
 
     Numbers may be kept as categories. This layer knows no other names of classes.
     """
-    return as_labels(
-        labels,
-        n_classes,
-        n_examples=n_examples,
-        classes=range(n_classes),
-        columns_of=columns_of,
-    )
+    try:
+        return as_labels(
+            labels,
+            n_classes,
+            n_examples=n_examples,
+            classes=range(n_classes),
+            columns_of=columns_of,
+        )
+    except LabelError as error:
+        text = str(error).replace("is not in classes", f"is no column of {columns_of}")
+        raise LabelError(text) from error
+
+
+def coerce_labels_alone(labels: object) -> Labels:
+    """Coerce the labels where nothing else tells how many classes there are."""
+    column = read_column(labels, "labels", LabelError)
+    if isinstance(column, Coded):
+        labels = np.array(column.names)[column.codes]
+    given = coerce_labels(labels, 2, columns_of="the data")  # two is for bools
+    row = first_out_of_range(given, np.iinfo(np.int64).max)
+    if row is not None:
+        raise LabelError(
+            f"labels must be integers from 0 to K - 1, but labels[{row}] is {given[row]}; number "
+            "the classes from 0"
+        )
+    return given
 
 
 def refuse_one_class(given: Labels, one_class: OneClass) -> None:

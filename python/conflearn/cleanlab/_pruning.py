@@ -1,7 +1,6 @@
 """What a search for wrong labels is told, and how many labels to remove, by cleanlab's rules."""
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from conflearn import _core
 from conflearn._coerce import MAX_THREADS
 from conflearn._coerce.objects import is_real, spelled
 from conflearn._names import FILTERS, PRUNING_FILTERS, Filter
+from conflearn._warn import warn_caller
 from conflearn.cleanlab._inputs import read_removals
 from conflearn.errors import InputTypeError, OptionError
 
@@ -30,18 +30,16 @@ def tell_of_options(
     frac_noise: Any,
     num_to_remove_per_class: object,
     confident_joint: object,
-    *,
-    stacklevel: int,
 ) -> None:
     """Warn of what the filter does not use, or refuse it."""
     prunes = filter_by in PRUNING_FILTERS
     if not prunes and (frac_noise != 1 or num_to_remove_per_class is not None):
-        warnings.warn(
+        warn_caller(
             "frac_noise and num_to_remove_per_class parameters are only supported for filter_by "
             "'prune_by_noise_rate', 'prune_by_class', and 'both'. They are not supported for "
             "methods 'confident_learning', 'predicted_neq_given', 'low_normalized_margin' or "
             "'low_self_confidence'.",
-            stacklevel=stacklevel,
+            UserWarning,
         )
     if not prunes and num_to_remove_per_class is not None:
         raise OptionError(
@@ -49,11 +47,11 @@ def tell_of_options(
             "'low_self_confidence' is not supported (yet) when setting 'num_to_remove_per_class'"
         )
     if filter_by == "confident_learning" and confident_joint is not None:
-        warnings.warn(
+        warn_caller(
             "The supplied `confident_joint` is ignored when `filter_by = 'confident_learning'`; "
             "confident joint will be re-estimated from the given labels. To use your supplied "
             "`confident_joint`, please specify a different `filter_by` value.",
-            stacklevel=stacklevel,
+            UserWarning,
         )
 
 

@@ -5,7 +5,6 @@ given to the examples that have the tag k. With two classes the rules of cleanla
 are one: of two confident classes, the more probable one is the most probable of the row.
 """
 
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -21,12 +20,14 @@ from conflearn._coerce import (
     as_pred_probs,
     as_share,
     as_tags,
+    first_out_of_range,
     one_of,
 )
 from conflearn._coerce.objects import spelled
 from conflearn._inputs import TagInputs
 from conflearn._names import AGGREGATES, PRUNING_FILTERS, Filter
 from conflearn._options import ALPHA, SOFTMIN_TEMPERATURE, AggregateOption, Options
+from conflearn._warn import warn_caller
 from conflearn.cleanlab import _pruning
 from conflearn.cleanlab._inputs import Inputs, read_removals, read_thresholds
 from conflearn.cleanlab._sweeps import checked_score, widened_blocks
@@ -60,13 +61,23 @@ def read_tags(labels: object, pred_probs: object, n_jobs: Any = None) -> TagInpu
 
 
 def _as_tags(labels: object, n_classes: int, **options: Any) -> Tags:
-    """Coerce the tags; this layer knows no names of classes."""
+    """Coerce the tags, and check lists of them; this layer knows no names of classes."""
+    advice = "; number the classes in the order of the columns, from 0"
     try:
-        return as_tags(labels, n_classes, **options)
+        tags = as_tags(labels, n_classes, **options)
     except (InputTypeError, LabelError, ShapeError) as error:
         text, names, _ = str(error).partition("; pass classes=")
-        advice = "; number the classes in the order of the columns, from 0" if names else ""
-        raise TagFormatError(text + advice) from error
+        raise TagFormatError(text + advice * bool(names)) from error
+    if isinstance(tags, tuple) and len(tags[1]):
+        starts, classes = tags
+        first = first_out_of_range(classes, n_classes)
+        if first is not None:
+            row = np.searchsorted(starts, first, side="right") - 1
+            raise LabelError(
+                f"labels must hold class numbers from 0 to {n_classes - 1}, but labels[{row}] "
+                f"holds {classes[first]}{advice}"
+            )
+    return tags
 
 
 def as_indicator(labels: object, n_classes: int) -> Counts:
@@ -128,11 +139,11 @@ def read_joints(confident_joint: object, n_classes: int) -> Floats | None:
     """Coerce a joint for each class; None if it is one of all classes, which cleanlab ignores."""
     joints = as_floats(confident_joint, "confident_joint")
     if joints.shape == (n_classes, n_classes):
-        warnings.warn(
+        warn_caller(
             "The new recommended format for `confident_joint` in multi_label settings is "
             "(num_classes,2,2) as output by compute_confident_joint(...,multi_label=True). Your "
             "K x K confident_joint in the old format is being ignored.",
-            stacklevel=4,
+            UserWarning,
         )
         return None
     return as_joints(joints, n_classes)
@@ -238,11 +249,11 @@ def _tell_of_few_examples(inputs: TagInputs, least: int) -> None:
     sides = _core.tag_counts(inputs.tags, inputs.n_classes)
     few = np.flatnonzero((sides <= least).any(axis=1))
     if len(few):
-        warnings.warn(
+        warn_caller(
             "May not flag all label issues in classes: "
             f"{', '.join(map(str, few))}; too few examples have them, or lack them (see argument: "
             "`min_examples_per_class`)",
-            stacklevel=4,
+            UserWarning,
         )
 
 

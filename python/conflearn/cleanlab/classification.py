@@ -5,7 +5,6 @@ of its estimators. Its tables are frames of pandas.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -13,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint, as_mask, as_pred_probs, first_out_of_range
+from conflearn._coerce import as_joint, as_mask, as_pred_probs
 from conflearn._coerce.objects import BFLOAT16_BITS, is_a, read_array, spelled
+from conflearn._warn import warn_caller
 from conflearn.cleanlab._features import check_features, in_two_dimensions, rows_of
-from conflearn.cleanlab._inputs import Labels, coerce_labels, read_labels, refuse_one_class
+from conflearn.cleanlab._inputs import Labels, coerce_labels_alone, read_labels, refuse_one_class
 from conflearn.cleanlab._latent import as_noise_matrix, noise_from_inverse, prior_and_inverse
 from conflearn.cleanlab._optional import pandas, sklearn
 from conflearn.cleanlab._sweeps import most_probable_classes
@@ -283,7 +283,7 @@ class CleanLearning(_BaseEstimator):  # type: ignore[misc] # scikit-learn has no
             check_features(features, len(given))
             rows_of(features, np.array([0, len(given) - 1]))  # to see whether that works
         elif features is not None:
-            _tell_of_features(stacklevel=4)
+            _tell_of_features()
         refuse_one_class(given, "refused")
         if self.num_classes is None:
             known = noise_matrix if noise_matrix is not None else inverse_noise_matrix
@@ -464,10 +464,10 @@ class CleanLearning(_BaseEstimator):  # type: ignore[misc] # scikit-learn has no
     def get_label_issues(self) -> Any:
         """Return the table of the last `find_label_issues` or `fit`; None, if there is none."""
         if self.label_issues_df is None:
-            warnings.warn(
+            warn_caller(
                 "Label issues have not yet been computed. Run `self.find_label_issues()` or "
                 "`self.fit()` first.",
-                stacklevel=2,
+                UserWarning,
             )
         return self.label_issues_df
 
@@ -494,7 +494,7 @@ class CleanLearning(_BaseEstimator):  # type: ignore[misc] # scikit-learn has no
         if matrix is None:
             check_features(features, len(given))
         elif features is not None:
-            _tell_of_features(stacklevel=4)
+            _tell_of_features()
         refuse_one_class(given, "refused")
         n_classes = _count_classes(given, matrix, known)
         for name, rates in (("noise_matrix", noise), ("inverse_noise_matrix", inverse)):
@@ -653,14 +653,7 @@ def _read_labels(labels: object, matrix: Matrix | None, known: Floats | None) ->
         return read_labels(labels, matrix.shape[1], len(matrix))
     if known is not None:
         return read_labels(labels, len(known), columns_of="the noise matrix")
-    given = coerce_labels(labels, 2)  # as many as are there; two is for bools
-    row = first_out_of_range(given, np.iinfo(np.int64).max)
-    if row is not None:
-        raise LabelError(
-            f"labels must be integers from 0 to K - 1, but labels[{row}] is {given[row]}; number "
-            "the classes from 0"
-        )
-    return given
+    return coerce_labels_alone(labels)
 
 
 def _count_classes(given: Labels, matrix: Matrix | None, known: Floats | None) -> int:
@@ -732,11 +725,11 @@ def _mask_of(indices: npt.NDArray[Any], n_examples: int) -> Bools:
 def _tell_of_what_is_unused(**values: object) -> None:
     for name, value in values.items():
         if value is not None:
-            warnings.warn(f"`{name}` is not used when `low_memory=True`.", stacklevel=3)
+            warn_caller(f"`{name}` is not used when `low_memory=True`.", UserWarning)
 
 
-def _tell_of_features(stacklevel: int) -> None:
-    warnings.warn(
+def _tell_of_features() -> None:
+    warn_caller(
         "When X and pred_probs are both provided, the former may be ignored.",
-        stacklevel=stacklevel,
+        UserWarning,
     )

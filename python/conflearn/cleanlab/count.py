@@ -1,6 +1,5 @@
 """The joint of given and true labels, and what follows from it: cleanlab's module of that name."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -10,11 +9,12 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_joint, one_of
 from conflearn._names import COUNT_METHODS, PRIOR_METHODS, Layout
+from conflearn._warn import warn_caller
 from conflearn.cleanlab._features import check_features, is_torch_dataset, rows_of, with_one_more
 from conflearn.cleanlab._inputs import (
     Inputs,
     Labels,
-    coerce_labels,
+    coerce_labels_alone,
     read_inputs,
     read_joint_and_labels,
     refuse_one_class,
@@ -63,12 +63,12 @@ def num_label_issues(
     """
     is_custom = estimation_method == "off_diagonal_custom"
     if confident_joint is not None and not is_custom:
-        warnings.warn(
+        warn_caller(
             "The supplied `confident_joint` is ignored as `confident_joint` is recomputed "
             "internally using the supplied `labels` and `pred_probs`. If you still want to use a "
             "custom `confident_joint`, call the function with "
             "`estimation_method='off_diagonal_custom'`.",
-            stacklevel=2,
+            UserWarning,
         )
     if multi_label:
         of_tags = read_tags(labels, pred_probs)
@@ -76,10 +76,10 @@ def num_label_issues(
             confident_joint is not None
             and read_joints(confident_joint, of_tags.n_classes) is not None
         ):
-            warnings.warn(
+            warn_caller(
                 "The supplied `confident_joint` is ignored with `multi_label=True`, where the "
                 "examples off the diagonal of the joints are counted; leave it out.",
-                stacklevel=2,
+                UserWarning,
             )
         return np.int64(np.count_nonzero(find_flags(of_tags, "confident_learning").mask))
     inputs = read_inputs(labels, pred_probs, "refused")
@@ -384,7 +384,7 @@ def _normalized(joint: npt.NDArray[Any]) -> Floats:
 
 def _labels_of_features(features: Any, labels: object) -> tuple[Labels, int]:
     """Check that features and labels belong together; count the classes."""
-    given = coerce_labels(labels, 2)  # as many as are there; two is for bools
+    given = coerce_labels_alone(labels)
     present = np.unique(given)
     refuse_one_class(given, "refused")
     if present[0] != 0 or present[-1] != len(present) - 1:
@@ -412,12 +412,13 @@ def _predict_holdout(
     holdout_features, holdout_given = rows_of(features, holdout), given[holdout]
     missing: set[int] = set()
     if not is_torch_dataset(features):
-        missing = set(range(n_classes)).difference(train_given.tolist())
+        counts = _core.label_counts(train_given, n_classes)
+        missing = set(np.flatnonzero(counts == 0).tolist())
     if missing:
-        warnings.warn(
+        warn_caller(
             "Duplicated some data across multiple folds to ensure training does not fail because "
             f"these classes do not have enough data for proper cross-validation: {missing}.",
-            stacklevel=3,
+            UserWarning,
         )
     # The first example of a missing class is trained on, and then not predicted but known.
     known = {class_: int((holdout_given == class_).argmax()) for class_ in missing}

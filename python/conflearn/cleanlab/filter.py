@@ -1,6 +1,5 @@
 """Which labels are wrong: cleanlab's module of that name."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from conflearn import _core
 from conflearn._coerce import as_joint
 from conflearn._names import PRUNING_FILTERS, Filter
 from conflearn._options import Options
+from conflearn._warn import warn_caller
 from conflearn.cleanlab._inputs import Inputs, read_inputs, refuse_one_class
 from conflearn.cleanlab._pruning import (
     as_filter,
@@ -56,7 +56,7 @@ def find_label_issues(
     if multi_label:
         from conflearn.cleanlab.multilabel_classification import filter as of_tags
 
-        tell_of_options(filter_, frac_noise, num_to_remove_per_class, None, stacklevel=3)
+        tell_of_options(filter_, frac_noise, num_to_remove_per_class, None)
         found = of_tags.find_label_issues(
             labels,
             pred_probs,
@@ -70,17 +70,16 @@ def find_label_issues(
             n_jobs,
             verbose,
         )
-        warnings.warn(
+        warn_caller(
             "The multi_label argument to filter.find_label_issues() is deprecated and will be "
             "removed in future versions. Please use "
             "`multilabel_classification.filter.find_label_issues()` instead.",
             DeprecationWarning,
-            stacklevel=2,
         )
         return found
     inputs = read_inputs(labels, pred_probs, "allowed_if_zero")
     prunes = filter_ in PRUNING_FILTERS
-    tell_of_options(filter_, frac_noise, num_to_remove_per_class, confident_joint, stacklevel=3)
+    tell_of_options(filter_, frac_noise, num_to_remove_per_class, confident_joint)
     inputs = inputs._replace(n_threads=as_n_threads(n_jobs))
     if not prunes:
         if filter_ != "confident_learning":
@@ -195,8 +194,8 @@ def _tell_of_pruning(inputs: Inputs, filter_by: str, least: int, *, verbose: boo
         if verbose and n_threads > 1:
             print(f"Parallel processing label issues by {by}.")  # noqa: T201 - see above
         for class_ in few:
-            warnings.warn(
+            warn_caller(
                 f"May not flag all label issues in class: {class_}, it has too few examples "
                 f"({hint})",
-                stacklevel=3,
+                UserWarning,
             )

@@ -1,6 +1,5 @@
 """How good each label is, and which to look at first: cleanlab's module of that name."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_mask
+from conflearn._warn import warn_caller
 from conflearn.cleanlab._inputs import Inputs, read_inputs
 from conflearn.cleanlab._sweeps import (
     disagreeing_rows,
@@ -75,10 +75,10 @@ def get_label_quality_ensemble_scores(
     if not pred_probs_list:
         raise AssertionError("pred_probs_list is empty.")
     if len(pred_probs_list) == 1:
-        warnings.warn(
+        warn_caller(
             "pred_probs_list only has one element. Consider using get_label_quality_scores() if "
             "you only have a single array of pred_probs.",
-            stacklevel=2,
+            UserWarning,
         )
     models = [read_inputs(labels, pred_probs, "refused") for pred_probs in pred_probs_list]
     weigh_by = weight_ensemble_members_by

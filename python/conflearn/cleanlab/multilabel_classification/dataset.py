@@ -162,13 +162,14 @@ def _tabulate_classes(inputs: TagInputs, flags: Flags, class_names: Any) -> "pd.
 def _finish(frame: Any, class_names: Any, n_classes: int, by: Any) -> "pd.DataFrame":
     """Add the names, and order the rows, of equal ones the lower class first."""
     if class_names is not None:
-        names = list(class_names)
+        names = class_names if hasattr(class_names, "__getitem__") else list(class_names)
         if len(names) < n_classes:
             raise ShapeError(
                 f"class_names has {len(names)} entries, but there are {n_classes} classes; there "
                 "must be one name for each class, in their order"
             )
-        named = [names[class_] for class_ in frame["Class Index"]]
+        of_class = [names[class_] for class_ in range(n_classes)]
+        named = [of_class[class_] for class_ in frame["Class Index"]]
         frame.insert(loc=0, column="Class Name", value=named)
     ordered: pd.DataFrame = frame.iloc[np.argsort(by, kind="stable")].reset_index(drop=True)
     return ordered

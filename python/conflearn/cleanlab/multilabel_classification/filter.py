@@ -1,23 +1,23 @@
 """Which examples have wrong or missing classes, and which classes: cleanlab's module."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from conflearn import _core
 from conflearn._inputs import TagInputs
 from conflearn._names import Filter
+from conflearn._warn import warn_caller
 from conflearn.cleanlab._pruning import as_filter, tell_of_options
-from conflearn.cleanlab._sweeps import as_rank_options, ordered_rows, quality_scores
+from conflearn.cleanlab._sweeps import as_rank_options, ordered_rows
 from conflearn.cleanlab._tags import (
     Flags,
     find_flags,
     problems,
     read_joints,
     read_tags,
+    scores_by_class,
     scores_of_examples,
 )
 from conflearn.cleanlab.rank import find_top_issues
@@ -146,7 +146,7 @@ def _find(
     joints = None
     if confident_joint is not None:
         joints = read_joints(confident_joint, inputs.n_classes)
-    tell_of_options(filter_by, frac_noise, num_to_remove_per_class, joints, stacklevel=4)
+    tell_of_options(filter_by, frac_noise, num_to_remove_per_class, joints)
     return find_flags(
         inputs,
         filter_by,
@@ -165,7 +165,7 @@ def _find_lowest_examples(inputs: TagInputs, confident_joint: Any) -> npt.NDArra
     """
     if confident_joint is not None:
         joints = read_joints(confident_joint, inputs.n_classes)
-        tell_of_options("confident_learning", 1, None, joints, stacklevel=4)
+        tell_of_options("confident_learning", 1, None, joints)
     number = int(np.count_nonzero(find_flags(inputs, "confident_learning").mask))
     mask = np.zeros(inputs.n_examples, dtype=np.bool_)
     mask[find_top_issues(scores_of_examples(inputs, "self_confidence"), top=number)] = True
@@ -178,14 +178,15 @@ def _find_lowest(inputs: TagInputs, rank_by: str | None) -> npt.NDArray[np.bool_
     for filter_ in _LOWEST_SCORES:
         if filter_ == f"low_{method}":
             return find_flags(inputs, filter_).cells(inputs.n_classes)
+    scores = scores_by_class(inputs, method)
+    numbers = find_flags(inputs, "confident_learning").counts(inputs.n_classes).sum(axis=1)
     cells = np.zeros((inputs.n_examples, inputs.n_classes), dtype=np.bool_)
-    for class_, problem in enumerate(problems(inputs)):
-        number = _core.num_label_issues(*problem[:2], False, "row_argmax", inputs.n_threads)
-        cells[find_top_issues(quality_scores(problem, method), top=number), class_] = True
+    for class_, number in enumerate(numbers.tolist()):
+        cells[find_top_issues(scores[:, class_], top=number), class_] = True
     return cells
 
 
 def _tell_of_what_is_unused(**is_used: bool) -> None:
     for name, used in is_used.items():
         if used:
-            warnings.warn(f"`{name}` is not used when `low_memory=True`.", stacklevel=3)
+            warn_caller(f"`{name}` is not used when `low_memory=True`.", UserWarning)
