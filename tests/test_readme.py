@@ -25,6 +25,7 @@ EXAMPLE = re.compile(
     r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
 )
 IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
+NAME = re.compile(r"`conflearn\.([\w.]*\w)[`(]")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 by_name = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -68,6 +69,19 @@ def test_the_examples_of_a_document_run(document: Path) -> None:
 def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
     for target in LINK.findall(document.read_text(encoding="utf-8")):
         assert (document.parent / target).exists(), target
+
+
+SOURCES = sorted(Path(conflearn.__file__).parent.rglob("*.py"))
+
+
+@pytest.mark.parametrize("source", [*DOCUMENTS, *SOURCES], ids=lambda path: path.name)
+def test_names_that_are_spoken_of_exist(source: Path) -> None:
+    for name in NAME.findall(source.read_text(encoding="utf-8")):
+        value: Any = conflearn
+        for part in name.split("."):
+            if not hasattr(value, part):  # a module that nothing has imported
+                importlib.import_module(f"{value.__name__}.{part}")
+            value = getattr(value, part)
 
 
 def test_the_readme_has_examples() -> None:
