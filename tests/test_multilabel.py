@@ -609,6 +609,27 @@ def test_bad_options_of_scores_are_named(options: dict[str, Any], message: str) 
         multilabel.label_quality_scores([[0], [0], [1]], PROBS, **options)
 
 
+@pytest.mark.parametrize("kind", ["probabilities", "logits", "scores"])
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_a_single_column_is_not_taken_for_two_tags(kind: Any, shape: tuple[int, ...]) -> None:
+    with refused(ShapeError, "for a single tag use the functions of conflearn itself"):
+        multilabel.find_label_issues([[0], [1], []], np.full(shape, 0.5), kind=kind)
+
+
+def test_a_matrix_for_each_class_is_told_what_to_do() -> None:
+    pred_probs = [np.full((3, 2), 0.5)] * 4  # predict_proba of a forest of four tags
+    with refused(ShapeError, "pass np.column_stack([p[:, 1] for p in pred_probs])"):
+        multilabel.find_label_issues([[0], [1], []], pred_probs)
+    with refused(ShapeError, "with the shape (4, 3, 5)"):
+        multilabel.find_label_issues([[0], [1], []], np.zeros((4, 3, 5)))
+
+
+@pytest.mark.parametrize("labels", [[[0, 1], [1], []], np.array([[1, 1], [0, 1], [0, 0]])])
+def test_tags_are_sent_here_by_functions_of_labels(labels: Any) -> None:
+    with refused(ShapeError, "there is conflearn.multilabel"):
+        conflearn.find_label_issues(labels, PROBS)
+
+
 def test_an_empty_joint_is_named() -> None:
     joint = np.ones((2, 2, 2))
     joint[1] = 0
