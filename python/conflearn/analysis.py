@@ -271,7 +271,7 @@ confident_joint, kind, temperature, classes, n_threads
             "list of matrices"
         )
     options = read_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
