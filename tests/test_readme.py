@@ -7,9 +7,11 @@ follows it, if one does. It is skipped where a package that it imports is not in
 import contextlib
 import doctest
 import importlib
+import importlib.metadata
 import importlib.util
 import io
 import pkgutil
+import pydoc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,3 +105,12 @@ def test_the_examples_of_the_docstrings_run(name: str) -> None:
 def test_every_function_has_an_example() -> None:
     functions = [name for name in conflearn.__all__ if name[0].islower() and name != "n_threads"]
     assert [name for name in functions if ">>>" not in getattr(conflearn, name).__doc__] == []
+
+
+def test_help_needs_no_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert not hasattr(conflearn, "__version__")
+    assert "find_label_issues" in pydoc.render_doc(conflearn)
