@@ -182,3 +182,19 @@ def test_log_loss_needs_probabilities() -> None:
 def test_models_that_predict_no_label_have_no_accuracy_to_be_weighed_by() -> None:
     with pytest.raises(OptionError, match="none of them does"):
         conflearn.ensemble_weights([0, 1], [[[0.1, 0.9], [0.9, 0.1]]])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda *data: conflearn.ensemble_label_quality_scores(*data, method="normalized_margin"),
+        lambda *data: conflearn.ensemble_weights(*data, by="accuracy"),
+        lambda *data: conflearn.ensemble_weights(*data, by="log_loss"),
+        conflearn.analyze,
+    ],
+)
+def test_the_model_at_fault_is_named(call: Any) -> None:
+    labels, models = random_models()
+    models[1][7, labels[7]] = np.nan
+    with pytest.raises(ProbabilityError, match=r"number 1 \(from 0\) is at fault: pred_probs must"):
+        call(labels, models)

@@ -412,6 +412,20 @@ def test_decision_values_do_where_there_are_no_probabilities(method: Any) -> Non
     np.testing.assert_array_equal(again.label_issues_mask_, clean.label_issues_mask_)
 
 
+@pytest.mark.parametrize("labels", [Y, Y > 0])
+def test_decision_values_found_once_are_used_for_training(labels: np.ndarray) -> None:
+    clean = conflearn.CleanLearning(LinearSVC(), random_state=0)
+    clean.find_label_issues(X, labels)
+    values, mask = clean.pred_probs_, clean.label_issues_mask_
+    assert values.min() < 0
+    clean.fit(X, labels, pred_probs=values)
+    assert clean.analysis_.kind == "scores"
+    np.testing.assert_array_equal(clean.label_issues_mask_, mask)
+    # Probabilities of another model are what they look like.
+    others = conflearn.cross_val_pred_probs(GaussianNB(), X, labels)
+    assert clean.fit(X, labels, pred_probs=others).analysis_.kind == "probabilities"
+
+
 def test_decision_values_are_no_probabilities_of_being_right() -> None:
     with pytest.raises(OptionError, match="needs probabilities"):
         fitted(LinearSVC(), prune="soft")
@@ -503,6 +517,30 @@ def test_what_cannot_be_weighed_is_refused_before_anything_is_trained() -> None:
 
     with pytest.raises(OptionError):
         fitted(NeverTrained(), prune="soft")
+
+
+@pytest.mark.parametrize("look", ["fit", "find_label_issues"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"frac_noise": 2},
+        {"filter_by": "prune"},
+        {"rank_by": "entropy"},
+        {"confident_joint": np.ones((2, 2))},
+        {"num_to_remove_per_class": [1, 2]},
+        {"n_threads": -1},
+        {"method": "decision_function", "rank_by": "confidence_weighted_entropy"},
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_trained(
+    look: str, options: dict[str, Any]
+) -> None:
+    class Costly(LogisticRegression):
+        def fit(self, X: Any, y: Any) -> Any:
+            raise AssertionError("was trained")
+
+    with pytest.raises(InputError):
+        getattr(conflearn.CleanLearning(Costly(), **options), look)(X, Y)
 
 
 def test_nothing_to_look_at_is_refused() -> None:

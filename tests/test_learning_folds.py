@@ -38,6 +38,7 @@ from sklearn.model_selection import (
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -423,7 +424,7 @@ NB = GaussianNB()
                 "method": "decision_function",
             },
             InputError,
-            "decision_function_shape='ovr'",
+            "pass decision_function_shape='ovr'",
         ),
         ({"classifier": GaussianNB}, InputTypeError, "pass GaussianNB()"),
         ({"classifier": "tree"}, InputTypeError, "which has no fit, get_params"),
@@ -434,6 +435,17 @@ def test_what_is_refused(arguments: Any, error: type[Exception], message: str) -
     good = {"classifier": NB, "X": X, "y": Y}
     with pytest.raises(error, match=re.escape(message)):
         conflearn.cross_val_pred_probs(**(good | arguments))
+
+
+@pytest.mark.parametrize("wrap", [lambda svc: svc, make_pipeline])
+def test_decision_values_of_pairs_are_not_taken_for_those_of_classes(wrap: Any) -> None:
+    svc = wrap(SVC(decision_function_shape="ovo"))
+    features, labels = np.arange(60.0).reshape(-1, 1), np.arange(60) // 20
+    with pytest.raises(InputError, match="one for each pair of classes"):  # three of both
+        conflearn.cross_val_pred_probs(svc, features, labels, method="decision_function")
+    two = labels > 0  # of two classes there is one pair, and one column
+    distances = conflearn.cross_val_pred_probs(svc, features, two, method="decision_function")
+    assert (distances.argmax(axis=1) == two).mean() > 0.9
 
 
 def test_regressors_are_refused() -> None:

@@ -20,6 +20,7 @@ from cleanlab.multilabel_classification.dataset import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+import conflearn
 from conflearn import multilabel
 from conflearn.errors import (
     InputError,
@@ -612,6 +613,27 @@ def test_bad_options_of_scores_are_named(options: dict[str, Any], message: str) 
         multilabel.label_quality_scores([[0], [0], [1]], PROBS, **options)
 
 
+@pytest.mark.parametrize("kind", ["probabilities", "logits", "scores"])
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_a_single_column_is_not_taken_for_two_tags(kind: Any, shape: tuple[int, ...]) -> None:
+    with refused(ShapeError, "for a single tag use the functions of conflearn itself"):
+        multilabel.find_label_issues([[0], [1], []], np.full(shape, 0.5), kind=kind)
+
+
+def test_a_matrix_for_each_class_is_told_what_to_do() -> None:
+    pred_probs = [np.full((3, 2), 0.5)] * 4  # predict_proba of a forest of four tags
+    with refused(ShapeError, "pass np.column_stack([p[:, 1] for p in pred_probs])"):
+        multilabel.find_label_issues([[0], [1], []], pred_probs)
+    with refused(ShapeError, "with the shape (4, 3, 5)"):
+        multilabel.find_label_issues([[0], [1], []], np.zeros((4, 3, 5)))
+
+
+@pytest.mark.parametrize("labels", [[[0, 1], [1], []], np.array([[1, 1], [0, 1], [0, 0]])])
+def test_tags_are_sent_here_by_functions_of_labels(labels: Any) -> None:
+    with refused(ShapeError, "there is conflearn.multilabel"):
+        conflearn.find_label_issues(labels, PROBS)
+
+
 def test_an_empty_joint_is_named() -> None:
     joint = np.ones((2, 2, 2))
     joint[1] = 0
@@ -629,27 +651,58 @@ def test_the_health_of_a_data_set() -> None:
     for labels in (tags, lists_of(tags), scipy.sparse.csr_array(tags)):
         health = multilabel.dataset_health(labels, pred_probs, classes=names)
         assert health.num_issues == mask.any(axis=1).sum()
-        assert health.score == 1 - health.num_issues / 300
-        ranking = health.class_ranking
+        assert health.issue_share == health.num_issues / 300
+        assert health.health_score == 1 - health.issue_share
+        assert (health.n_examples, health.n_classes) == (300, 5)
+        assert health.class_names == tuple(names)
+        classes = health.classes
         wrong, lacking = (mask & (tags == 1)).sum(axis=0), (mask & (tags == 0)).sum(axis=0)
-        order = np.argsort(-wrong, kind="stable")
-        assert ranking.class_.tolist() == [names[k] for k in order]
-        np.testing.assert_array_equal(ranking.label_issues, wrong[order])
-        np.testing.assert_array_equal(ranking.inverse_label_issues, lacking[order])
-        np.testing.assert_array_equal(ranking.label_noise, wrong[order] / 300)
-        np.testing.assert_array_equal(ranking.inverse_label_noise, lacking[order] / 300)
-        np.testing.assert_array_equal(ranking.label_quality_score, 1 - wrong[order] / 300)
+        noise, n_given = wrong / tags.sum(axis=0), tags.sum(axis=0)
+        order = np.argsort(1 - noise, kind="stable")
+        np.testing.assert_array_equal(classes.class_index, order)
+        assert classes.class_name.tolist() == [names[k] for k in order]
+        np.testing.assert_array_equal(classes.label_issues, wrong[order])
+        np.testing.assert_array_equal(classes.inverse_label_issues, lacking[order])
+        np.testing.assert_array_equal(classes.label_noise, noise[order])
+        inverse = lacking / (n_given - wrong + lacking)
+        np.testing.assert_array_equal(classes.inverse_label_noise, inverse[order])
+        np.testing.assert_array_equal(classes.label_quality, 1 - noise[order])
         common = health.common_issues
         assert (np.diff(common.num_examples) <= 0).all()
         for issue in common:
-            column = mask[:, names.index(issue.class_)]
-            side = tags[:, names.index(issue.class_)] == issue.in_given_label
+            assert issue.class_name == names[issue.class_index]
+            column = mask[:, issue.class_index]
+            side = tags[:, issue.class_index] == issue.in_given_label
             assert issue.num_examples == (column & side).sum()
             assert issue.in_suggested_label != issue.in_given_label
             assert issue.issue_probability == issue.num_examples / 300
-    assert len(pd.DataFrame(health.class_ranking)) == 5
     unnamed = multilabel.dataset_health(tags, pred_probs)
-    assert unnamed.class_ranking.class_.dtype == np.int64
+    assert unnamed.classes.class_name.dtype == np.int64
+
+
+def test_the_health_of_tags_has_the_fields_of_that_of_labels() -> None:
+    of_tags = multilabel.dataset_health([[0], [0, 1], [1]], PROBS)
+    of_labels = conflearn.dataset_health([0, 1, 1], PROBS)
+    assert of_tags.classes.dtype.names == of_labels.classes.dtype.names
+    shared = ("num_issues", "n_examples", "n_classes", "class_names", "issue_share")
+    assert all(hasattr(health, name) for health in (of_tags, of_labels) for name in shared)
+
+
+def test_a_tag_that_nobody_has_is_of_full_quality() -> None:
+    health = multilabel.dataset_health([[0], [0], [0]], [[0.9, 0.1], [0.8, 0.2], [0.7, 0.1]])
+    assert health.classes.label_quality.tolist() == [1, 1]
+    assert health.classes.inverse_label_noise.tolist() == [0, 0]
+
+
+def test_the_health_of_tags_is_short_to_read_and_fits_into_frames() -> None:
+    tags, pred_probs = random_tagged(300, 50, noise=0.3)
+    health = multilabel.dataset_health(tags, pred_probs)
+    assert len(repr(health).splitlines()) == 3
+    assert "TagHealth of 300 examples with tags of 50 classes" in repr(health)
+    assert health.to_frame(library="polars").shape == (50, 7)
+    assert health.to_frame("common_issues", library="pandas").shape == (100, 6)
+    with refused(OptionError, "table='class_ranking' is not one of"):
+        health.to_frame("class_ranking")  # type: ignore[arg-type]
 
 
 # --- Beside cleanlab -----------------------------------------------------------------------------
@@ -748,16 +801,17 @@ def test_cleanlab_tabulates_the_same(beside: Tagged) -> None:
     health = multilabel.dataset_health(lists, beside.pred_probs, classes=names)
     theirs = common_multilabel_issues(lists, beside.pred_probs, class_names=names)
     ours = pd.DataFrame(health.common_issues)
-    for column in ("class_", "in_given_label"):
-        assert set(ours.columns) >= {column}
     key = ["Class Name", "In Given Label"]
     theirs = theirs.sort_values(key).reset_index(drop=True)
-    ours = ours.sort_values(["class_", "in_given_label"]).reset_index(drop=True)
+    ours = ours.sort_values(["class_name", "in_given_label"]).reset_index(drop=True)
     np.testing.assert_array_equal(ours["num_examples"], theirs["Num Examples"])
     np.testing.assert_array_equal(ours["issue_probability"], theirs["Issue Probability"])
     ranking = rank_classes_by_multilabel_quality(lists, beside.pred_probs, class_names=names)
     ranking = ranking.set_index("Class Name")
-    for row in health.class_ranking:
-        assert row.label_quality_score == ranking.loc[row.class_, "Label Quality Score"]
-        assert row.inverse_label_noise == ranking.loc[row.class_, "Inverse Label Noise"]
-    assert health.score == pytest.approx(overall_multilabel_health_score(lists, beside.pred_probs))
+    for row in health.classes:  # cleanlab's shares are of all examples
+        theirs_of_class = ranking.loc[row.class_name]
+        assert row.label_issues == theirs_of_class["Label Issues"]
+        assert row.inverse_label_issues == theirs_of_class["Inverse Label Issues"]
+    assert health.health_score == pytest.approx(
+        overall_multilabel_health_score(lists, beside.pred_probs)
+    )

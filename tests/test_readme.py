@@ -7,9 +7,11 @@ follows it, if one does. It is skipped where a package that it imports is not in
 import contextlib
 import doctest
 import importlib
+import importlib.metadata
 import importlib.util
 import io
 import pkgutil
+import pydoc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,7 @@ EXAMPLE = re.compile(
     r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
 )
 IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
+NAME = re.compile(r"`conflearn\.([\w.]*\w)[`(]")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 by_name = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -70,6 +73,19 @@ def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+SOURCES = sorted(Path(conflearn.__file__).parent.rglob("*.py"))
+
+
+@pytest.mark.parametrize("source", [*DOCUMENTS, *SOURCES], ids=lambda path: path.name)
+def test_names_that_are_spoken_of_exist(source: Path) -> None:
+    for name in NAME.findall(source.read_text(encoding="utf-8")):
+        value: Any = conflearn
+        for part in name.split("."):
+            if not hasattr(value, part):  # a module that nothing has imported
+                importlib.import_module(f"{value.__name__}.{part}")
+            value = getattr(value, part)
+
+
 def test_the_readme_has_examples() -> None:
     assert sum(example.output is not None for example in examples(ROOT / "README.md")) > 1
 
@@ -89,3 +105,12 @@ def test_the_examples_of_the_docstrings_run(name: str) -> None:
 def test_every_function_has_an_example() -> None:
     functions = [name for name in conflearn.__all__ if name[0].islower() and name != "n_threads"]
     assert [name for name in functions if ">>>" not in getattr(conflearn, name).__doc__] == []
+
+
+def test_help_needs_no_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert not hasattr(conflearn, "__version__")
+    assert "find_label_issues" in pydoc.render_doc(conflearn)

@@ -99,9 +99,12 @@ _NEED_SCIKIT_LEARN = ("CleanLearning", "cross_val_pred_probs")
 def __getattr__(name: str) -> Any:
     # Looking up the version of an installed package reads its metadata: only when it is asked for.
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("conflearn")
+        try:
+            return version("conflearn")
+        except PackageNotFoundError as error:  # of a folder that is imported as it is
+            raise AttributeError("conflearn has no __version__, for it is not installed") from error
     if name in _NEED_SCIKIT_LEARN:
         from conflearn import learning
 

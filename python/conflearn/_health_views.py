@@ -11,7 +11,8 @@ from conflearn._coerce import as_count
 from conflearn.errors import MissingDependencyError, OptionError
 
 if TYPE_CHECKING:
-    from conflearn.health import DatasetHealth, Table
+    from conflearn._tables import Table
+    from conflearn.health import DatasetHealth
 
 __all__ = ["as_chart", "as_html", "as_text"]
 

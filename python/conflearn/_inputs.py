@@ -139,7 +139,7 @@ def read_tag_inputs(
 ) -> TagInputs:
     """Coerce the same arguments of multi-label data."""
     meant, divisor = read_kind(kind, temperature)
-    array = as_pred_probs(pred_probs, kind=meant)
+    array = as_pred_probs(pred_probs, kind=meant, of_tags=True)
     n_examples, n_classes = array.shape
     tags = as_tags(labels, n_classes, n_examples=n_examples, classes=classes)
     is_plain = meant == "probabilities"

@@ -16,7 +16,7 @@ from conflearn._coerce import (
     as_tag_removals,
     one_of,
 )
-from conflearn._inputs import Inputs, TagInputs
+from conflearn._inputs import TagInputs
 from conflearn._names import (
     AGGREGATES,
     FILTERS,
@@ -62,7 +62,7 @@ class AggregateOption(NamedTuple):
 
 
 def read_options(
-    inputs: Inputs,
+    n_classes: int,
     filter_by: object,
     frac_noise: object,
     num_to_remove_per_class: object,
@@ -73,7 +73,7 @@ def read_options(
     filter_, share, least = _read_filter(
         filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
     )
-    n_classes, removals = inputs.n_classes, num_to_remove_per_class
+    removals = num_to_remove_per_class
     return Options(
         filter_,
         share,

@@ -15,6 +15,7 @@ from conflearn._inputs import is_ensemble, read_ensemble, read_inputs, weighted_
 from conflearn._names import SCORES, Filter, Kind, Score, Weighting
 from conflearn._options import read_options
 from conflearn._sparse_joint import SparseJoint
+from conflearn._tables import Table, as_table
 from conflearn.ensemble import read_weights
 from conflearn.errors import OptionError
 from conflearn.health import DatasetHealth
@@ -108,7 +109,7 @@ class Analysis:
             _given_counts=self._given_counts,
         )
 
-    def to_records(self) -> "np.recarray[Any, Any]":
+    def to_records(self) -> Table:
         """Tabulate the issues, the worst first.
 
         Returns
@@ -147,18 +148,13 @@ class Analysis:
                 strict=True,
             )
         ]
-        columns = {
-            "index": rows,
-            "given": given_names,
-            "suggested": suggested_names,
-            "score": self.scores[self.rank_by][rows],
-            "reason": np.array(reasons, dtype=np.str_),
-        }
-        dtype = [(name, column.dtype) for name, column in columns.items()]
-        records = np.recarray(len(rows), dtype=dtype)
-        for name, column in columns.items():
-            records[name] = column
-        return records
+        return as_table(
+            index=rows,
+            given=given_names,
+            suggested=suggested_names,
+            score=self.scores[self.rank_by][rows],
+            reason=np.array(reasons, dtype=np.str_),
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # For pickle, which does not know a MappingProxyType.
@@ -275,7 +271,7 @@ confident_joint, kind, temperature, classes, n_threads
             "list of matrices"
         )
     options = read_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,

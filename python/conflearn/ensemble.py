@@ -1,6 +1,7 @@
 """Ensembles: what several models say together about each label, without stacking their matrices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from conflearn._coerce import as_floats, one_of
 from conflearn._inputs import Inputs, read_ensemble
 from conflearn._names import SCORES, WEIGHTINGS, Kind, Score, Weighting
 from conflearn._options import read_adjustment
-from conflearn.errors import InputError, OptionError, ShapeError
+from conflearn.errors import InputError, OptionError, ProbabilityError, ShapeError
 
 #: What the weights by log loss are searched among: models are weighed by exp(-t * loss).
 _SHARPNESSES = (1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 2e2)
@@ -71,8 +72,9 @@ def ensemble_label_quality_scores(
     models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature)
     shares = read_weights(weights, models)
     total = np.zeros(models[0].n_examples)
-    for (given, matrix, threads), share in zip(models, shares, strict=True):
-        total += share * _core.label_quality_scores(given, matrix, score, adjust, threads)
+    for number, ((given, matrix, threads), share) in enumerate(zip(models, shares, strict=True)):
+        with _naming(number):
+            total += share * _core.label_quality_scores(given, matrix, score, adjust, threads)
     return total
 
 
@@ -149,7 +151,10 @@ def _weigh(weighting: Weighting, models: list[Inputs], name: str) -> npt.NDArray
     if weighting == "uniform":
         return np.full(len(models), 1 / len(models))
     if weighting == "accuracy":
-        accuracies = np.array([_core.accuracy(*model) for model in models])
+        accuracies = np.zeros(len(models))
+        for number, model in enumerate(models):
+            with _naming(number):
+                accuracies[number] = _core.accuracy(*model)
         total = accuracies.sum()
         if total == 0:
             raise OptionError(
@@ -162,12 +167,22 @@ def _weigh(weighting: Weighting, models: list[Inputs], name: str) -> npt.NDArray
             f"{name}='log_loss' needs probabilities, which kind='scores' does not give; pass "
             "'uniform' or 'accuracy'"
         )
-    return _weights_by_log_loss(
-        [
-            _core.label_quality_scores(*model[:2], "self_confidence", "no", model[2])
-            for model in models
-        ]
-    )
+    own = []
+    for number, (given, matrix, threads) in enumerate(models):
+        with _naming(number):
+            own.append(_core.label_quality_scores(given, matrix, "self_confidence", "no", threads))
+    return _weights_by_log_loss(own)
+
+
+@contextmanager
+def _naming(number: int) -> Iterator[None]:
+    """Say which matrix is at fault, in the words that the core has for the mean of several."""
+    try:
+        yield
+    except ProbabilityError as error:
+        raise ProbabilityError(
+            f"of the matrices in pred_probs, number {number} (from 0) is at fault: {error}"
+        ) from error
 
 
 def _weights_by_log_loss(own: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:

@@ -1,11 +1,9 @@
 """Dataset health: how clean the labels are, which classes are bad, which ones are confused."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,22 +18,18 @@ from conflearn._coerce import (
     first_out_of_range,
     one_of,
 )
-from conflearn._coerce.objects import spelled
 from conflearn._inputs import Inputs, read_inputs, read_joint_and_labels, read_kind
 from conflearn._names import Kind
 from conflearn._sparse_joint import SparseJoint
-from conflearn.errors import InputTypeError, LabelError, MissingDependencyError, OptionError
+from conflearn._tables import Library, Table, as_frame, as_table
+from conflearn.errors import InputTypeError, LabelError, OptionError
 from conflearn.noise_model import NoiseModel
 
-__all__ = ["DatasetHealth", "dataset_health"]
+__all__ = ["DatasetHealth", "dataset_health", "share_of"]
 
-#: Fields by name, one entry a row.
-Table: TypeAlias = "np.recarray[Any, Any]"
 TableName = Literal["classes", "overlapping_classes"]
-Library = Literal["pandas", "polars"]
 
 _TABLES: tuple[TableName, ...] = get_args(TableName)
-_LIBRARIES: tuple[Library, ...] = get_args(Library)
 
 #: What the parts of a joint may differ by from whole examples, or its sum from 1, by rounding.
 _ROUNDING = 1e-6
@@ -107,9 +101,9 @@ class DatasetHealth:
         """
         right = self._joint.diagonal()
         given, true = self._joint.given_sums(), self._joint.true_sums()
-        noise, inverse_noise = _share(given - right, given), _share(true - right, true)
+        noise, inverse_noise = share_of(given - right, given), share_of(true - right, true)
         order = np.argsort(1 - noise, kind="stable")
-        return _table(
+        return as_table(
             class_index=order,
             class_name=self._names(order),
             label_issues=_rounded(given - right)[order],
@@ -154,7 +148,7 @@ class DatasetHealth:
         """
         limit = None if n is None else as_count(n, "n")
         pairs = self._joint.largest(limit, directed=as_bool(directed, "directed"))
-        return _table(
+        return as_table(
             class_a=pairs.first,
             class_b=pairs.second,
             name_a=self._names(pairs.first),
@@ -211,8 +205,7 @@ class DatasetHealth:
             records = self.classes
         else:
             records = self.overlapping_classes(None)
-        columns = {name: records[name] for name in records.dtype.names or ()}
-        return _frame_library(library).DataFrame(columns)
+        return as_frame(records, library)
 
     def plot(self, n_classes: int = 20) -> Any:
         """Draw the joint as a heat map, beside the classes by label quality.
@@ -480,7 +473,7 @@ def _listed(passed: set[str], arguments: dict[str, object]) -> str:
 # --- Tables --------------------------------------------------------------------------------------
 
 
-def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def share_of(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Divide; nothing is no share of nothing."""
     share: npt.NDArray[np.float64] = np.zeros(len(whole))
     np.divide(part, whole, out=share, where=whole > 0)
@@ -490,27 +483,3 @@ def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.fl
 def _rounded(counts: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     whole: npt.NDArray[np.int64] = np.rint(counts).astype(np.int64)
     return whole
-
-
-def _table(**columns: npt.NDArray[Any]) -> Table:
-    dtype = [(name, column.dtype) for name, column in columns.items()]
-    records = np.recarray(len(next(iter(columns.values()))), dtype=dtype)
-    for name, column in columns.items():
-        records[name] = column
-    return records
-
-
-def _frame_library(library: Library | None) -> Any:
-    """Import the library that is asked for, or the one that there is."""
-    if library is not None:
-        wanted: tuple[Library, ...] = (one_of(library, _LIBRARIES, "library"),)
-    else:
-        wanted = tuple(sorted(_LIBRARIES, key=lambda name: name not in sys.modules))
-    for name in wanted:
-        try:
-            return import_module(name)
-        except ImportError:
-            continue
-    raise MissingDependencyError(
-        f"a data frame needs {' or '.join(wanted)}: pip install {spelled(wanted[0])[1:-1]}"
-    )

@@ -113,7 +113,7 @@ def find_label_issues(
     """
     inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
@@ -169,7 +169,7 @@ confident_joint, kind, temperature, classes, n_threads
     one_of(rank_by, SCORES, "rank_by")
     inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,

@@ -42,6 +42,9 @@ _INT64_END = 2.0**63
 _BOOLS = 2  # as many classes as bools can tell apart
 _SHOWN = 5  # class names that a message gives
 
+#: Where labels are refused that are fine as tags.
+_FOR_TAGS = "For examples with any number of tags there is conflearn.multilabel"
+
 
 class NamedLabels(NamedTuple):
     """Labels of whatever sort: ``classes[codes]`` are the labels again, classes ascending."""
@@ -56,7 +59,7 @@ def as_named_labels(labels: object, *, name: str) -> NamedLabels:
     Where `as_labels` is told what there is, this finds out: names and numbers need not start at 0
     or be without gaps.
     """
-    values = _one_dimension(read_column(labels, name, LabelError), name)
+    values = _one_dimension(_read(labels, name), name)
     _check_length(values, None, name)
     if isinstance(values, Coded):
         present, positions = np.unique(values.codes, return_inverse=True)
@@ -116,7 +119,7 @@ def as_labels(
     if type(labels) is np.ndarray and labels.ndim == 1:
         values = labels
     else:
-        values = _one_dimension(read_column(labels, name, LabelError), name)
+        values = _one_dimension(_read(labels, name), name)
     _check_length(values, n_examples, name)
     columns = (
         None if classes is None else columns_by_name(classes, n_classes, columns_of, classes_as)
@@ -152,6 +155,13 @@ def first_out_of_range(labels: Array, n_classes: int) -> int | None:
 # --- Shape ---------------------------------------------------------------------------------------
 
 
+def _read(labels: object, name: str) -> Array | Coded:
+    try:
+        return read_column(labels, name, LabelError)
+    except ShapeError as error:  # lists of different lengths
+        raise ShapeError(f"{error}. {_FOR_TAGS}") from error
+
+
 def _one_dimension(values: Array | Coded, name: str) -> Array | Coded:
     if isinstance(values, Coded):
         return values
@@ -164,15 +174,20 @@ def _one_dimension(values: Array | Coded, name: str) -> Array | Coded:
     message = f"{name} {rule}; its shape is {values.shape}"
     if _is_one_hot(values):
         message += f". Its rows look one-hot: pass {name}.argmax(axis=1)"
+    elif _is_indicator(values):
+        message += f". {_FOR_TAGS}"
     raise ShapeError(message)
 
 
 def _is_one_hot(values: Array) -> bool:
+    return _is_indicator(values) and bool((values.sum(axis=1) == 1).all())
+
+
+def _is_indicator(values: Array) -> bool:
     return (
         values.ndim > 1
         and values.dtype.kind in "biuf"
         and bool(((values == 0) | (values == 1)).all())
-        and bool((values.sum(axis=1) == 1).all())
     )
 
 

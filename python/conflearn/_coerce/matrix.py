@@ -44,7 +44,11 @@ _REFUSED_KINDS = {
 
 
 def as_pred_probs(
-    pred_probs: object, *, kind: Kind = "probabilities", name: str = "pred_probs"
+    pred_probs: object,
+    *,
+    kind: Kind = "probabilities",
+    name: str = "pred_probs",
+    of_tags: bool = False,
 ) -> Array:
     """Return a 2-D view of float16, float32, float64, or of uint16 that holds bfloat16 bits.
 
@@ -54,7 +58,8 @@ def as_pred_probs(
     out of range are left for the core to find.
 
     Logits and scores of two classes may have one column, or one dimension, that speaks for class 1:
-    so scikit-learn's ``decision_function`` returns them.
+    so scikit-learn's ``decision_function`` returns them. Not so of tags: there a column is a class,
+    of which there are two or more.
     """
     # A plain array in a readable dtype comes out as it is, within a microsecond.
     array = cast("Array", pred_probs) if type(pred_probs) is np.ndarray else _read(pred_probs, name)
@@ -63,11 +68,11 @@ def as_pred_probs(
             pass
         case (rows,) if rows > 0 and isinstance(array[0], list | tuple | np.ndarray):
             # A column that holds a list a row.
-            return as_pred_probs(array.tolist(), kind=kind, name=name)
-        case (rows,) | (rows, 1) if rows > 0 and kind != "probabilities":
+            return as_pred_probs(array.tolist(), kind=kind, name=name, of_tags=of_tags)
+        case (rows,) | (rows, 1) if rows > 0 and kind != "probabilities" and not of_tags:
             return _of_two_classes(_readable(array.reshape(rows), name), kind)
         case shape:
-            _refuse_shape(shape, name)
+            _refuse_shape(shape, name, of_tags=of_tags)
     return _readable(array, name)
 
 
@@ -116,9 +121,17 @@ def _from_rows(rows: list[Any] | tuple[Any, ...], name: str) -> Array:
     return array
 
 
-def _refuse_shape(shape: tuple[int, ...], name: str) -> NoReturn:
+def _refuse_shape(shape: tuple[int, ...], name: str, *, of_tags: bool) -> NoReturn:
     rule = f"{name} must have two dimensions, a row for each example and a column for each class"
     binary = "for the score p of a problem with two classes pass np.column_stack([1 - p, p])"
+    several = "; of several models, analyze takes a list of matrices"
+    if of_tags:
+        binary = "for a single tag use the functions of conflearn itself, " + binary[4:]
+        several = ""
+        if shape[-1] == 2:  # noqa: PLR2004 - a class's columns without and with it, as forests do
+            several = (
+                f"; of a matrix for each class, pass np.column_stack([p[:, 1] for p in {name}])"
+            )
     match shape:
         case _ if 0 in shape:
             message = f"{name} is empty, with the shape {shape}; it needs at least one row"
@@ -127,7 +140,6 @@ def _refuse_shape(shape: tuple[int, ...], name: str) -> NoReturn:
         case (_, _):
             message = f"{name} must have at least two columns; its shape is {shape}; {binary}"
         case _:
-            several = "; of several models, analyze takes a list of matrices"
             message = f"{rule}; it has {len(shape)} dimensions, with the shape {shape}{several}"
     raise ShapeError(message)
 

@@ -1,7 +1,7 @@
 """`CleanLearning`: a classifier around a classifier, which learns from noisy labels."""
 
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,27 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from conflearn._coerce import NamedLabels, as_bool, as_pred_probs, one_of, readable_again
+from conflearn._coerce import (
+    NamedLabels,
+    as_bool,
+    as_n_threads,
+    as_pred_probs,
+    one_of,
+    readable_again,
+)
 from conflearn._coerce.objects import Array
-from conflearn._names import PRUNES, Filter, Kind, Prune, Response, Score, WeightMode
+from conflearn._names import (
+    PRUNES,
+    RESPONSES,
+    SCORES,
+    Filter,
+    Kind,
+    Prune,
+    Response,
+    Score,
+    WeightMode,
+)
+from conflearn._options import read_options
 from conflearn._warn import warn_caller
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import InputError, OptionError, ShapeError, WeightWarning
@@ -33,8 +51,17 @@ from conflearn.weights import sample_weights
 __all__ = ["CleanLearning"]
 
 
+Method: TypeAlias = Response | Literal["auto"]
+
+_METHODS: tuple[Method, ...] = ("auto", *RESPONSES)
+
 #: What is meant by what a classifier answers.
 _KINDS: dict[Response, Kind] = {"predict_proba": "probabilities", "decision_function": "scores"}
+
+
+def _is_in_range(matrix: Array) -> bool:
+    """Whether these may be probabilities; whoever passes bfloat16 has them from a network."""
+    return matrix.dtype == np.uint16 or bool(matrix.min() >= 0 and matrix.max() <= 1)
 
 
 class _Task(NamedTuple):
@@ -173,7 +200,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         min_examples_per_class: int = 1,
         confident_joint: Any = None,
         rank_by: Score = "self_confidence",
-        method: Response | Literal["auto"] = "auto",
+        method: Method = "auto",
         encode_labels: bool | Literal["auto"] = "auto",
         n_jobs: int | None = None,
         n_threads: int | None = None,
@@ -218,7 +245,8 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
             Weights of the examples in training. Those for the noise are multiplied with them.
         pred_probs : array_like of shape (N, K), optional
             Out-of-sample probabilities, a column for each class in ascending order; in place of
-            cross-validation. They may be ``pred_probs_`` of an earlier call on the same data.
+            cross-validation. They may be ``pred_probs_`` of an earlier call on the same data. For a
+            classifier without probabilities, numbers outside [0, 1] are taken for decision values.
         groups : array_like of shape (N,), optional
             Examples of a group are held out together.
         **fit_params
@@ -240,9 +268,10 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         if X is None:
             raise InputError("X is None, but must hold the examples to train on")
         task = self._read(X, y, sample_weight, groups, fit_params)
-        response = self._response(task, pred_probs)
+        matrix, response = self._read_pred_probs(task, pred_probs)
+        self._check_options(task, response)
         mode = self._mode(task, response)
-        self._find(task, pred_probs, response)
+        self._find(task, matrix, response)
         weights = self._weights(task, mode)
         kept = None
         if self.prune == "hard":
@@ -300,7 +329,9 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         if X is None and pred_probs is None:
             raise InputError("X is None, but must hold the examples, unless there are pred_probs")
         task = self._read(X, y, sample_weight, groups, fit_params)
-        self._find(task, pred_probs, self._response(task, pred_probs))
+        matrix, response = self._read_pred_probs(task, pred_probs)
+        self._check_options(task, response)
+        self._find(task, matrix, response)
         return self.analysis_.to_records()
 
     def _read(
@@ -340,16 +371,46 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         weights = None if sample_weight is None else read_weights(sample_weight, n_examples)
         return _Task(X, labels, classifier, name, weights, params, split_params)
 
-    def _response(self, task: _Task, pred_probs: object) -> Response:
-        """Say what the numbers are that examples are judged by."""
+    def _read_pred_probs(self, task: _Task, pred_probs: object) -> tuple[Array | None, Response]:
+        """Read the matrix, if there is one, and say what the numbers are or will be."""
         if pred_probs is None:
-            return response_of(task.classifier, self.method)
-        return "decision_function" if self.method == "decision_function" else "predict_proba"
+            return None, response_of(task.classifier, self.method)
+        method = one_of(self.method, _METHODS, "method")
+        response = response_of(task.classifier, "auto") if method == "auto" else method
+        matrix = as_pred_probs(pred_probs, kind=_KINDS[response])
+        if method == "auto" and response == "decision_function" and _is_in_range(matrix):
+            response = "predict_proba"  # of another model: those of this one have negative numbers
+        n_examples, n_classes = len(task.labels.codes), len(task.labels.classes)
+        if matrix.shape != (n_examples, n_classes):
+            raise ShapeError(
+                f"pred_probs must have a row for each of the {n_examples} examples and a column "
+                f"for each of the {n_classes} classes in y, in ascending order; its shape is "
+                f"{matrix.shape}"
+            )
+        return readable_again(matrix), response
 
-    def _find(self, task: _Task, pred_probs: object, response: Response) -> None:
+    def _check_options(self, task: _Task, response: Response) -> None:
+        """Refuse options that make no sense: training the models may take hours."""
+        read_options(
+            len(task.labels.classes),
+            self.filter_by,
+            self.frac_noise,
+            self.num_to_remove_per_class,
+            self.min_examples_per_class,
+            self.confident_joint,
+        )
+        rank_by = one_of(self.rank_by, SCORES, "rank_by")
+        if rank_by == "confidence_weighted_entropy" and response == "decision_function":
+            raise OptionError(
+                f"rank_by={rank_by!r} needs probabilities, which decision values are not; pass "
+                "'self_confidence' or 'normalized_margin'"
+            )
+        as_n_threads(self.n_threads)
+
+    def _find(self, task: _Task, matrix: Array | None, response: Response) -> None:
         """Judge the examples, unless that has been done, and analyse."""
         classes, codes = task.labels
-        if pred_probs is None:
+        if matrix is None:
             matrix = judge(
                 task.classifier,
                 task.X,
@@ -360,14 +421,6 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
                 coding=coding_of(task.classifier, self.encode_labels),
                 n_jobs=self.n_jobs,
             )
-        else:
-            matrix = readable_again(as_pred_probs(pred_probs, kind=_KINDS[response]))
-            if matrix.shape != (len(codes), len(classes)):
-                raise ShapeError(
-                    f"pred_probs must have a row for each of the {len(codes)} examples and a "
-                    f"column for each of the {len(classes)} classes in y, in ascending order; "
-                    f"its shape is {matrix.shape}"
-                )
         # Everything is of this call: nothing that was found in other data has a part in it.
         analysis = analyze(
             codes,

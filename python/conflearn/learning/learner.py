@@ -91,6 +91,17 @@ class Learner:
             raise _lacks(self.classifier, response)
         answer = np.asarray(getattr(self.classifier, response)(X))
         n_classes, n_seen = len(self.classes), len(self.seen)
+        if (
+            response == "decision_function"
+            and n_seen > _BINARY
+            and _compares_pairs(self.classifier)
+        ):
+            # Of three classes there are three pairs: the shape alone would not tell.
+            raise InputError(
+                "classifier.decision_function must give a column for each class, but with "
+                "decision_function_shape='ovo' it gives one for each pair of classes; pass "
+                "decision_function_shape='ovr'"
+            )
         if response == "decision_function" and n_seen == _BINARY:
             if answer.ndim == 2 and answer.shape[1] == 1:  # noqa: PLR2004 - a matrix
                 answer = answer[:, 0]
@@ -106,13 +117,10 @@ class Learner:
         if self.coding == "numbers" and answer.ndim == 2 and answer.shape[1] == n_classes:  # noqa: PLR2004
             return answer  # there is an output for each class, seen or not
         if answer.ndim != 2 or answer.shape[1] != n_seen:  # noqa: PLR2004
-            hint = ""
-            if response == "decision_function":
-                hint = "; pass decision_function_shape='ovr' to SVC"
             raise InputError(
                 f"classifier.{response} must give a row for each example and a column for each of "
                 f"the {n_seen} classes that it was trained on, but gives the shape "
-                f"{answer.shape}{hint}"
+                f"{answer.shape}"
             )
         fill = 0 if response == "predict_proba" else answer.min(initial=0)
         columns = np.full((len(answer), n_classes), fill, answer.dtype)
@@ -130,6 +138,16 @@ class Learner:
         if known == told or sorted(known) != told:
             return None
         return [known.index(label) for label in told]
+
+
+def _compares_pairs(fitted: Any) -> bool:
+    """Whether decision values are of pairs of classes, as an SVC gives them if it is told to."""
+    steps = getattr(fitted, "steps", None)  # of a pipeline
+    if isinstance(steps, list):
+        return _compares_pairs(steps[-1][1])
+    if hasattr(fitted, "best_estimator_"):
+        return _compares_pairs(fitted.best_estimator_)
+    return getattr(fitted, "decision_function_shape", None) == "ovo"
 
 
 def check_classifier(classifier: Any) -> None:

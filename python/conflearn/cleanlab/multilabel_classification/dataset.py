@@ -30,7 +30,7 @@ def common_multilabel_issues(
 ) -> "pd.DataFrame":
     """Tabulate how often each class is likely wrong, and how often missing: most often first.
 
-    Same as cleanlab's function of that name; native: `conflearn.multilabel.common_issues`.
+    Same as cleanlab's function of that name; native: `conflearn.multilabel.dataset_health`.
     """
     inputs = _read(labels, pred_probs)
     return _tabulate_issues(inputs, _find(inputs, confident_joint), class_names)
@@ -46,7 +46,7 @@ def rank_classes_by_multilabel_quality(
 ) -> "pd.DataFrame":
     """Tabulate the classes by the quality of their labels, the worst first.
 
-    Same as cleanlab's function of that name; native: `conflearn.multilabel.class_quality`. It is
+    Same as cleanlab's function of that name; native: `conflearn.multilabel.dataset_health`. It is
     `joint` that takes confident joints, of shape (K, 2, 2).
     """
     inputs = _read(labels, pred_probs)
@@ -61,7 +61,7 @@ def overall_multilabel_health_score(
 ) -> float:
     """Estimate the share of examples all of whose classes are right.
 
-    Same as cleanlab's function of that name; native: `conflearn.multilabel.health_score`.
+    Same as cleanlab's function of that name; native: `conflearn.multilabel.dataset_health`.
     """
     inputs = _read(labels, pred_probs)
     return _score(inputs, _find(inputs, confident_joint))
