@@ -478,3 +478,8 @@ def test_a_chart_needs_altair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "altair", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "conflearn\[plot\]"'):
         conflearn.dataset_health(confident_joint=JOINT).plot()
+
+
+def test_nothing_passed_is_refused() -> None:
+    with pytest.raises(InputTypeError, match="nothing was passed"):
+        conflearn.dataset_health()

@@ -378,9 +378,10 @@ def dataset_health(
         return _of_joint(shares * total, total, names)
     # What is left out, or None by mistake, is no object to read; what is too much is an option.
     error = InputTypeError if passed < {"labels", "pred_probs"} else OptionError
+    found = f", but not {_listed(passed, arguments)}" if passed else "; nothing was passed"
     raise error(
         "pass labels and pred_probs, labels and confident_joint, confident_joint alone, or joint "
-        f"and n_examples, but not {_listed(passed, arguments)}"
+        f"and n_examples{found}"
     )
 
 
@@ -467,7 +468,7 @@ def _class_names(
 
 def _listed(passed: set[str], arguments: dict[str, object]) -> str:
     names = [name for name in arguments if name in passed]
-    return f"{' and '.join(names)} alone" if names else "nothing"
+    return f"{' and '.join(names)} alone"
 
 
 # --- Tables --------------------------------------------------------------------------------------

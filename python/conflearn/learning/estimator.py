@@ -34,7 +34,13 @@ from conflearn._names import (
 from conflearn._options import read_options
 from conflearn._warn import warn_caller
 from conflearn.analysis import Analysis, analyze
-from conflearn.errors import InputError, OptionError, ShapeError, WeightWarning
+from conflearn.errors import (
+    InputError,
+    OptionError,
+    ProbabilityError,
+    ShapeError,
+    WeightWarning,
+)
 from conflearn.learning.folds import cut, is_splitter
 from conflearn.learning.learner import (
     Learner,
@@ -422,18 +428,27 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
                 n_jobs=self.n_jobs,
             )
         # Everything is of this call: nothing that was found in other data has a part in it.
-        analysis = analyze(
-            codes,
-            matrix,
-            filter_by=self.filter_by,
-            frac_noise=self.frac_noise,
-            num_to_remove_per_class=self.num_to_remove_per_class,
-            min_examples_per_class=self.min_examples_per_class,
-            confident_joint=self.confident_joint,
-            rank_by=self.rank_by,
-            kind=_KINDS[response],
-            n_threads=self.n_threads,
-        )
+        try:
+            analysis = analyze(
+                codes,
+                matrix,
+                filter_by=self.filter_by,
+                frac_noise=self.frac_noise,
+                num_to_remove_per_class=self.num_to_remove_per_class,
+                min_examples_per_class=self.min_examples_per_class,
+                confident_joint=self.confident_joint,
+                rank_by=self.rank_by,
+                kind=_KINDS[response],
+                n_threads=self.n_threads,
+            )
+        except ProbabilityError as error:
+            fault, advice, _ = str(error).partition("; pass kind=")
+            if not advice:
+                raise
+            raise ProbabilityError(
+                f"{fault}; pass probabilities (the softmax of logits), or for decision values "
+                "CleanLearning(method='decision_function')"
+            ) from error
         self.analysis_: Analysis = replace(analysis, classes=tuple(classes.tolist()))
         self.label_issues_mask_: npt.NDArray[np.bool_] = analysis.mask
         self.label_quality_scores_: npt.NDArray[np.float64] = analysis.scores[self.rank_by]

@@ -96,7 +96,10 @@ impl<'a> Workers<'a> {
     ) -> Result<()> {
         let queue =
             Queue { workers: self, pieces: Mutex::new(pieces), failed: AtomicBool::new(false) };
-        let work = || work(&queue).inspect_err(|_| queue.failed.store(true, Ordering::Relaxed));
+        let work = || {
+            let _stop = StopOnPanic(&queue.failed);
+            work(&queue).inspect_err(|_| queue.failed.store(true, Ordering::Relaxed))
+        };
         if self.parallel { on_all_threads(&work) } else { work() }
     }
 
@@ -218,6 +221,17 @@ impl<I: Iterator> Queue<'_, I> {
         self.workers.check()?;
         let failed = self.failed.load(Ordering::Relaxed);
         Ok(if failed { None } else { lock(&self.pieces).next() })
+    }
+}
+
+/// Stops the other threads where one panics, so that nobody waits for what is thrown away.
+struct StopOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 
