@@ -585,5 +585,5 @@ def test_a_missing_scikit_learn_is_named() -> None:
 def test_logits_in_place_of_probabilities_are_told_what_to_do() -> None:
     logits = np.array([[3.0, -1.0], [-2.0, 2.0]])
     clean = conflearn.CleanLearning(LogisticRegression())
-    with pytest.raises(ProbabilityError, match=r"pred_probs\[0, 0\] is 3.0; pass probabilities"):
+    with pytest.raises(ProbabilityError, match=r"pred_probs\[0, 0\] is 3; pass probabilities"):
         clean.find_label_issues(None, [0, 1], pred_probs=logits)
