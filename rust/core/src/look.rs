@@ -65,7 +65,7 @@ impl<F: Format> Seen<F> {
         } else {
             Cutoffs::never(labels.n_classes())
         };
-        let floors = keep.shortlists.then(|| list_floors(&thresholds));
+        let floors = keep.shortlists.then(|| list_floors(matrix, &thresholds));
         let several = keep.several;
         let computed = matrix
             .as_computed()

@@ -11,7 +11,7 @@
 //! the few cells of the tags are then put right one by one. Two sweeps: `sums` (thresholds), and `look`
 //! (everything else).
 //!
-//! Cells are read as [`Scores`] whatever they mean, because those have keys in order on both sides of
+//! Cells are read as [`crate::Scores`] whatever they mean, because those have keys in order on both sides of
 //! zero: there is one kernel for float32, one for float64, and none for rows with a zero that has a sign.
 //! Cells of 16 bits are widened.
 

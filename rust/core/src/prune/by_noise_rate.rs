@@ -15,7 +15,8 @@ use std::ops::Range;
 use super::{PruneCounts, Pruning};
 use crate::blocks::Workers;
 use crate::error::Result;
-use crate::format::{Format, Key};
+use crate::format::{Format, Key, Meaning};
+use crate::input::Matrix;
 use crate::rank::Smallest;
 use crate::row::{Cutoffs, RowFacts};
 use crate::scan::for_each_above;
@@ -24,6 +25,8 @@ use crate::simd::prefetch;
 /// A cell is listed from this share of its class's threshold on. With a larger share more cells
 /// are read again, with a smaller one the lists grow; between a tenth and a third it hardly shows.
 const SHARE: f64 = 0.2;
+/// Scores are spread like logits, most of them far from 0.
+const SHARE_OF_SCORES: f64 = 0.6;
 
 /// No list is longer, so that the lists of an uninformative matrix do not become its copy.
 pub(crate) fn longest_list(n_classes: usize) -> usize {
@@ -35,11 +38,30 @@ const PREFETCH_CELLS: usize = 12;
 /// Contenders are sorted in at most so many groups.
 const MOST_GROUPS: usize = 64;
 
-/// Where each class's cells begin to be listed.
-pub(crate) fn list_floors<F: Format>(thresholds: &[f64]) -> Cutoffs<F> {
-    // As far below a negative one.
-    let floor = |&threshold: &f64| threshold * if threshold < 0.0 { 2.0 - SHARE } else { SHARE };
+/// Where each class's cells begin to be listed: some way from what is typical of a cell towards the
+/// class's threshold. It changes no answer, only how long the lists are.
+pub(crate) fn list_floors<F: Format>(matrix: &Matrix<'_, F>, thresholds: &[f64]) -> Cutoffs<F> {
+    let (typical, share) = match F::MEANING {
+        Meaning::Probability => (0.0, SHARE),
+        Meaning::Score => (typical_cell(matrix), SHARE_OF_SCORES),
+    };
+    let floor = |&threshold: &f64| typical + (threshold - typical) * share;
     Cutoffs::at(thresholds.iter().map(floor).collect())
+}
+
+/// The mean of a few thousand cells, at even strides.
+fn typical_cell<F: Format>(matrix: &Matrix<'_, F>) -> f64 {
+    const ROWS: usize = 64;
+    const COLUMNS: usize = 256;
+    let rows = (0..matrix.n_rows()).step_by(matrix.n_rows().div_ceil(ROWS).max(1));
+    let columns = (0..matrix.n_columns()).step_by(matrix.n_columns().div_ceil(COLUMNS).max(1));
+    let cells = rows.flat_map(|row| columns.clone().map(move |column| (row, column)));
+    // The sweep finds what may not stand there.
+    let values = cells.map(|(row, column)| F::value(matrix.cell(row, column)));
+    let (sum, n) = values
+        .filter(|value| value.is_finite())
+        .fold((0.0, 0_usize), |(sum, n), value| (sum + value, n + 1));
+    sum / n.max(1) as f64
 }
 
 /// The contenders of one block of rows, and their shortlists.
