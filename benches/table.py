@@ -59,7 +59,7 @@ def main() -> None:
         parts.append(part)
         print(part, end="\n\n", flush=True)
     if arguments.write:
-        write_into_readme(arguments.size, "\n\n".join(parts))
+        write_into_readme("kinds" if arguments.kinds else arguments.size, "\n\n".join(parts))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -71,6 +71,11 @@ def parse_arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=5, help="turns that each call takes with R")
     add("--cleanlab", action="store_true", help="also where a call takes it many seconds")
     add("--only", default="", metavar="TEXT", help="only the calls whose name contains TEXT")
+    add(
+        "--kinds",
+        action="store_true",
+        help="only logits and scores, which have a table of their own",
+    )
     add("--write", action="store_true", help="put the table into benches/README.md")
     arguments = parser.parse_args()
     if arguments.write and (arguments.smoke or arguments.only):
@@ -83,12 +88,14 @@ def sections(arguments: argparse.Namespace) -> Iterator[str]:
     size_name = f"{arguments.size}-smoke" if arguments.smoke else arguments.size
     size = SIZES[size_name]
     yield machine()
+    if arguments.kinds:
+        yield kinds_section(size, arguments)
+        return
     yield calls_section(size, arguments)
     if arguments.only:
         return
     if arguments.size == "imagenet":
         yield layouts_section(size, arguments)
-        yield kinds_section(size, arguments)
         yield small_data_section(arguments.rounds)
         yield import_section()
     yield memory_section(size_name)
