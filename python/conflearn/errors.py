@@ -9,6 +9,8 @@
         ├── ProbabilityError     ├── ConflearnCopyWarning
         ├── OptionError          ├── FoldWarning
         │   └── SingularMatrixError, also a numpy.linalg.LinAlgError
+        ├── SourceError
+        ├── StateError
         └── TagFormatError       └── WeightWarning
             (also an InputTypeError and an AssertionError)
 
@@ -29,6 +31,8 @@ __all__ = [
     "ProbabilityError",
     "ShapeError",
     "SingularMatrixError",
+    "SourceError",
+    "StateError",
     "TagFormatError",
     "WeightWarning",
 ]
@@ -60,6 +64,14 @@ class SingularMatrixError(OptionError, LinAlgError):
 
 class InputTypeError(TypeError):
     """An object, or a dtype, that conflearn does not read."""
+
+
+class SourceError(InputError):
+    """A file that is truncated, damaged, of another shape than said, or changed meanwhile."""
+
+
+class StateError(InputError):
+    """Bytes that hold no state of this kind, or states that were not made for each other."""
 
 
 class TagFormatError(LabelError, ShapeError, InputTypeError, AssertionError):
