@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from conflearn.stream.columns import Column
+from conflearn.stream.result_columns import Column
 
 __all__ = ["RECORD", "Records", "sorted_records"]
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from conflearn._coerce.objects import spelled
 from conflearn.errors import InputTypeError, MissingDependencyError, OptionError
-from conflearn.stream.columns import Column, FileColumn, MemoryColumn
+from conflearn.stream.result_columns import Column, FileColumn, MemoryColumn
 
 __all__ = ["Outputs", "Target", "as_path", "as_target", "as_target_of_several"]
 

@@ -20,7 +20,7 @@ from conflearn._names import Kind
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
 from conflearn.states import JointState, Look, ThresholdState
 from conflearn.stream.checkpoint import Checkpoint, Saved
-from conflearn.stream.columns import Column
+from conflearn.stream.result_columns import Column
 from conflearn.stream.outputs import Outputs, Target
 from conflearn.stream.progress import Bars, Report
 

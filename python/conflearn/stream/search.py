@@ -14,7 +14,7 @@ import numpy.typing as npt
 from conflearn._names import Filter, Score
 from conflearn._options import Options
 from conflearn.states import Flagged, JointState, Look, Rule, look
-from conflearn.stream.columns import Column
+from conflearn.stream.result_columns import Column
 from conflearn.stream.order import RECORD, sorted_records
 from conflearn.stream.selection import select
 
