@@ -30,9 +30,9 @@ def read_or_open(
     kind: object,
     temperature: object,
     *,
-    progress: object,
-    checkpoint: object,
     out: object = None,
+    progress: object = None,
+    checkpoint: object = None,
 ) -> "Inputs | Run":
     """Coerce arrays for the engine, or prepare a run over blocks of what is read from elsewhere."""
     is_run = any(given is not None for given in (out, progress or None, checkpoint))

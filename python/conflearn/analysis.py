@@ -267,7 +267,7 @@ confident_joint, kind, temperature, classes, n_threads
     if isinstance(classes, Iterator):
         classes = tuple(classes)  # read more than once
     inputs: Inputs | Run
-    if is_ensemble(pred_probs):
+    if labels is not None and is_ensemble(pred_probs):  # without labels, they are batches
         refuse_blocks(out=out, progress=progress, checkpoint=checkpoint)
         models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature)
         shares = read_weights("uniform" if weights is None else weights, models)

@@ -241,14 +241,18 @@ def estimate_joint(
     array([[0.4, 0.2],
            [0. , 0.4]])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(labels, pred_probs, classes, n_threads, kind, temperature)
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import joint
+
+        return joint.estimate_joint(inputs, confident_joint)
     if confident_joint is None:
         counted, _ = _core.count_confident(
             inputs.labels, inputs.pred_probs, None, True, "most_probable", inputs.n_threads
         )
     else:
-        joint, counts = read_joint(confident_joint, inputs)
-        counted = _core.calibrate_confident_joint(joint, counts, "by_given")
+        own, counts = read_joint(confident_joint, inputs)
+        counted = _core.calibrate_confident_joint(own, counts, "by_given")
     distribution: npt.NDArray[np.float64] = counted / counted.sum()
     return distribution
 

@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -33,8 +33,8 @@ INTERVAL = 10.0
 _RUN, _LOCK = "run.json", "lock"
 _MAGIC = b"conflearn checkpoint 1\n"
 _DIGEST_SIZE = 32
-#: Beyond this many characters, a value in an error says less than the name of what differs.
-_LONGEST = 200
+#: Options of which the folder has no more than a digest.
+_DIGESTS = ("confident_joint", "num_to_remove_per_class", "thresholds", "classes")
 
 
 class Saved(NamedTuple):
@@ -53,7 +53,7 @@ class Checkpoint:
     def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
         self.folder = folder
         self._due = time.monotonic() + INTERVAL
-        self._is_ours = not folder.exists()
+        is_new = not folder.exists()
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -63,7 +63,7 @@ class Checkpoint:
             ) from error
         self._lock = _locked(folder)
         try:
-            self._begin(json.loads(json.dumps(run)))
+            self._begin(json.loads(json.dumps(run)), is_new=is_new)
         except BaseException:
             self.release()
             raise
@@ -102,64 +102,61 @@ class Checkpoint:
         self._path(name).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove all files of the run, and the folder if the run made it, or it was empty."""
+        """Remove all files of the run, and the folder if the run made it."""
+        is_ours = json.loads((self.folder / _RUN).read_bytes())["made_folder"]
         # States go first: without columns they would be wrong.
-        for path in (*self._files("*.state"), *self._files("*.npy")):
-            path.unlink()
-        (self.folder / _RUN).unlink(missing_ok=True)
+        for pattern in ("*.state", "*.npy", "*.partial", _RUN):
+            for path in self.folder.glob(pattern):
+                path.unlink()
         self.release()
-        (self.folder / _LOCK).unlink(missing_ok=True)
-        with suppress(OSError):  # the caller keeps other files there
-            if self._is_ours:
+        with suppress(OSError):  # somebody else holds the folder by now, or keeps files there
+            (self.folder / _LOCK).unlink()
+            if is_ours:
                 self.folder.rmdir()
 
     def release(self) -> None:
         """Let another run work here."""
         self._lock.close()
 
-    def _begin(self, run: dict[str, Any]) -> None:
+    def _begin(self, run: dict[str, Any], *, is_new: bool) -> None:
         """Check that the run in the folder is this one, or begin it."""
         path = self.folder / _RUN
         try:
-            there = json.loads(path.read_bytes())
+            there = json.loads(path.read_bytes())["run"]
         except FileNotFoundError:
-            others = [file for file in self._files("*") if not file.name.startswith(_LOCK)]
-            others = [file for file in others if file.name != _partial(path).name]
+            ours = {_LOCK, _partial(path).name}
+            others = {file.name for file in self.folder.iterdir()} - ours
             if others:
                 raise StateError(
                     f"checkpoint={spelled(str(self.folder))} holds other files, such as "
-                    f"{min(others).name}, and no run; pass a folder that is empty, or a new one"
+                    f"{min(others)}, and no run; pass a folder that is empty, or a new one"
                 ) from None
-            _replace(path, json.dumps(run).encode())
+            _replace(path, json.dumps({"run": run, "made_folder": is_new}).encode())
             return
-        except ValueError:
+        except (ValueError, KeyError, TypeError):
             raise StateError(
                 f"{path} is damaged; remove the folder {self.folder} to start anew"
             ) from None
-        for name, (before, now) in _differences(there, run):
-            values = f"{name} {before}, but this call has {now}"
-            if len(values) > _LONGEST:
-                values = f"another {name} than this call has"
+        if there != run:
             raise StateError(
-                f"checkpoint={spelled(str(self.folder))} holds a run with {values}; repeat the "
-                f"call that it belongs to, pass another folder, or remove {self.folder} to start "
-                "anew"
+                f"checkpoint={spelled(str(self.folder))} holds {_difference(there, run)}; repeat "
+                f"the call that it belongs to, pass another folder, or remove {self.folder} to "
+                "start anew"
             )
-
-    def _files(self, pattern: str) -> list[Path]:
-        return list(self.folder.glob(pattern))
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name.replace(' ', '-')}.state"
 
 
-def _differences(
-    there: dict[str, Any], run: dict[str, Any]
-) -> Iterable[tuple[str, tuple[str, str]]]:
-    for name in {**run, **there}:
-        before, now = there.get(name), run.get(name)
-        if before != now:
-            yield name, (json.dumps(before), json.dumps(now))
+def _difference(there: dict[str, Any], run: dict[str, Any]) -> str:
+    """Say in what the run that is there differs from this one."""
+    name = next(name for name in {**run, **there} if there.get(name) != run.get(name))
+    if name == "input":
+        return "a run over another input, as files are when they change or move"
+    if name in _DIGESTS:
+        return f"a run with another {name} than this one"
+    before, now = (json.dumps(each.get(name)) for each in (there, run))
+    return f"a run with {name}={before}, but this one has {name}={now}"
 
 
 def _digest(data: bytes) -> bytes:
@@ -188,10 +185,12 @@ def _locked(folder: Path) -> IO[bytes]:
 
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             file.close()
             raise StateError(
                 f"checkpoint={spelled(str(folder))} belongs to a run that is at work; wait for "
                 "it, or pass another folder"
             ) from error
+        except OSError:  # a disk that knows no locks
+            pass
     return file

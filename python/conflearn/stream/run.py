@@ -20,9 +20,9 @@ from conflearn._names import Kind
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
 from conflearn.states import JointState, Look, ThresholdState
 from conflearn.stream.checkpoint import Checkpoint, Saved
-from conflearn.stream.result_columns import Column
 from conflearn.stream.outputs import Outputs, Target
 from conflearn.stream.progress import Bars, Report
+from conflearn.stream.result_columns import Column
 
 if TYPE_CHECKING:
     from conflearn.stream.source import Block, Source

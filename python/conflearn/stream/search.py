@@ -14,8 +14,8 @@ import numpy.typing as npt
 from conflearn._names import Filter, Score
 from conflearn._options import Options
 from conflearn.states import Flagged, JointState, Look, Rule, look
-from conflearn.stream.result_columns import Column
 from conflearn.stream.order import RECORD, sorted_records
+from conflearn.stream.result_columns import Column
 from conflearn.stream.selection import select
 
 if TYPE_CHECKING:
