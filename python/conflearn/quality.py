@@ -89,5 +89,5 @@ def label_quality_scores(
 
         return quality.label_quality_scores(inputs, method, adjust, out)
     return _core.label_quality_scores(
-        inputs.labels, inputs.pred_probs, method, adjust, inputs.n_threads
+        inputs.labels, inputs.pred_probs, method, adjust, None, 0, inputs.n_threads
     )
