@@ -37,7 +37,7 @@ fn thresholds(bytes: &[u8]) {
     let once = state.clone();
     // Twice as many may be too many.
     if state.merge(&once).is_ok() {
-        state.finish();
+        assert_eq!(state.finish().len(), state.spec().n_classes);
     }
 }
 
