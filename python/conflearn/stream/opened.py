@@ -9,12 +9,21 @@ from typing import Any, NamedTuple, cast
 
 from conflearn._coerce import as_labels, as_pred_probs, checked_columns, readable_again
 from conflearn._coerce.labels import CheckedColumns
+from conflearn._coerce.objects import is_a
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ShapeError, SourceError
 from conflearn.stream.archive import open_npz, open_safetensors
+from conflearn.stream.arrow import (
+    arrow_dataset,
+    arrow_table,
+    hugging_face_dataset,
+    open_ipc,
+    open_parquet,
+)
 from conflearn.stream.batches import BatchSource
 from conflearn.stream.columns import Columns
 from conflearn.stream.file import File
+from conflearn.stream.frames import PandasFrame, PolarsFrame, PolarsQuery
 from conflearn.stream.holder import Array, Holder, Names
 from conflearn.stream.joined import JoinedSource, n_classes_of
 from conflearn.stream.labels import HeldLabels, Labels, ReadLabels
@@ -35,7 +44,27 @@ _FORMATS: dict[str, Callable[[File], Holder]] = {
     ".npy": _open_npy,
     ".npz": open_npz,
     ".safetensors": open_safetensors,
+    ".parquet": open_parquet,
+    ".pq": open_parquet,
+    ".arrow": open_ipc,
+    ".arrows": open_ipc,
+    ".ipc": open_ipc,
+    ".feather": open_ipc,
 }
+
+#: Tables that are scanned, and tables that lie in memory, where they may as well be read as they
+#: are. Who reads what: the library, its class, and the function that knows it.
+_SCANNED: tuple[tuple[str, str, Callable[[Any, str], Holder]], ...] = (
+    ("polars", "LazyFrame", PolarsQuery),
+    ("pyarrow.dataset", "Dataset", arrow_dataset),
+    ("datasets", "Dataset", hugging_face_dataset),
+)
+_FRAMES: tuple[tuple[str, str, Callable[[Any, str], Holder]], ...] = (
+    ("polars", "DataFrame", PolarsFrame),
+    ("pandas", "DataFrame", PandasFrame),
+    ("pyarrow", "Table", arrow_table),
+    ("pyarrow", "RecordBatch", arrow_table),
+)
 
 #: What to do with files of other formats.
 _ADVICE = {
@@ -108,7 +137,7 @@ def open_source(
         _refuse_iterator(pred_probs)
         batches = cast("Iterable[Any]", pred_probs)
         return BatchSource(batches, kind, lambda n_classes: checked_columns(classes, n_classes))
-    opened = _opened(pred_probs, "pred_probs")
+    opened = _opened(pred_probs, "pred_probs", beside=labels is None or _is_name(labels))
     apart = _opened(labels, "labels") if opened is None or not _is_name(labels) else None
     if opened is None and apart is None and not in_memory_too:
         return None
@@ -126,6 +155,7 @@ def is_source(value: object) -> bool:
         or is_path(value)
         or (isinstance(value, list | tuple) and bool(value) and all(map(is_path, value)))
         or is_sliceable(value)
+        or any(is_a(value, library, name) for library, name, _ in _SCANNED)
     )
 
 
@@ -163,11 +193,18 @@ def _refuse_iterator(value: Any) -> None:
         )
 
 
-def _is_table(value: object) -> bool:  # noqa: ARG001
-    return False
+def _is_table(value: object) -> bool:
+    return any(is_a(value, library, name) for library, name, _ in _SCANNED + _FRAMES)
 
 
-def _opened(value: Any, argument: str) -> _Opened | None:
+def _table(value: Any, argument: str, *, in_memory: bool) -> Holder | None:
+    for library, name, read in _SCANNED + _FRAMES * in_memory:
+        if is_a(value, library, name):
+            return read(value, argument)
+    return None
+
+
+def _opened(value: Any, argument: str, *, beside: bool = False) -> _Opened | None:
     """Open what lies outside of memory; None for what lies in it."""
     names: Names = None
     named = isinstance(value, Columns)
@@ -180,6 +217,8 @@ def _opened(value: Any, argument: str) -> _Opened | None:
     if isinstance(value, list | tuple) and value and all(map(is_path, value)):
         paths = [path for item in value for path in _matching(item, argument)]
         return _Opened([_open_file(path, argument) for path in paths], names)
+    if (table := _table(value, argument, in_memory=named or beside)) is not None:
+        return _Opened([table], names)
     if is_sliceable(value):
         rows = SliceableRows(value, argument)
         return _Opened([Array(rows, argument, rows.shape)], names)
