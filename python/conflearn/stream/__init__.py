@@ -6,8 +6,8 @@ as often as there are passes, in a fixed amount of memory. A thread reads while 
 What the modules know, from the bottom up: ``file`` reads by position and notices changes;
 ``rows``, ``labels`` say what parts have in common; ``stored`` (with ``npy``, ``archive``),
 ``sliceable`` and ``tables`` are the parts; ``batches`` are a source of their own; ``joined`` makes
-a source of cells and labels; ``opened`` decides which of them an argument is; ``ahead`` is the
-thread.
+a source of cells and labels; ``opening`` opens whatever an argument is, ``opened`` decides whether
+there is anything to open; ``ahead`` is the thread.
 """
 
 from conflearn.stream.columns import Columns

@@ -43,16 +43,17 @@ class Archive(Holder):
 
     def column(self, names: Names) -> Rows:
         """Return the array of that name, or the only one with one dimension."""
-        return self._named(self.label_name(names))
+        if names is None:
+            candidates = [name for name in self._arrays if len(self._arrays[name].shape) == 1]
+            names = self._chosen(candidates, LABEL_NAMES, "array of labels, with one dimension,")
+        return self._named(names)
 
     def label_name(self, names: Names) -> str:
-        """Find the array of labels."""
+        """Find the array of labels beside the cells, which has a usual name or the given one."""
         if isinstance(names, str):
-            return known(names, self._arrays, place=self.place, argument=self._file.argument)
-        if names is not None:
-            self._named(names)
-        candidates = [name for name in self._arrays if len(self._arrays[name].shape) == 1]
-        return self._chosen(candidates, LABEL_NAMES, "array of labels, with one dimension,")
+            return known(names, self._arrays, place=self.place, argument="labels")
+        candidates = [name for name in LABEL_NAMES if name in self._arrays]
+        return self._chosen(candidates, LABEL_NAMES, "array of labels", of="labels")
 
     def _named(self, names: str | tuple[str, ...]) -> Rows:
         if not isinstance(names, str):
@@ -65,13 +66,15 @@ class Archive(Holder):
         argument = self._file.argument
         return self._arrays[known(names, self._arrays, place=self.place, argument=argument)]
 
-    def _chosen(self, candidates: list[str], usual: tuple[str, ...], what: str) -> str:
+    def _chosen(
+        self, candidates: list[str], usual: tuple[str, ...], what: str, of: str = ""
+    ) -> str:
         shapes = [f"{name!r} of the shape {array.shape}" for name, array in self._arrays.items()]
         return chosen(
             candidates,
             usual,
             place=self.place,
-            argument=self._file.argument,
+            argument=of or self._file.argument,
             what=what,
             there=", ".join(shapes) or "nothing",
         )

@@ -54,6 +54,11 @@ class File:
         """Make an error that names the argument and the file."""
         return SourceError(f"{self.argument}: {self.path} {what}")
 
+    def starts_with(self, magic: bytes) -> bool:
+        """Whether these are its first bytes."""
+        with self.path.open("rb") as stream:
+            return stream.read(len(magic)) == magic
+
     def check(self) -> None:
         """Refuse a file that is another one by now."""
         with self._explained("cannot be opened any more"):

@@ -102,5 +102,4 @@ def _width(cells: Rows, kind: Kind) -> tuple[int, int]:
         raise ShapeError(f"pred_probs is empty: {cells.place} has no rows; it needs at least one")
     with as_block(0):
         row = as_pred_probs(cells.probe(), kind=kind)[:1]
-    nbytes = getattr(row, "nbytes", 0) or 12 * int(row.shape[1])
-    return int(row.shape[1]), int(nbytes)
+    return int(row.shape[1]), int(row.nbytes if cells.row_bytes is None else cells.row_bytes)

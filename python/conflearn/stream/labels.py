@@ -1,24 +1,19 @@
 """Labels that are read in step with the rows of a matrix."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
-
-import numpy as np
 
 from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import Array
-from conflearn.stream.rows import Rows, digest
+from conflearn.stream.rows import Rows, Take, digest, in_step
 
 __all__ = ["HeldLabels", "Labels", "ReadLabels"]
 
 # Labels of a file are read so many at a time.
 _AT_A_TIME = 1 << 18
-
-#: Gives the labels of the next so many rows.
-Take = Callable[[int], Array]
 
 
 class Labels(ABC):
@@ -64,28 +59,9 @@ class ReadLabels(Labels):
         self._n_classes = n_classes
         self._columns = columns
 
-    @contextmanager
-    def taken(self, first_row: int) -> Iterator[Take]:
+    def taken(self, first_row: int) -> AbstractContextManager[Take]:
         """Read pieces, and cut or join them."""
-        waiting: list[Array] = []
-        row = first_row
-        with closing(self._rows.pieces(first_row, _AT_A_TIME)) as pieces:
-
-            def take(n: int) -> Array:
-                nonlocal row
-                while (there := sum(map(len, waiting))) < n:
-                    # Their own memory: what is read next may go over that of the piece.
-                    values = next(pieces).values
-                    waiting.append(self.coerced(values, row + there).copy())
-                joined = _joined(waiting)
-                waiting[:] = [joined[n:]]
-                row += n
-                return joined[:n]
-
-            yield take
-            # To the end, where a file is checked once more.
-            if sum(map(len, waiting)) == 0 and row == self._rows.n_rows:
-                next(pieces, None)
+        return in_step(self._rows, first_row, _AT_A_TIME, self.coerced)
 
     def coerced(self, values: Any, first_row: int) -> Array:
         """Return class numbers; messages count from ``first_row``."""
@@ -93,14 +69,5 @@ class ReadLabels(Labels):
             return as_labels(values, self._n_classes, classes=self._columns)
 
     def identity(self) -> object:
-        """Return what tells the rows, and the names that they are looked up by."""
-        rows = self._rows.identity()
-        return None if rows is None else rows
-
-
-def _joined(parts: list[Array]) -> Array:
-    if len(parts) == 1:
-        return parts[0]
-    if len({part.dtype for part in parts}) > 1:  # of int64 and uint64 together numpy makes floats
-        parts = [part.astype(np.int64) for part in parts]
-    return np.concatenate(parts)
+        """Return what tells the rows."""
+        return self._rows.identity()

@@ -1,15 +1,20 @@
 """What has rows that are read in order: the parts that sources are put together from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
-from contextlib import closing
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from conflearn._coerce.objects import Array
+from conflearn.errors import SourceError
 
-__all__ = ["ArrayRows", "Chain", "Piece", "Rows", "digest", "rows_text"]
+__all__ = ["ArrayRows", "Chain", "Piece", "Rows", "Take", "digest", "in_step", "rows_text"]
+
+
+#: Gives the next so many rows.
+Take: TypeAlias = Callable[[int], Array]
 
 
 class Piece(NamedTuple):
@@ -29,6 +34,8 @@ class Rows(ABC):
     place: str
     #: Whether pieces hold labels beside the cells.
     has_labels: bool = False
+    #: The size of a row, where the probe does not tell.
+    row_bytes: int | None = None
 
     @abstractmethod
     def pieces(self, first_row: int, most: int) -> Generator[Piece, None, None]:
@@ -80,6 +87,9 @@ class ArrayRows(Rows):
         self._array = array
         self.n_rows = int(array.shape[0])
         self.place = place
+        members = _members(array)
+        if members:
+            self.row_bytes = sum(member.nbytes for member in members) // max(self.n_rows, 1)
 
     def pieces(self, first_row: int, most: int) -> Generator[Piece, None, None]:
         """Cut it."""
@@ -89,10 +99,57 @@ class ArrayRows(Rows):
 
     def identity(self) -> object:
         """Return a digest of all its cells."""
-        array = self._array
-        if isinstance(array, np.ndarray):
-            return digest(array)
-        return None
+        members = _members(self._array) or [self._array]
+        return [digest(member) for member in members]
+
+
+def _members(array: Any) -> list[Array]:
+    """Return the arrays that something is made of that is no array itself: a sparse matrix."""
+    for names in (("data", "indices", "indptr"), ("classes", "values")):
+        if not isinstance(array, np.ndarray) and all(hasattr(array, name) for name in names):
+            return [getattr(array, name) for name in names]
+    return []
+
+
+@contextmanager
+def in_step(
+    rows: Rows, first_row: int, most: int, coerced: Callable[[Any, int], Array]
+) -> Iterator[Take]:
+    """Read rows in pieces of whatever size, and give them in those that are asked for.
+
+    ``coerced`` makes an array of a piece that begins at a row. What is given is no buffer.
+    """
+    waiting: list[Array] = []
+    row = first_row
+    with closing(rows.pieces(first_row, most)) as pieces:
+
+        def take(n: int) -> Array:
+            nonlocal row
+            while (there := sum(map(len, waiting))) < n:
+                piece = next(pieces, None)
+                if piece is None:
+                    raise SourceError(
+                        f"{rows.place} ends after {row + there:,} rows, but had {rows.n_rows:,} "
+                        "when it was opened; it must not change meanwhile"
+                    )
+                # In memory of its own: the next pieces may be read into that of this one.
+                waiting.append(coerced(piece.values, row + there).copy())
+            joined = _joined(waiting)
+            waiting[:] = [joined[n:]]
+            row += n
+            if row == rows.n_rows:
+                next(pieces, None)  # to the end, where a file is checked once more
+            return joined[:n]
+
+        yield take
+
+
+def _joined(parts: list[Array]) -> Array:
+    if len(parts) == 1:
+        return parts[0]
+    if len({part.dtype for part in parts}) > 1 and parts[0].dtype.kind in "iu":
+        parts = [part.astype(np.int64) for part in parts]  # where numpy might make floats
+    return np.concatenate(parts)
 
 
 def rows_text(first_row: int, n_rows: int, place: str) -> str:

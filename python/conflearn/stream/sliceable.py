@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from conflearn._coerce.objects import is_a
 from conflearn.errors import SourceError
 from conflearn.stream import source
 from conflearn.stream.file import failure
 from conflearn.stream.rows import Piece, Rows, digest, rows_text
 
-__all__ = ["SliceableRows", "is_sliceable"]
+__all__ = ["SliceableRows"]
 
 # Blocks are made of whole chunks, so that none is unpacked twice, as long as they stay below so
 # many ordinary blocks.
@@ -19,30 +18,6 @@ _LARGEST = 4
 
 # Rows that are looked at to tell one array from another.
 _SAMPLED = 64
-
-#: Libraries whose arrays lie in memory, where the core reads them without slicing.
-_IN_MEMORY = (
-    ("numpy", "ndarray", "generic"),
-    ("pandas", "DataFrame", "Series", "Index"),
-    ("polars", "DataFrame", "Series", "LazyFrame"),
-    ("pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray"),
-    ("scipy.sparse", "spmatrix", "sparray"),
-    ("torch", "Tensor"),
-)
-_LENDING = ("__array_interface__", "__array_struct__", "__dlpack__", "__cuda_array_interface__")
-
-
-def is_sliceable(value: object) -> bool:
-    """Whether this looks like an array that does not lie in memory, but gives rows when sliced."""
-    if isinstance(value, type) or any(is_a(value, *known) for known in _IN_MEMORY):
-        return False
-    shape = getattr(value, "shape", None)
-    return (
-        isinstance(shape, tuple)
-        and hasattr(value, "__getitem__")
-        and not any(hasattr(value, lends) for lends in _LENDING)
-        and not isinstance(value, memoryview)
-    )
 
 
 class SliceableRows(Rows):

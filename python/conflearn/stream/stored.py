@@ -39,6 +39,7 @@ class StoredArray(Rows):
         self._member = member
         self.shape = shape
         self.n_rows = shape[0]
+        self._row_bytes = dtype.itemsize * math.prod(shape[1:])
         self.place = f"{file.name}[{member!r}]" if member else file.name
         end = offset + math.prod(shape) * dtype.itemsize
         if end > file.size:
@@ -46,11 +47,6 @@ class StoredArray(Rows):
                 f"ends at byte {file.size:,}, but its header promises {end:,} bytes: {self._what()}"
                 "; it was cut short, so make it anew"
             )
-
-    @property
-    def row_bytes(self) -> int:
-        """The size of a row."""
-        return self._dtype.itemsize * math.prod(self.shape[1:])
 
     def _what(self) -> str:
         name = f"{self._member!r}, " if self._member else ""
@@ -69,13 +65,13 @@ class StoredArray(Rows):
         if self._fortran:
             most = max(most, min(most * _LONGER, source.BLOCK_ROWS))
         most = min(most, self.n_rows)
-        size = most * self.row_bytes
+        size = most * self._row_bytes
         # What is asked for is made anew only where it is small.
         buffers = cycle([source.aligned_bytes(size) for _ in range(IN_FLIGHT)])
         with self._file.open() as handle:
             for start in range(first_row, self.n_rows, most):
                 n = min(most, self.n_rows - start)
-                buffer = next(buffers)[: n * self.row_bytes]
+                buffer = next(buffers)[: n * self._row_bytes]
                 if self._fortran:
                     rows = self._read_columns(handle, start, n, buffer)
                 else:
@@ -85,7 +81,7 @@ class StoredArray(Rows):
     def _read_rows(
         self, handle: Handle, start: int, n: int, buffer: npt.NDArray[np.uint8]
     ) -> npt.NDArray[Any]:
-        position = self._offset + start * self.row_bytes
+        position = self._offset + start * self._row_bytes
         handle.expect(position + len(buffer), len(buffer))
         handle.read(buffer, position)
         return buffer.view(self._dtype).reshape(n, *self.shape[1:])
