@@ -129,7 +129,10 @@ def test_a_file_that_is_cut_short_while_it_is_read(save, probs, labels, tmp_path
 
 
 @by_format
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=settings().max_examples // 2,  # of each format
+)
 @given(data=st.data())
 def test_a_damaged_file_gives_an_error_or_rows(save, data, probs, labels, tmp_path):
     path, given_labels = save(tmp_path / "p", probs[:50], labels[:50])
