@@ -4,7 +4,7 @@ import json
 import math
 import zipfile
 from collections.abc import Generator, Mapping
-from typing import IO, Any, cast
+from typing import IO, Any, NoReturn, cast
 
 import numpy as np
 
@@ -128,9 +128,9 @@ class PackedArray(Rows):
                         rows = memory.view(self._dtype).reshape(n, *self.shape[1:])
                         yield Piece(rows, rows_text(start, n, self.place))
                     stream.read(1)  # at its end the check sum is compared
-            except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-                if isinstance(error, SourceError):
-                    raise
+            except SourceError:
+                raise
+            except Exception as error:  # each way of packing has its own
                 raise failure(self.place, self._file.argument, error) from error
 
     def _skip(self, stream: IO[bytes], size: int) -> None:
@@ -160,9 +160,7 @@ def open_npz(file: File) -> Archive:
             members = [info for info in zipped.infolist() if info.filename.endswith(".npy")]
             names = {info.filename.removesuffix(".npy") for info in members}
             if names >= _SPARSE:
-                raise file.error(
-                    "holds a scipy sparse matrix; pass scipy.sparse.load_npz(path), which reads it"
-                )
+                _refuse_sparse(file)
             for info in members:
                 name = info.filename.removesuffix(".npy")
                 with zipped.open(info) as stream:
@@ -181,9 +179,17 @@ def open_npz(file: File) -> Archive:
                     )
                 else:
                     arrays[name] = PackedArray(file, info.filename, header)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except SourceError:
+        raise
+    except Exception as error:  # each way of packing has its own
         raise failure(str(file.path), file.argument, error) from error
     return Archive(file, arrays)
+
+
+def _refuse_sparse(file: File) -> NoReturn:
+    raise file.error(
+        "holds a scipy sparse matrix; pass scipy.sparse.load_npz(path), which reads it"
+    )
 
 
 def _header_or_none(stream: IO[bytes], file: File, name: str) -> Header | None:
