@@ -1,7 +1,7 @@
 """Data that come a batch at a time: what is summed up of them, by cleanlab's rules."""
 
 from collections.abc import Generator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -102,9 +102,11 @@ class Inspection:
         )
         # Before anything is counted, so that a batch that is refused leaves all as it was.
         scores = look.scores(self._score) if self._adjust == "no" else self._scored(batch)
+        disagrees = look.mask("predicted_neq_given")
         counts.add(look)
         self.n_inspected += look.n_examples
-        return Scored(scores, look.mask("predicted_neq_given"))
+        # Neither is None: entropies were asked for, and that filter looks at each row by itself.
+        return Scored(cast("Floats", scores), cast("npt.NDArray[np.bool_]", disagrees))
 
     def score(self, batch: Batch) -> Floats:
         """Score a batch, and do not count its issues."""
@@ -167,7 +169,9 @@ class Slices:
         for start in range(0, self.n_examples, self._n_rows):
             end = min(start + self._n_rows, self.n_examples)
             rows = slice(start, end)
-            yield Block(start, self._labels[rows], self._pred_probs[rows], f"rows {start} to {end}")
+            yield Block(
+                start, self._labels[rows], self._pred_probs[rows], f"rows {start:,} to {end - 1:,}"
+            )
 
 
 def _has_no_items(labels: object) -> bool:

@@ -69,7 +69,7 @@ def find_label_issues_batched(
     bars = _bars() if verbose else None
     _each_block(source, inspection.average, "examples processed for estimating thresholds", bars)
     looked = _each_block(source, inspection.look, "examples processed for checking labels", bars)
-    rows = _lowest(np.concatenate([batch.scores for batch in looked]), inspection.num_issues)
+    rows = _lowest(np.concatenate([batch.scores for batch in looked]), int(inspection.num_issues))
     rows = rows[np.concatenate([batch.disagrees for batch in looked])[rows]]
     if verbose:
         _say(f"Number of examples whose labels have been evaluated: {inspection.n_inspected}")
@@ -230,7 +230,7 @@ class LabelInspector:
         scores = self.get_quality_scores()
         self._demand(self.examples_processed_quality, "score_label_quality")
         self._tell_of_scored(silent=False)
-        return _lowest(scores, self._inspection.num_issues)
+        return _lowest(scores, int(self._inspection.num_issues))
 
     def _demand(self, n_examples: int, first: str) -> None:
         if n_examples < 1:
@@ -320,7 +320,11 @@ def _each_block(
     results = []
     with closing(source.blocks()) as blocks, closing(bars) if bars else nullcontext():
         for block in blocks:
-            results.append(take(Batch(block.labels, block.pred_probs)))
+            try:
+                results.append(take(Batch(block.labels, block.pred_probs)))
+            except InputError as error:
+                error.add_note(f"in {block.place}")
+                raise
             if bars:
                 bars(name, block.first_row + len(block.labels), source.n_examples)
     return results
