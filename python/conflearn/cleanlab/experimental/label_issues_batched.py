@@ -19,7 +19,13 @@ from conflearn._coerce.options import as_count
 from conflearn.cleanlab._batches import Batch, Inspection, Slices, read_batch
 from conflearn.cleanlab._pruning import as_n_threads
 from conflearn.cleanlab._sweeps import checked_score
-from conflearn.errors import InputError, InputTypeError, MissingDependencyError, OptionError
+from conflearn.errors import (
+    InputError,
+    InputTypeError,
+    MissingDependencyError,
+    OptionError,
+    SourceError,
+)
 from conflearn.stream import open_source
 from conflearn.stream.progress import Bars
 from conflearn.stream.source import Source
@@ -69,6 +75,11 @@ def find_label_issues_batched(
     bars = _bars() if verbose else None
     _each_block(source, inspection.average, "examples processed for estimating thresholds", bars)
     looked = _each_block(source, inspection.look, "examples processed for checking labels", bars)
+    if inspection.n_inspected != inspection.n_averaged:
+        raise SourceError(
+            f"pred_probs had {inspection.n_averaged} rows, but a second pass found "
+            f"{inspection.n_inspected}; they must stay as they are until the call returns"
+        )
     rows = _lowest(np.concatenate([batch.scores for batch in looked]), int(inspection.num_issues))
     rows = rows[np.concatenate([batch.disagrees for batch in looked])[rows]]
     if verbose:
