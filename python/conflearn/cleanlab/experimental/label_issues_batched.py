@@ -1,8 +1,9 @@
 """Data larger than memory: cleanlab's module of that name.
 
 The answers are those of `conflearn.cleanlab.count`, `rank` and `filter` for all the data at once,
-to the bit, whatever the batches are. Of an example 9 bytes are kept: its score, and whether the
-model agrees with its label. Of the matrix there are only the rows at hand.
+to the bit, whatever the batches are. Of an example 9 bytes are kept, in the end twice that for a
+moment: its score, and whether the model agrees with its label. Of the matrix there are only the
+rows at hand.
 """
 
 import os
@@ -80,8 +81,10 @@ def find_label_issues_batched(
             f"pred_probs had {inspection.n_averaged} rows, but a second pass found "
             f"{inspection.n_inspected}; they must stay as they are until the call returns"
         )
-    rows = _lowest(np.concatenate([batch.scores for batch in looked]), int(inspection.num_issues))
-    rows = rows[np.concatenate([batch.disagrees for batch in looked])[rows]]
+    scores, disagrees = (np.concatenate(parts) for parts in zip(*looked, strict=True))
+    del looked
+    rows = _lowest(scores, int(inspection.num_issues))
+    rows = rows[disagrees[rows]]
     if verbose:
         _say(f"Number of examples whose labels have been evaluated: {inspection.n_inspected}")
     if not return_mask:
