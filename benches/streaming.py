@@ -26,11 +26,11 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
+
+import conflearn
 from conflearn.states import Cuts, JointState, SelectionState, ThresholdState
 from conflearn.stream import open_source
 from conflearn.stream.source import BLOCK_BYTES
-
-import conflearn
 from data import SIZES, Files, Size, write
 from markdown_table import markdown_table, verdict
 from memory import MEGABYTE, in_ram

@@ -81,7 +81,8 @@ def find_label_issues_batched(
             f"pred_probs had {inspection.n_averaged} rows, but a second pass found "
             f"{inspection.n_inspected}; they must stay as they are until the call returns"
         )
-    scores, disagrees = (np.concatenate(parts) for parts in zip(*looked, strict=True))
+    scores = np.concatenate([batch.scores for batch in looked])
+    disagrees = np.concatenate([batch.disagrees for batch in looked])
     del looked
     rows = _lowest(scores, int(inspection.num_issues))
     rows = rows[disagrees[rows]]
