@@ -84,8 +84,8 @@ def find_label_issues_batched(
     scores = np.concatenate([batch.scores for batch in looked])
     disagrees = np.concatenate([batch.disagrees for batch in looked])
     del looked
-    rows = _lowest(scores, int(inspection.num_issues))
-    rows = rows[disagrees[rows]]
+    lowest = _lowest(scores, int(inspection.num_issues))
+    rows: npt.NDArray[np.int64] = lowest[disagrees[lowest]]
     if verbose:
         _say(f"Number of examples whose labels have been evaluated: {inspection.n_inspected}")
     if not return_mask:
