@@ -164,6 +164,14 @@ def test_bad_rows(error, column, values, essentials) -> None:
         passes.find_rule(reduce_over([table], columns), 4)
 
 
+def test_rows_that_are_numbered_anew_in_each_file() -> None:
+    table = TENSORS.set_column(0, "id", pa.array(np.arange(300) % 150))
+    with refused(InputError, "of 300 rows the largest is 149"):
+        passes.find_rule(
+            reduce_over(table.to_batches(max_chunksize=150), arrow.Columns(id="id")), 4
+        )
+
+
 def test_columns() -> None:
     with refused(InputError, "no column 'labels'", "'id', 'label', 'pred_probs'"):
         arrow.merge(

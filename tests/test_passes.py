@@ -13,8 +13,9 @@ from hypothesis import given
 import conflearn
 from conflearn import passes
 from conflearn.errors import InputError, InputTypeError, LabelError, OptionError, ShapeError
+from conflearn.states import SelectionState
 from expected import refused
-from strategies import FILTERS, PRUNE_OPTIONS, SCORES, Data, random_data
+from strategies import FILTERS, PRUNE_FILTERS, PRUNE_OPTIONS, SCORES, Data, random_data
 
 TIES = random_data(300, 4, decimals=1, n_absent=1)
 
@@ -87,6 +88,22 @@ def test_a_rule_is_found_in_no_more_passes_than_needed(filter_by, dtype) -> None
     assert rule.apply(*data).is_issue.tobytes() == mask.tobytes()
     needed = {"predicted_neq_given": 0, "confident_learning": 1}.get(filter_by, 3)
     assert kinds == ["ThresholdState", "JointState", "SelectionState"][:needed]
+
+
+@pytest.mark.parametrize("filter_by", PRUNE_FILTERS)
+def test_several_rounds_of_selection(filter_by, monkeypatch) -> None:
+    monkeypatch.setitem(SelectionState.__init__.__kwdefaults__, "most", 20)
+    reduce = reduce_over(TIES, parts_of(TIES, [10, 11, 200]))
+    rounds = []
+
+    def counted(state: Any) -> Any:
+        rounds.append(isinstance(state, SelectionState))
+        return reduce(state)
+
+    rule = passes.find_rule(counted, 4, filter_by=filter_by)
+    assert sum(rounds) > 1
+    mask = conflearn.find_label_issues(*TIES, filter_by=filter_by)
+    assert rule.apply(*TIES).is_issue.tobytes() == mask.tobytes()
 
 
 @pytest.mark.parametrize("options", PRUNE_OPTIONS)
@@ -189,12 +206,6 @@ def test_rows_that_change() -> None:
         passes.find_rule(reduce, 4)
 
 
-def test_rows_that_have_the_same_number() -> None:
-    reduce = reduce_over(TIES, parts_of(TIES, [150]), rows=np.arange(300) % 150)
-    with refused(InputError, "two rows have"):
-        passes.find_rule(reduce, 4, filter_by="low_self_confidence")
-
-
 def test_bad_rows_are_named_by_their_number_in_the_whole() -> None:
     labels = TIES.labels.copy()
     labels[170] = 4
@@ -216,3 +227,6 @@ def test_row_numbers() -> None:
         passes.as_row_numbers(np.array([2**63], dtype=np.uint64), "id")
     with refused(InputError, "two rows have 7"):
         passes.as_row_numbers(np.array([7, 1, 7]), "id")
+    passes.check_largest_number(3, 2, "id")
+    with refused(InputError, "of 3 rows the largest is 1"):
+        passes.check_largest_number(3, 1, "id")

@@ -28,7 +28,7 @@ Batch: TypeAlias = Any
 #: Columns of results, beside one for each score.
 FLAG, SUGGESTION = "is_issue", "suggested_label"
 
-_STATE, _ERROR = "state", "error"
+_STATE, _ERROR, _N_ROWS, _LARGEST = "state", "error", "n_rows", "largest"
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,9 @@ def feed(
     Yields
     ------
     pyarrow.RecordBatch or pyarrow.Table
-        One row, for `merge`: ``state``, the bytes of the fed state, and ``error``, which is null.
-        Of rows that break a rule, the message is in ``error``: engines that are told by an
-        exception try again, and bury it in their own.
+        One row, for `merge`: ``state`` (binary), the fed state; ``error`` (string), null, or what
+        is wrong with the rows, since engines that are told by an exception try again and bury it in
+        their own; ``n_rows`` and ``largest`` (int64), how many ids there were and the largest.
 
     Examples
     --------
@@ -174,22 +174,28 @@ def feed(
     """
     arrow = _pyarrow()
     fed, error = copy(state), None
+    n_rows, largest, first = 0, -1, None
     make = arrow.RecordBatch
-    first = None
     try:
         for batch in batches:
             make = type(batch)
             if batch.num_rows:
                 columns.check(batch.schema.names)
                 labels, pred_probs, rows = columns.rows(batch, state.kind)
-                first = rows if isinstance(rows, int) else rows[0]
+                if not isinstance(rows, int):
+                    n_rows, largest, first = n_rows + len(rows), max(largest, rows.max()), rows[0]
                 passes.feed(fed, labels, pred_probs, rows=rows, n_threads=n_threads)
     except (InputError, InputTypeError) as refused:
         where = "" if columns.id is None else f", in which {columns.id} begins with {first}"
         error = f"{type(refused).__name__}: {refused} (rows are counted within a batch{where})"
     data = None if error else fed.to_bytes()
-    arrays = [arrow.array([data], arrow.large_binary()), arrow.array([error], arrow.string())]
-    yield make.from_arrays(arrays, names=[_STATE, _ERROR])
+    row = {
+        _STATE: arrow.array([data], arrow.binary()),
+        _ERROR: arrow.array([error], arrow.string()),
+        _N_ROWS: arrow.array([n_rows], arrow.int64()),
+        _LARGEST: arrow.array([largest], arrow.int64()),
+    }
+    yield make.from_arrays(list(row.values()), names=list(row))
 
 
 def merge(state: Any, batches: Iterable[Batch]) -> Any:
@@ -210,19 +216,21 @@ def merge(state: Any, batches: Iterable[Batch]) -> Any:
     Raises
     ------
     InputError, InputTypeError
-        If the rows of some worker break a rule.
+        If the rows of some worker break a rule, or cannot all have an id of their own.
 
     Examples
     --------
     See `feed`.
     """
+    n_rows, largest = 0, -1
     for batch in batches:
-        for error in batch.column(_ERROR).to_pylist():
-            if error is not None:
-                name, _, message = error.partition(": ")
+        for row in batch.to_pylist():
+            if row[_ERROR] is not None:
+                name, _, message = row[_ERROR].partition(": ")
                 raise getattr(errors, name)(message)
-        for data in batch.column(_STATE):
-            state.merge(type(state).from_bytes(data.as_py()))
+            state.merge(type(state).from_bytes(row[_STATE]))
+            n_rows, largest = n_rows + row[_N_ROWS], max(largest, row[_LARGEST])
+    passes.check_largest_number(n_rows, largest, "id")
     return state
 
 

@@ -295,8 +295,10 @@ def _merge(states: list[Any]) -> Any:
     return total
 
 
-def _length(chunk: _Chunk) -> int:
-    return len(chunk.labels)
+def _measure(chunk: _Chunk) -> tuple[int, int]:
+    """Count the rows, and find their largest id."""
+    n_rows = len(chunk.labels)
+    return n_rows, -1 if chunk.id is None or not n_rows else int(np.asarray(chunk.id).max())
 
 
 # --- On the client -------------------------------------------------------------------------------
@@ -314,6 +316,7 @@ class _Chunks(ABC):
         self.labels, self.pred_probs, self.id, self.worker = labels, pred_probs, id, worker
         self.lengths = None
         self.chunks = self.split()
+        self.is_measured = self.lengths is not None and id is None
 
     @abstractmethod
     def split(self) -> list[Any]:
@@ -336,13 +339,18 @@ class _Chunks(ABC):
         """Feed all chunks, and merge in a tree."""
         import dask
 
-        merge, length = dask.delayed(_merge), dask.delayed(_length)
+        merge, measure = dask.delayed(_merge), dask.delayed(_measure)
         fed = self._each(self.worker.feed, state)
         while len(fed) > 1:
             fed = [merge(fed[i : i + _FAN_IN]) for i in range(0, len(fed), _FAN_IN)]
-        asked = [] if self.lengths else [length(chunk) for chunk in self.chunks]
+        asked = [] if self.is_measured else [measure(chunk) for chunk in self.chunks]
         total, *found = dask.compute(*fed, *asked)
-        self.lengths = self.lengths or found
+        if not self.is_measured:
+            self.is_measured = True
+            self.lengths = [length for length, _ in found]
+            if self.id is not None:
+                largest = max(last for _, last in found)
+                passes.check_largest_number(sum(self.lengths), largest, "id")
         return total
 
     def apply(self, rule: Rule, scores: Sequence[Score]) -> list[Any]:

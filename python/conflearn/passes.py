@@ -52,6 +52,7 @@ __all__ = [
     "State",
     "analyze",
     "as_row_numbers",
+    "check_largest_number",
     "feed",
     "find_rule",
 ]
@@ -66,6 +67,8 @@ Reduce: TypeAlias = Callable[[Any], Any]
 UNRANKED_FILTERS: tuple[Filter, ...] = ("confident_learning", "predicted_neq_given")
 
 _LEAST_CLASSES = 2
+
+_NUMBER = "number the rows throughout, not anew in each file"
 
 
 class Options(TypedDict, total=False):
@@ -317,8 +320,7 @@ def feed(
     Raises
     ------
     InputError
-        If shapes do not fit, or a label or a probability is out of range, or two rows of the
-        batch have the same number. The state is as it was.
+        If shapes do not fit, or a label or a probability is out of range. The state is as it was.
 
     Examples
     --------
@@ -350,18 +352,21 @@ def as_row_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int64]
             f"{name} must be numbers from 0 to 2^63 - 1, but {name}[{below}] is "
             f"{spelled(values[below])}; number the rows from 0"
         )
-    ascending = bool((numbers[1:] > numbers[:-1]).all())
-    _refuse_equal(numbers if ascending else np.sort(numbers), name)
-    return numbers
-
-
-def _refuse_equal(ascending: npt.NDArray[np.int64], name: str) -> None:
-    """Name the first number that two rows have."""
+    ascending = numbers if bool((numbers[1:] > numbers[:-1]).all()) else np.sort(numbers)
     twice = first_true(ascending[1:] == ascending[:-1])
     if twice is not None:
         raise InputError(
-            f"{name} must be different for all rows, but two rows have {ascending[twice]}; number "
-            "them throughout, not anew in each file"
+            f"{name} must be different for all rows, but two rows have {ascending[twice]}; {_NUMBER}"
+        )
+    return numbers
+
+
+def check_largest_number(n_examples: int, largest: int, name: str) -> None:
+    """Refuse numbers of which some must be equal, since there are fewer than rows."""
+    if largest < n_examples - 1:
+        raise InputError(
+            f"{name} must be different for all rows, but of {n_examples} rows the largest is "
+            f"{largest}; {_NUMBER}"
         )
 
 
@@ -423,21 +428,9 @@ class _Search:
         return joint
 
     def cuts(self, joint: JointState) -> Cuts:
-        options = self.options
-        cuts = Cuts.plan(
-            joint,
-            filter_by=options.filter_by,
-            frac_noise=options.frac_noise,
-            num_to_remove_per_class=options.num_to_remove_per_class,
-            min_examples_per_class=options.min_examples_per_class,
-            confident_joint=options.confident_joint,
-        )
+        cuts = Cuts.of_options(joint, self.options)
         while not cuts.is_done:
-            selection = self.reduce(
-                SelectionState(cuts, kind=self.kind, temperature=self.temperature)
-            )
-            if selection.covers_all:
-                _refuse_equal(selection.flagged().rows, "the numbers of rows")
+            selection: SelectionState = self.reduce(SelectionState(cuts))
             cuts.close(selection)
         return cuts
 
