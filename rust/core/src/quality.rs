@@ -11,6 +11,8 @@
 //! Margins are computed here and only here, in float64 from the cells, so that a tie is a tie
 //! everywhere.
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::Workers;
 use crate::entropy::{entropy, ln_1p};
 use crate::error::{Error, Result};
@@ -25,7 +27,7 @@ use crate::sweep::{RowKernel, or_first_fault, sweep};
 use crate::thresholds::{NEVER, first_own_fault, own_cells, thresholds_before_sweep};
 
 /// Which score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
     /// P(given class).
     SelfConfidence,

@@ -11,6 +11,8 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::{Filling, Workers};
 use crate::entropy::{Real, ln_1p};
 use crate::error::{Error, Result};
@@ -30,7 +32,7 @@ use super::sums::means;
 use super::{TagLabels, bad_row, check_shape, checked, own_and_other, with_cells};
 
 /// How the scores of an example's classes become one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Aggregate {
     /// Of descending scores.
     ExponentialMovingAverage {
