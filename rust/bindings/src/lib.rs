@@ -17,6 +17,7 @@ mod multilabel;
 mod names;
 mod noise;
 mod quality;
+mod states;
 mod thresholds;
 
 use pyo3::prelude::*;
@@ -41,6 +42,7 @@ mod _core {
         },
         noise::estimate_noise_model,
         quality::{accuracy, label_quality_scores},
+        states::{PyCuts, PyJointState, PyLook, PySelectionState, PyThresholdState},
         thresholds::confident_thresholds,
     };
 }
