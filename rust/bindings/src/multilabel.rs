@@ -27,7 +27,7 @@ pub(crate) struct TagOptions<'py> {
 
 impl TagOptions<'_> {
     /// As the core wants it.
-    fn search(&self) -> PyResult<Search> {
+    pub(crate) fn search(&self) -> PyResult<Search> {
         let removals = if let Some(counts) = &self.prune_counts {
             Removals::Counts(by_class(counts.as_slice()?))
         } else {
@@ -67,7 +67,7 @@ pub(crate) enum AggregateName {
 }
 
 impl AggregateOption {
-    fn chosen(&self) -> Aggregate {
+    pub(crate) fn chosen(&self) -> Aggregate {
         match self.name.0 {
             AggregateName::ExponentialMovingAverage => {
                 Aggregate::ExponentialMovingAverage { alpha: self.parameter }

@@ -294,21 +294,21 @@ fn flagged<F: Cell>(
         let (all, most) = (0..labels.n_examples(), most_candidates(matrix));
         (look(matrix, labels, all, &none, (meaning, Some(most)), workers)?, none)
     };
-    let numbers = RowNumbers::From(0);
     if let Some(groups) = Groups::of(search.filter, labels.n_classes(), meaning) {
         let quotas = search.quotas(&Sides::of(labels), &seen.counts)?;
         let windows = quotas.into_iter().map(|most| Window { after: None, most });
         let mut heaps = Heaps::new(groups, windows.collect());
+        let rows = RowNumbers::From(0);
         match &seen.candidates {
-            Some(candidates) => heaps.offer(candidates, &numbers, |_| 0.0, workers)?,
-            None => heaps.offer_matrix(matrix, labels, &numbers, None, workers)?,
+            Some(candidates) => heaps.offer(candidates, rows, |_| 0.0, workers)?,
+            None => heaps.offer_matrix(matrix, labels, rows, None, workers)?,
         }
         return heaps.flagged(workers);
     }
     let is_flagged = by_itself(search.filter, &guesses, meaning);
     match seen.candidates {
-        Some(candidates) => Ok(flags_among(&candidates, &numbers, is_flagged)),
-        None => flags_of(matrix, labels, &numbers, is_flagged, meaning, workers),
+        Some(candidates) => Ok(flags_among(&candidates, is_flagged).collect()),
+        None => flags_of(matrix, labels, is_flagged, meaning, workers),
     }
 }
 
@@ -317,11 +317,11 @@ pub(super) fn by_itself<F: Cell>(
     filter: Filter,
     guesses: &Guesses<F>,
     meaning: Meaning,
-) -> impl Fn(&Candidate, u64) -> bool + use<F> {
+) -> impl Fn(&Candidate) -> bool + use<F> {
     let values = |keys: &[F::Key]| keys.iter().map(|&key| F::widen(key)).collect::<Vec<f64>>();
     let asks = filter == Filter::ConfidentLearning;
     let (zero_to, one_from) = (values(&guesses.zero_to), values(&guesses.one_from));
-    move |one: &Candidate, _| {
+    move |one: &Candidate| {
         let (p, class) = (one.p, one.class());
         let is_confident = || if one.tagged() { p <= zero_to[class] } else { p >= one_from[class] };
         disagrees(p, one.tagged(), meaning) && (!asks || is_confident())
@@ -330,14 +330,12 @@ pub(super) fn by_itself<F: Cell>(
 
 fn flags_among(
     candidates: &[Candidate],
-    numbers: &RowNumbers<'_>,
-    is_flagged: impl Fn(&Candidate, u64) -> bool,
-) -> Vec<Flag> {
-    let flag = |one: &Candidate| {
-        let (number, class, tagged) = (numbers.of(one.row()), one.class() as u32, one.tagged());
-        is_flagged(one, number).then_some(Flag { number, class, tagged, score: 0.0 })
-    };
-    candidates.iter().filter_map(flag).collect()
+    is_flagged: impl Fn(&Candidate) -> bool,
+) -> impl Iterator<Item = Flag> {
+    candidates.iter().filter(move |one| is_flagged(one)).map(|one| {
+        let (number, class, tagged) = (one.row() as u64, one.class() as u32, one.tagged());
+        Flag { number, class, tagged, score: 0.0 }
+    })
 }
 
 /// The candidates of a matrix that are flagged, in no order, where something can say of each by itself
@@ -345,15 +343,14 @@ fn flags_among(
 pub(super) fn flags_of<F: Cell>(
     matrix: &Matrix<'_, F>,
     labels: &TagLabels,
-    numbers: &RowNumbers<'_>,
-    is_flagged: impl Fn(&Candidate, u64) -> bool,
+    is_flagged: impl Fn(&Candidate) -> bool,
     meaning: Meaning,
     workers: &Workers<'_>,
 ) -> Result<Vec<Flag>> {
     let mut flags = Vec::new();
     for rows in pieces(labels) {
         let candidates = candidates_of(matrix, labels, rows, meaning, workers)?;
-        flags.extend(flags_among(&candidates, numbers, &is_flagged));
+        flags.extend(flags_among(&candidates, &is_flagged));
     }
     Ok(flags)
 }

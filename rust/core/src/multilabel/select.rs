@@ -299,9 +299,8 @@ impl Heaps {
             return Err("it does not hold one place a group");
         }
         let is_sound = |(heap, window): (&Heap, &Window)| {
-            let in_order = heap.kept.is_sorted_by(|left, right| {
-                left.standing.is_before(&right.standing)
-            });
+            let in_order =
+                heap.kept.is_sorted_by(|left, right| left.standing.is_before(&right.standing));
             let last = heap.kept.last().map(|kept| kept.standing);
             let is_full = heap.kept.len() as u64 == window.most;
             in_order
@@ -341,7 +340,7 @@ impl Heaps {
     pub(super) fn offer(
         &mut self,
         candidates: &[Candidate],
-        numbers: &RowNumbers<'_>,
+        rows: RowNumbers<'_>,
         score: impl Fn(usize) -> f64 + Sync + Send,
         workers: &Workers<'_>,
     ) -> Result<()> {
@@ -356,10 +355,13 @@ impl Heaps {
                 for &number in &in_order[starts[group]..starts[group + 1]] {
                     let one = &candidates[number];
                     let value = by.value(one, groups.meaning);
-                    let standing = Standing::new(value, numbers.of(one.row()));
+                    let standing = Standing::new(value, rows.of(one.row()));
                     if heap.has_room_for(&standing, window) {
                         let (tagged, flags) = (one.tagged(), groups.flags(one));
-                        heap.push(Kept { standing, score: score(one.row()), tagged, flags }, window);
+                        heap.push(
+                            Kept { standing, score: score(one.row()), tagged, flags },
+                            window,
+                        );
                     }
                 }
             })?;
@@ -372,25 +374,25 @@ impl Heaps {
         &mut self,
         matrix: &Matrix<'_, F>,
         labels: &TagLabels,
-        numbers: &RowNumbers<'_>,
+        rows: RowNumbers<'_>,
         rank: Option<(Method, Aggregate)>,
         workers: &Workers<'_>,
     ) -> Result<()> {
         let meaning = self.groups.meaning;
-        for rows in pieces(labels) {
-            let mut some = candidates_of(matrix, labels, rows, meaning, workers)?;
-            some.retain(|one| self.have_room_for(one, numbers.of(one.row())));
+        for piece in pieces(labels) {
+            let mut some = candidates_of(matrix, labels, piece, meaning, workers)?;
+            some.retain(|one| self.have_room_for(one, rows.of(one.row())));
             let Some((method, aggregate)) = rank else {
-                self.offer(&some, numbers, |_| 0.0, workers)?;
+                self.offer(&some, rows, |_| 0.0, workers)?;
                 continue;
             };
-            let mut rows: Vec<usize> = some.iter().map(Candidate::row).collect();
-            rows.sort_unstable();
-            rows.dedup();
+            let mut places: Vec<usize> = some.iter().map(Candidate::row).collect();
+            places.sort_unstable();
+            places.dedup();
             let how = (method, Adjust::No, Some(aggregate));
-            let scores = scores_of(matrix, labels, &&rows[..], how, meaning, workers)?;
-            let score = |row| rows.binary_search(&row).map_or(0.0, |place| scores[place]);
-            self.offer(&some, numbers, score, workers)?;
+            let scores = scores_of(matrix, labels, &&places[..], how, meaning, workers)?;
+            let score = |place| places.binary_search(&place).map_or(0.0, |at| scores[at]);
+            self.offer(&some, rows, score, workers)?;
         }
         Ok(())
     }

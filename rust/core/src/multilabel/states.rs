@@ -502,18 +502,18 @@ impl SelectionState {
         &mut self,
         labels: &TagLabels,
         pred_probs: &PredProbs<'_>,
-        numbers: &RowNumbers<'_>,
+        rows: RowNumbers<'_>,
         workers: &Workers<'_>,
     ) -> Result<()> {
         fits(&self.spec, SELECTION, labels, pred_probs)?;
-        numbers.check(labels.n_examples())?;
+        rows.check(labels.n_examples())?;
         if self.heaps.windows().iter().all(|window| window.most == 0) {
             return Ok(());
         }
         let mut found = self.heaps.emptied();
         with_cells!(pred_probs, workers, matrix, meaning => {
             debug_assert_eq!(meaning, self.spec.kind.meaning());
-            found.offer_matrix(matrix, labels, numbers, self.rank, workers)?;
+            found.offer_matrix(matrix, labels, rows, self.rank, workers)?;
         });
         self.heaps.absorb(&found);
         Ok(())
@@ -525,8 +525,7 @@ impl SelectionState {
     /// If it was not made for the same round.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.spec.same(SELECTION, &other.spec)?;
-        if (self.filter, self.rank, self.covers_all)
-            != (other.filter, other.rank, other.covers_all)
+        if (self.filter, self.rank, self.covers_all) != (other.filter, other.rank, other.covers_all)
             || self.heaps.windows() != other.heaps.windows()
         {
             let (ours, found) = ("one round of cuts, and order".into(), "another".into());
@@ -536,14 +535,18 @@ impl SelectionState {
         Ok(())
     }
 
-    /// The cells that this round selects and the filter flags, by number of the row, then by class.
+    /// The cells that the filter flags, by number of the row, then by class, where this round selects
+    /// all there is.
     ///
     /// # Errors
     /// [`Error::Interrupted`].
-    pub fn flagged(&self, workers: &Workers<'_>) -> Result<Vec<Flag>> {
+    pub fn flagged(&self, workers: &Workers<'_>) -> Result<Option<Vec<Flag>>> {
+        if !self.covers_all {
+            return Ok(None);
+        }
         let mut flags = self.heaps.clone().flagged(workers)?;
         workers.sort(&mut flags, Flag::order);
-        Ok(flags)
+        Ok(Some(flags))
     }
 
     /// As bytes.
@@ -661,21 +664,20 @@ impl Rule {
         &self,
         labels: &TagLabels,
         pred_probs: &PredProbs<'_>,
-        numbers: &RowNumbers<'_>,
+        rows: RowNumbers<'_>,
         workers: &Workers<'_>,
     ) -> Result<Vec<Flag>> {
         fits(&self.spec, RULE, labels, pred_probs)?;
-        numbers.check(labels.n_examples())?;
-        let places = RowNumbers::From(0);
+        rows.check(labels.n_examples())?;
         let mut flags = with_cells!(pred_probs, workers, matrix, meaning => {
             if let Some(groups) = groups_of(&self.spec, self.filter) {
-                let is_flagged = |one: &Candidate, _| {
-                    groups.flags_within(one, numbers.of(one.row()), &self.reaches)
+                let is_flagged = |one: &Candidate| {
+                    groups.flags_within(one, rows.of(one.row()), &self.reaches)
                 };
-                flags_of(matrix, labels, &places, is_flagged, meaning, workers)?
+                flags_of(matrix, labels, is_flagged, meaning, workers)?
             } else {
                 let is_flagged = by_itself(self.filter, &self.guesses(matrix, meaning), meaning);
-                flags_of(matrix, labels, &places, is_flagged, meaning, workers)?
+                flags_of(matrix, labels, is_flagged, meaning, workers)?
             }
         });
         workers.sort(&mut flags, Flag::order);
