@@ -83,7 +83,7 @@ def label_quality_scores(
     how = read_aggregate(aggregate, alpha, softmin_temperature)
     inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.tag_quality_scores(
-        inputs.tags, inputs.pred_probs, method, adjust, how, inputs.n_threads
+        inputs.tags, inputs.pred_probs, method, adjust, None, how, 0, inputs.n_threads
     )
 
 
@@ -140,5 +140,5 @@ def label_quality_scores_per_class(
     adjust = read_adjustment(adjust_pred_probs, method, "method")
     inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.tag_quality_scores_per_class(
-        inputs.tags, inputs.pred_probs, method, adjust, inputs.n_threads
+        inputs.tags, inputs.pred_probs, method, adjust, None, 0, inputs.n_threads
     )

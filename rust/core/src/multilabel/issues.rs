@@ -190,7 +190,7 @@ pub fn rank_label_issues(
         super::quality::check_meaning(rank_by, Adjust::No, aggregate, meaning)?;
         let found = flagged(matrix, labels, search, meaning, workers)?;
         let rows = rows_of_mask(&mask_of(&found, labels.n_examples()));
-        let how = (rank_by, Adjust::No, Some(aggregate));
+        let how = (rank_by, Vec::new(), Some(aggregate));
         let scores = scores_of(matrix, labels, &&rows[..], how, meaning, workers)?;
         Ok(ordered(scores.into_iter().zip(rows).collect(), workers))
     })

@@ -188,13 +188,14 @@ fn check(
             }
         }
     }
-    let no = Adjust::No;
+    let (no, as_they_are) = (Adjust::No, (Adjust::No, None));
     for method in METHODS {
         if is_scores && method == Method::ConfidenceWeightedEntropy {
             continue;
         }
         let scores =
-            label_quality_scores_per_class(labels, pred_probs, method, no, workers).unwrap();
+            label_quality_scores_per_class(labels, pred_probs, method, as_they_are, workers)
+                .unwrap();
         for class in 0..data.n_classes {
             let expected = data.with_class(class, is_scores, |given, binary| {
                 quality::label_quality_scores(given, binary, None, method, no, workers).unwrap()
@@ -206,7 +207,8 @@ fn check(
         }
         let aggregate = Aggregate::ExponentialMovingAverage { alpha: 0.8 };
         let averages =
-            label_quality_scores(labels, pred_probs, method, no, aggregate, workers).unwrap();
+            label_quality_scores(labels, pred_probs, method, as_they_are, aggregate, workers)
+                .unwrap();
         for (scores, average) in scores.chunks(data.n_classes).zip(averages) {
             let mut scores = scores.to_vec();
             scores.sort_by(|left, right| right.total_cmp(left));
@@ -229,12 +231,12 @@ fn answers(labels: &TagLabels, pred_probs: &PredProbs<'_>, workers: &Workers<'_>
     ];
     let scores = METHODS.map(|method| {
         aggregates.map(|aggregate| {
-            label_quality_scores(labels, pred_probs, method, Adjust::No, aggregate, workers)
+            label_quality_scores(labels, pred_probs, method, (Adjust::No, None), aggregate, workers)
         })
     });
     let adjusted = [Adjust::PresentClasses, Adjust::AllClasses].map(|adjust| {
         let method = Method::NormalizedMargin;
-        label_quality_scores_per_class(labels, pred_probs, method, adjust, workers)
+        label_quality_scores_per_class(labels, pred_probs, method, (adjust, None), workers)
     });
     let found = FILTERS
         .map(|filter| find_label_issues_per_class(labels, pred_probs, &search(filter), workers));
@@ -303,7 +305,7 @@ proptest! {
             ..data.clone()
         };
         let sigmoid = |z: f64| 1.0 / (1.0 + (-z / temperature).exp());
-        let how = (Method::SelfConfidence, Adjust::No);
+        let how = (Method::SelfConfidence, (Adjust::No, None));
         on_this_thread(|workers| {
             let labels = data.labels(workers);
             let scores = |pred_probs: &PredProbs<'_>| {

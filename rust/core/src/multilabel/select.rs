@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::format::Meaning;
 use crate::input::Matrix;
 use crate::prune::Filter;
-use crate::quality::{Adjust, Method};
+use crate::quality::Method;
 use crate::states::RowNumbers;
 
 use super::bounds::{Cell, Guesses};
@@ -389,7 +389,7 @@ impl Heaps {
             let mut places: Vec<usize> = some.iter().map(Candidate::row).collect();
             places.sort_unstable();
             places.dedup();
-            let how = (method, Adjust::No, Some(aggregate));
+            let how = (method, Vec::new(), Some(aggregate));
             let scores = scores_of(matrix, labels, &&places[..], how, meaning, workers)?;
             let score = |place| places.binary_search(&place).map_or(0.0, |at| scores[at]);
             self.offer(&some, rows, score, workers)?;
