@@ -71,5 +71,5 @@ def label_quality_scores(
     adjust = read_adjustment(adjust_pred_probs, method, "method")
     inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     return _core.label_quality_scores(
-        inputs.labels, inputs.pred_probs, method, adjust, inputs.n_threads
+        inputs.labels, inputs.pred_probs, method, adjust, None, 0, inputs.n_threads
     )

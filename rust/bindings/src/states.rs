@@ -208,6 +208,11 @@ state! { impl PyJointState(JointState) {
     }
 
     #[getter]
+    fn several(&self) -> &'static str {
+        self.0.several().name()
+    }
+
+    #[getter]
     fn num_issues(&self) -> u64 {
         self.0.num_issues()
     }
