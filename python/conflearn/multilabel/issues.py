@@ -90,7 +90,7 @@ def find_label_issues(
     """
     inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
@@ -150,7 +150,7 @@ confident_joint, kind, temperature, classes, n_threads
     how = read_aggregate(aggregate, alpha, softmin_temperature)
     inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
@@ -205,7 +205,7 @@ confident_joint, kind, temperature, classes, n_threads
     """
     inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
@@ -262,7 +262,7 @@ confident_joint, kind, temperature, classes, n_threads
     """
     inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,

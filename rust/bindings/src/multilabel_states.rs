@@ -195,6 +195,11 @@ state! { impl PyTagSelectionState(SelectionState) {
         self.0.covers_all()
     }
 
+    #[getter]
+    fn is_ranked(&self) -> bool {
+        self.0.is_ranked()
+    }
+
     fn update(
         &mut self,
         py: Python<'_>,

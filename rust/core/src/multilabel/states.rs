@@ -494,6 +494,12 @@ impl SelectionState {
         self.covers_all
     }
 
+    /// Whether the scores of examples are kept.
+    #[must_use]
+    pub fn is_ranked(&self) -> bool {
+        self.rank.is_some()
+    }
+
     /// Offers a batch of rows.
     ///
     /// # Errors
