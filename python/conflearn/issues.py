@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_mask, one_of
-from conflearn._inputs import read_inputs, read_joint
+from conflearn._inputs import Inputs, read_inputs, read_joint
 from conflearn._names import (
     COUNT_METHODS,
     SCORES,
@@ -17,6 +17,7 @@ from conflearn._names import (
     Score,
 )
 from conflearn._options import read_adjustment, read_options
+from conflearn._runs import Path, Progress, read_or_open
 from conflearn.errors import OptionError
 
 
@@ -33,6 +34,9 @@ def find_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Flag the examples whose given label is likely wrong.
 
@@ -111,7 +115,17 @@ def find_label_issues(
     >>> conflearn.find_label_issues(labels, pred_probs)
     array([False, False,  True, False, False])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_options(
         inputs.n_classes,
         filter_by,
@@ -120,6 +134,10 @@ def find_label_issues(
         min_examples_per_class,
         confident_joint,
     )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import issues
+
+        return issues.find_label_issues(inputs, options, out)
     return _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
 
 
@@ -137,6 +155,9 @@ def rank_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.int64]:
     """Find the examples whose given label is likely wrong, the worst first.
 
@@ -167,7 +188,17 @@ confident_joint, kind, temperature, classes, n_threads
     array([3, 2])
     """
     one_of(rank_by, SCORES, "rank_by")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_options(
         inputs.n_classes,
         filter_by,
@@ -176,6 +207,10 @@ confident_joint, kind, temperature, classes, n_threads
         min_examples_per_class,
         confident_joint,
     )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import issues
+
+        return issues.rank_label_issues(inputs, options, rank_by, out)
     return _core.rank_label_issues(
         inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads
     )
@@ -245,6 +280,8 @@ def num_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> int:
     """Estimate how many labels are wrong.
 
@@ -286,7 +323,20 @@ def num_label_issues(
         raise OptionError(
             f"method={method!r} does not use confident_joint; pass method='off_diagonal_custom'"
         )
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import issues
+
+        return issues.num_label_issues(inputs, method, confident_joint)
     if is_custom:
         return _core.num_off_diagonal(*read_joint(confident_joint, inputs))
     return _core.num_label_issues(
