@@ -36,6 +36,7 @@ from conflearn._names import FILTERS, SCORES, Aggregate, Filter, Kind, Score
 from conflearn._options import (
     ALPHA,
     SOFTMIN_TEMPERATURE,
+    AggregateOption,
     Options,
     read_aggregate,
     read_tag_options,
@@ -383,6 +384,12 @@ class FlaggedTags(NamedTuple):
     #: What examples are ranked by, float64: the lower, the worse. None unless it was asked for.
     scores: npt.NDArray[np.float64] | None
 
+    @classmethod
+    def none(cls) -> "FlaggedTags":
+        """Make those of a filter that flags nothing."""
+        rows = np.empty(0, dtype=np.int64)
+        return cls(rows, rows, rows > 0, rows.astype(np.float64))
+
 
 class TagSelectionState(State[_core.TagSelectionState]):
     """The tags that a filter flags: the third pass.
@@ -423,6 +430,15 @@ class TagSelectionState(State[_core.TagSelectionState]):
         rank = None if rank_by is None else (one_of(rank_by, SCORES, "rank_by"), how)
         core = _core.TagSelectionState(cuts._core, rank, as_count(most, "most"))  # noqa: SLF001
         super().__init__(core)
+
+    @classmethod
+    def of_options(
+        cls, cuts: TagCuts, rank: tuple[Score, AggregateOption] | None, most: int
+    ) -> "TagSelectionState":
+        """Do the same with options that are read already."""
+        state = cls.__new__(cls)
+        state._core = _core.TagSelectionState(cuts._core, rank, most)  # noqa: SLF001
+        return state
 
     @property
     def covers_all(self) -> bool:
