@@ -294,13 +294,18 @@ def test_formats_of_batches_do_not_show(dtype: Any) -> None:
     assert states(forms, 2) == expected
 
 
-def test_a_single_class_and_a_single_example() -> None:
-    sums = TagThresholdState(1)
-    sums.update([[0]], [[0.25]])
-    np.testing.assert_array_equal(sums.finish(), [[2, 0.25]])
+def test_a_single_example() -> None:
+    tags, pred_probs = [[0]], [[0.25, 0.5]]
+    sums = TagThresholdState(2)
+    sums.update(tags, pred_probs)
+    np.testing.assert_array_equal(sums.finish(), [[2, 0.25], [0.5, 2]])
     joint = TagJointState(sums.finish())
-    joint.update([[0]], [[0.25]])
-    np.testing.assert_array_equal(joint.joint(), multilabel.confident_joint([[0]], [[0.25]]))
+    joint.update(tags, pred_probs)
+    np.testing.assert_array_equal(joint.joint(), multilabel.confident_joint(tags, pred_probs))
+    with refused(ShapeError, "at least two columns"):
+        TagThresholdState(1).update([[0]], [[0.25]])
+    with refused(ShapeError, "no columns"):
+        TagThresholdState(0)
 
 
 def test_scores_of_a_tag_that_nobody_has() -> None:
@@ -426,7 +431,7 @@ def test_what_raises_changes_nothing_and_counts_rows_from_the_first() -> None:
     for state in (sums, joint, selection):
         before = state.to_bytes()
         where: dict[str, Any] = {"rows" if state is selection else "first_row": 1000}
-        with refused(ProbabilityError, "pred_probs[1002, 1] is nan"):
+        with refused(ProbabilityError, "pred_probs[1002, 1] is NaN"):
             state.update(tags, bad, **where)
         with refused(LabelError, "labels[1001] holds 3"):
             state.update([[0], [3], [], [], []], good, **where)
@@ -436,7 +441,7 @@ def test_what_raises_changes_nothing_and_counts_rows_from_the_first() -> None:
             state.update(tags[:4], good, **where)
         assert state.to_bytes() == before
     rule = TagRule(sums.finish(), "confident_learning")
-    with refused(ProbabilityError, "pred_probs[1002, 1] is nan"):
+    with refused(ProbabilityError, "pred_probs[1002, 1] is NaN"):
         rule.apply(tags, bad, rows=1000)
     with refused(ShapeError, "rows must hold one number"):
         selection.update(tags, good, rows=np.arange(4))
@@ -446,10 +451,11 @@ def test_what_raises_changes_nothing_and_counts_rows_from_the_first() -> None:
 
 def test_ties_go_to_the_lower_number_in_whatever_order_rows_come() -> None:
     """Ids, not places, decide: of ten equal examples the three with the lowest ids are flagged."""
-    tags, pred_probs = np.ones((10, 1), np.int8), np.full((10, 1), 0.25)
-    joint = TagJointState([[0.5, 0.5]])
+    tags, pred_probs = np.ones((10, 2), np.int8), np.full((10, 2), 0.25)
+    joint = TagJointState([[0.5, 0.5], [0.5, 0.5]])
     joint.update(tags, pred_probs)
-    cuts = TagCuts.plan(joint, num_to_remove_per_class=[[0, 3]], filter_by="prune_by_class")
+    asked = [[0, 3], [0, 0]]
+    cuts = TagCuts.plan(joint, num_to_remove_per_class=asked, filter_by="prune_by_class")
     ids = np.array([90, 20, 70, 2**62, 50, 10, 80, 40, 60, 30])
     selection = TagSelectionState(cuts)
     for place in range(10):

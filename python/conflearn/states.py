@@ -150,6 +150,8 @@ class State(Generic[_Core]):
                 f"a {type(self).__name__} merges with one of its own class, not with a "
                 f"{type(other).__name__}"
             )
+        if other is self:
+            raise StateError("a state does not merge with itself: its rows would count twice")
         return other._core  # noqa: SLF001 - of the same class
 
 

@@ -76,7 +76,7 @@ class TagThresholdState(State[_core.TagThresholdState]):
     Parameters
     ----------
     n_classes : int
-        K, from 1 to 2,097,152.
+        K, from 2 to 2,097,152.
     kind, temperature
         What the cells of matrices are, as in `conflearn.multilabel.find_label_issues`.
 
@@ -170,13 +170,14 @@ class TagJointState(State[_core.TagJointState]):
     Examples
     --------
     >>> from conflearn.multilabel.states import TagJointState
-    >>> state = TagJointState([[0.75, 0.75]])
-    >>> state.update([[0], [0], []], [[0.75], [0.125], [0.25]])
+    >>> state = TagJointState([[0.75, 0.75], [0.75, 0.75]])
+    >>> state.update([[0], [0], []], [[0.75, 0.25], [0.125, 0.25], [0.25, 0.25]])
     >>> state.num_issues_per_class
-    array([[0, 1]])
-    >>> state.joint(calibrate=False)
-    array([[[1, 0],
-            [1, 1]]])
+    array([[0, 1],
+           [0, 0]])
+    >>> state.joint(calibrate=False)[0]
+    array([[1, 0],
+           [1, 1]])
     """
 
     _read = _core.TagJointState.from_bytes
@@ -278,8 +279,8 @@ class TagCuts(State[_core.TagCuts]):
     Examples
     --------
     >>> from conflearn.multilabel.states import TagCuts, TagJointState, TagSelectionState
-    >>> labels, pred_probs = [[0], [0], []], [[0.75], [0.125], [0.25]]
-    >>> joint = TagJointState([[0.75, 0.75]])
+    >>> labels, pred_probs = [[0], [0], []], [[0.75, 0.25], [0.125, 0.25], [0.25, 0.25]]
+    >>> joint = TagJointState([[0.75, 0.75], [0.75, 0.75]])
     >>> joint.update(labels, pred_probs)
     >>> cuts = TagCuts.plan(joint, filter_by="prune_by_noise_rate")
     >>> selection = TagSelectionState(cuts)
@@ -531,8 +532,8 @@ class TagRule:
     Examples
     --------
     >>> from conflearn.multilabel.states import TagRule
-    >>> rule = TagRule([[0.75, 0.75]], "confident_learning")
-    >>> rule.apply([[0], [0], []], [[0.75], [0.125], [0.25]]).is_issue
+    >>> rule = TagRule([[0.75, 0.75], [0.75, 0.75]], "confident_learning")
+    >>> rule.apply([[0], [0], []], [[0.75, 0.25], [0.125, 0.25], [0.25, 0.25]]).is_issue
     array([False,  True, False])
     """
 
