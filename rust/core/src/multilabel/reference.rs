@@ -199,7 +199,8 @@ fn check(
                 .unwrap();
         for class in 0..data.n_classes {
             let expected = data.with_class(class, is_scores, |given, binary| {
-                quality::label_quality_scores(given, binary, None, method, no, workers).unwrap()
+                quality::label_quality_scores(given, binary, None, method, (no, None), workers)
+                    .unwrap()
             });
             for (row, expected) in expected.into_iter().enumerate() {
                 let score = scores[row * data.n_classes + class];

@@ -137,9 +137,10 @@ impl RowNumbers<'_> {
 
 /// Sums of counts, which those of a stranger may be too large for.
 fn sums_of_counts(name: &'static str, left: &[u64], right: &[u64]) -> Result<Vec<u64>> {
-    let sum =
-        |(left, right): (&u64, &u64)| left.checked_add(*right).ok_or(Error::StateOverflow { name });
-    left.iter().zip(right).map(sum).collect()
+    let sum = |(left, right): (&u64, &u64)| left.checked_add(*right);
+    let sums: Option<Vec<u64>> = left.iter().zip(right).map(sum).collect();
+    let fits = |sums: &Vec<u64>| total(sums).is_some();
+    sums.filter(fits).ok_or(Error::StateOverflow { name })
 }
 
 /// The same of one count.
