@@ -85,9 +85,9 @@ def confident_joint(
     )
     cut = _thresholds(thresholds, inputs.n_classes)
     if not isinstance(inputs, Inputs):
-        from conflearn.stream import joint
+        from conflearn.stream.joint import confident_joint as over_blocks
 
-        return joint.confident_joint(inputs, cut, calibrate=calibrate).to_dense()
+        return over_blocks(inputs, cut, calibrate=calibrate).to_dense()
     joint, _ = _core.count_confident(
         inputs.labels, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
     )
@@ -243,9 +243,9 @@ def estimate_joint(
     """
     inputs = read_or_open(labels, pred_probs, classes, n_threads, kind, temperature)
     if not isinstance(inputs, Inputs):
-        from conflearn.stream import joint
+        from conflearn.stream.joint import estimate_joint as over_blocks
 
-        return joint.estimate_joint(inputs, confident_joint)
+        return over_blocks(inputs, confident_joint)
     if confident_joint is None:
         counted, _ = _core.count_confident(
             inputs.labels, inputs.pred_probs, None, True, "most_probable", inputs.n_threads

@@ -6,6 +6,7 @@ on. Of equal scores, what comes from the earlier stretch has the lower row.
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,7 @@ class _Head:
 
     def __init__(self, stretches: Column, start: int, end: int, size: int) -> None:
         self._column, self._next, self._end, self._size = stretches, start, end, size
-        self._fill()
+        self._buffer = self._filled()
 
     @property
     def is_left(self) -> bool:
@@ -70,20 +71,22 @@ class _Head:
         while self.is_left and self._buffer["score"][0] == bound:
             yield self._take("right", bound)
 
-    def _take(self, side: str, bound: float) -> Records:
+    def _take(self, side: Literal["left", "right"], bound: float) -> Records:
         n = int(np.searchsorted(self._buffer["score"], bound, side))
         taken, self._buffer = self._buffer[:n], self._buffer[n:]
         if not self.is_left:
-            self._fill()
+            self._buffer = self._filled()
         return taken
 
-    def _fill(self) -> None:
+    def _filled(self) -> Records:
         end = min(self._next + self._size, self._end)
         parts = list(self._column.windows(self._next, end))
-        self._buffer = np.concatenate(parts) if parts else np.empty(0, dtype=RECORD)
         self._next = end
+        return np.concatenate(parts) if parts else np.empty(0, dtype=RECORD)
 
 
 def _sorted(records: Records) -> Records:
     # A zero with a sign equals one without, here as in the core.
-    return records[np.argsort(records["score"], kind="stable")]
+    order = np.argsort(records["score"], kind="stable")
+    in_order: Records = records[order]
+    return in_order

@@ -11,6 +11,7 @@ import secrets
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -254,10 +255,8 @@ def _write_table(path: Path, columns: Mapping[str, Column]) -> None:
 
 def _parquet() -> tuple[Any, Any]:
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise MissingDependencyError(
             'a .parquet file needs pyarrow: pip install "conflearn[files]"'
         ) from error
-    return pa, pq

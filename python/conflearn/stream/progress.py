@@ -1,6 +1,7 @@
 """How far a run is: told to a function, or shown as a bar."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeAlias
 
 from conflearn._coerce.objects import spelled
@@ -17,13 +18,12 @@ class Bars:
 
     def __init__(self) -> None:
         try:
-            from tqdm.auto import tqdm
+            self._new: Callable[..., Any] = import_module("tqdm.auto").tqdm
         except ImportError as error:
             raise MissingDependencyError(
                 'progress=True needs tqdm: pip install "conflearn[progress]"; or pass a function '
                 "progress(pass_name, done_rows, total_rows)"
             ) from error
-        self._new: Callable[..., Any] = tqdm
         self._bar: Any = None
         self._name = ""
 

@@ -32,7 +32,13 @@ def label_quality_scores(
         def step(block: "Block") -> None:
             scores.append(
                 _core.label_quality_scores(
-                    block.labels, run.matrix(block), method, adjust, run.n_threads
+                    block.labels,
+                    run.matrix(block),
+                    method,
+                    adjust,
+                    thresholds,
+                    block.first_row,
+                    run.n_threads,
                 )
             )
 

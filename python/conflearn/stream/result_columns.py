@@ -207,12 +207,15 @@ class FileColumn(Column):
     def _write(self, first: int, values: npt.NDArray[Any]) -> None:
         entries = np.ascontiguousarray(values, dtype=self.dtype)
         try:
-            self._file.seek(self._offset(first))
-            self._file.write(entries.view(np.uint8).data)
-            self._file.flush()
+            self._write_all(first, entries)
         except OSError as error:
             error.add_note(f"while writing {self.path}")
             raise
+
+    def _write_all(self, first: int, entries: npt.NDArray[Any]) -> None:
+        self._file.seek(self._offset(first))
+        self._file.write(entries.view(np.uint8).data)
+        self._file.flush()
 
     def _read(self, first: int, last: int) -> npt.NDArray[Any]:
         values = np.empty(last - first, dtype=self.dtype)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import conflearn
+from conflearn._coerce import readable_again
 from conflearn._coerce.objects import spelled
 from conflearn._inputs import PredProbs
 from conflearn._names import Kind
@@ -27,7 +28,7 @@ from conflearn.stream.result_columns import Column
 if TYPE_CHECKING:
     from conflearn.stream.source import Block, Source
 
-__all__ = ["Run"]
+__all__ = ["Run", "rows_of"]
 
 
 class State(Protocol):
@@ -55,6 +56,12 @@ class Nothing:
     def from_bytes(cls, _: bytes, /) -> Self:
         """See `State`."""
         return cls()
+
+
+def rows_of(block: "Block") -> Any:
+    """Return the cells of a block as something that the states take."""
+    cells = block.pred_probs
+    return readable_again(cells) if isinstance(cells, np.ndarray) else cells
 
 
 class Run:
@@ -181,7 +188,7 @@ class Run:
         def step(state: JointState, block: "Block") -> None:
             look = state.update(
                 block.labels,
-                block.pred_probs,
+                rows_of(block),
                 first_row=block.first_row,
                 entropies=entropies,
                 n_threads=self.n_threads,
@@ -219,7 +226,7 @@ class Run:
         def step(state: ThresholdState, block: "Block") -> None:
             state.update(
                 block.labels,
-                block.pred_probs,
+                rows_of(block),
                 first_row=block.first_row,
                 n_threads=self.n_threads,
             )

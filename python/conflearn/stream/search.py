@@ -16,10 +16,10 @@ from conflearn._options import Options
 from conflearn.states import Flagged, JointState, Look, Rule, look
 from conflearn.stream.order import RECORD, sorted_records
 from conflearn.stream.result_columns import Column
+from conflearn.stream.run import Run, rows_of
 from conflearn.stream.selection import select
 
 if TYPE_CHECKING:
-    from conflearn.stream.run import Run
     from conflearn.stream.source import Block
 
 __all__ = ["ENTROPY", "Search"]
@@ -36,7 +36,7 @@ class Search:
 
     def __init__(
         self,
-        run: "Run",
+        run: Run,
         options: Options,
         rank_by: Score = "self_confidence",
         *,
@@ -128,7 +128,7 @@ class Search:
         def step(block: "Block") -> None:
             seen = look(
                 block.labels,
-                block.pred_probs,
+                rows_of(block),
                 None,
                 kind=run.kind,
                 temperature=run.temperature,
@@ -146,7 +146,7 @@ class Search:
         def step(block: "Block") -> None:
             results = rule.apply(
                 block.labels,
-                block.pred_probs,
+                rows_of(block),
                 rows=block.first_row,
                 entropies=self._records is not None and self._rank_by == ENTROPY,
                 n_threads=run.n_threads,

@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from conflearn._options import Options
-from conflearn.states import Cuts, Flagged, JointState, SelectionState
+from conflearn.states import MOST_SELECTED, Cuts, Flagged, JointState, SelectionState
+from conflearn.stream.run import Run, rows_of
 
 if TYPE_CHECKING:
     from conflearn._names import Score
-    from conflearn.stream.run import Run
     from conflearn.stream.source import Block
 
 __all__ = ["Selected", "select"]
 
 #: Candidates that are held in memory at a time.
-MOST = 2_000_000
+MOST = MOST_SELECTED
 
 
 class Selected(NamedTuple):
@@ -24,20 +24,13 @@ class Selected(NamedTuple):
     flagged: Flagged | None
 
 
-def select(run: "Run", joint: JointState, options: Options, rank_by: "Score") -> Selected:
+def select(run: Run, joint: JointState, options: Options, rank_by: "Score") -> Selected:
     """Do the passes that fill the quotas of a filter."""
 
     def step(state: SelectionState, block: "Block") -> None:
-        state.update(block.labels, block.pred_probs, rows=block.first_row, n_threads=run.n_threads)
+        state.update(block.labels, rows_of(block), rows=block.first_row, n_threads=run.n_threads)
 
-    cuts = Cuts.plan(
-        joint,
-        filter_by=options.filter_by,
-        frac_noise=options.frac_noise,
-        num_to_remove_per_class=options.num_to_remove_per_class,
-        min_examples_per_class=options.min_examples_per_class,
-        confident_joint=options.confident_joint,
-    )
+    cuts = Cuts.of_options(joint, options)
     number = 0
     while not cuts.is_done:
         number += 1
@@ -46,9 +39,7 @@ def select(run: "Run", joint: JointState, options: Options, rank_by: "Score") ->
         if before is not None:
             cuts = before
             continue
-        state = SelectionState(
-            cuts, kind=run.kind, temperature=run.temperature, rank_by=rank_by, most=MOST
-        )
+        state = SelectionState(cuts, rank_by=rank_by, most=MOST)
         name = "selection" if number == 1 else f"selection {number}"
         state = run.sweep(name, state, step)
         if number == 1 and state.covers_all:
