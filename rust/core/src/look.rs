@@ -158,6 +158,14 @@ pub(crate) struct BlockFindings<F: Format> {
     pub(crate) listed: Vec<Listed<F>>,
 }
 
+impl<F: Format> BlockFindings<F> {
+    /// Gives back what is not used of the memory.
+    pub(crate) fn shrink(&mut self) {
+        self.shortlist.shrink();
+        self.listed = Vec::new();
+    }
+}
+
 impl<F: Format> Default for BlockFindings<F> {
     fn default() -> Self {
         Self { shortlist: Shortlist::default(), entropies: Vec::new(), listed: Vec::new() }
