@@ -28,6 +28,7 @@ array([2])
 `cross_val_pred_probs`           out-of-sample probabilities of any classifier
 `CleanLearning`                  a classifier that learns from noisy labels
 `dataset_health`                 how clean the data set, its classes and their pairs are
+`TopK`                           a matrix by the few entries that each row stores
 `noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 
@@ -58,6 +59,7 @@ from conflearn.joint import (
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
 from conflearn.thresholds import confident_thresholds
+from conflearn.topk import TopK
 from conflearn.weights import sample_weights
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ __all__ = [
     "ConflearnCopyWarning",
     "DatasetHealth",
     "NoiseModel",
+    "TopK",
     "analyze",
     "calibrate_confident_joint",
     "confident_joint",

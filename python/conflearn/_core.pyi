@@ -1,10 +1,11 @@
 """The compiled core. Arrays are those that `conflearn._coerce` prepares."""
 
-from typing import Any, Protocol, final
+from typing import Any, Protocol, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
+from conflearn._coerce.sparse import CompressedRows
 from conflearn._coerce.tags import Tags
 from conflearn._names import (
     Adjust,
@@ -17,18 +18,22 @@ from conflearn._names import (
     Several,
     Spread,
 )
+from conflearn.topk import TopK
 
 __all__ = [
     "Analysis",
     "accuracy",
     "analyze",
     "calibrate_confident_joint",
+    "calibrate_confident_joint_rows",
     "confident_thresholds",
     "count_confident",
+    "count_confident_rows",
     "count_confident_tags",
     "dataset_health",
     "default_n_threads",
     "estimate_noise_model",
+    "estimate_noise_model_rows",
     "find_label_issues",
     "find_tag_issues",
     "find_tag_issues_per_class",
@@ -50,9 +55,15 @@ __all__ = [
     "tag_thresholds",
 ]
 
+_Matrix: TypeAlias = npt.NDArray[Any] | TopK | CompressedRows
+#: Where rows start, columns, counts.
+_CountRows: TypeAlias = tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.float64]
+]
+
 class _PredProbs(Protocol):
     @property
-    def members(self) -> tuple[npt.NDArray[Any], ...]: ...
+    def members(self) -> tuple[_Matrix, ...]: ...
     @property
     def weights(self) -> tuple[float, ...]: ...
     @property
@@ -70,7 +81,7 @@ class _Options(Protocol):
     @property
     def min_examples_per_class(self) -> int: ...
     @property
-    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    def confident_joint(self) -> npt.NDArray[np.float64] | CompressedRows | None: ...
     @property
     def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
     @property
@@ -86,7 +97,7 @@ class _TagOptions(Protocol):
     @property
     def min_examples_per_class(self) -> int: ...
     @property
-    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    def confident_joint(self) -> npt.NDArray[np.float64] | CompressedRows | None: ...
     @property
     def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
     @property
@@ -127,12 +138,12 @@ class Analysis:
 
 def accuracy(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> float: ...
 def analyze(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -142,22 +153,35 @@ def calibrate_confident_joint(
     counts: npt.NDArray[np.int64],
     layout: Layout,
 ) -> npt.NDArray[np.int64]: ...
+def calibrate_confident_joint_rows(
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
+    counts: npt.NDArray[np.int64],
+    layout: Layout,
+) -> _CountRows: ...
 def confident_thresholds(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def count_confident(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def count_confident_rows(
+    labels: npt.NDArray[Any],
+    pred_probs: _Matrix | _PredProbs,
+    thresholds: npt.NDArray[np.float64] | None,
+    calibrate: bool,
+    several: Several,
+    n_threads: int | None,
+) -> tuple[_CountRows, npt.NDArray[np.int64]]: ...
 def dataset_health(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     several: Several,
     n_threads: int | None,
 ) -> tuple[
@@ -174,34 +198,46 @@ def estimate_noise_model(
     prior_method: PriorMethod,
     converge: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def estimate_noise_model_rows(
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
+    counts: npt.NDArray[np.int64],
+    prior_method: PriorMethod,
+    converge: bool,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.uint32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+]: ...
 def find_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def label_counts(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]: ...
 def label_quality_scores(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def num_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     calibrated: bool,
     several: Several,
     n_threads: int | None,
 ) -> int: ...
 def num_off_diagonal(
-    confident_joint: npt.NDArray[np.float64],
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
     counts: npt.NDArray[np.int64],
 ) -> int: ...
 def off_diagonal_examples(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     several: Several,
     n_threads: int | None,
@@ -209,7 +245,7 @@ def off_diagonal_examples(
 def order_label_issues(
     mask: npt.NDArray[np.bool_],
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     rank_by: Score,
     adjust: Adjust,
     n_threads: int | None,
@@ -222,7 +258,7 @@ def prune_counts(
 ) -> npt.NDArray[np.int64]: ...
 def rank_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -233,7 +269,7 @@ def round_preserving_row_totals(
 def simd_level() -> str: ...
 def count_confident_tags(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
@@ -241,24 +277,24 @@ def count_confident_tags(
 ) -> npt.NDArray[np.int64]: ...
 def find_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def find_tag_issues_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.bool_]]: ...
 def num_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.int64]: ...
 def rank_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     rank_by: Score,
     aggregate: _AggregateOption,
@@ -267,7 +303,7 @@ def rank_tag_issues(
 def tag_counts(labels: Tags, n_classes: int) -> npt.NDArray[np.int64]: ...
 def tag_quality_scores(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
     aggregate: _AggregateOption,
@@ -275,13 +311,13 @@ def tag_quality_scores(
 ) -> npt.NDArray[np.float64]: ...
 def tag_quality_scores_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def tag_thresholds(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
