@@ -10,7 +10,8 @@ use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Bits, Format, Scores};
 use crate::look::{Keep, Looked};
-use crate::row::Cutoffs;
+use crate::quality::RowScore;
+use crate::row::{Cutoffs, RowFacts};
 
 /// The most classes: every thread keeps some numbers of each, which must not take all memory.
 pub(crate) const MAX_CLASSES: usize = 1 << 21;
@@ -171,6 +172,10 @@ pub(crate) trait Computed<F: Format>: Sync {
     fn entropy(&self, _row: usize) -> f64 {
         f64::NAN
     }
+    /// Where only some cells of a row are stored, and all cells of none are ever to be computed.
+    fn by_entries(&self) -> Option<&dyn ByEntries<F>> {
+        None
+    }
     /// The look at all rows (see [`crate::look`]), where there is a faster one than to compute all
     /// cells.
     fn look(
@@ -183,6 +188,23 @@ pub(crate) trait Computed<F: Format>: Sync {
     ) -> Option<Result<Looked<F>>> {
         None
     }
+}
+
+/// A matrix that is read by the entries that its rows store.
+pub(crate) trait ByEntries<F: Format>: Sync {
+    /// The first fault of a row.
+    fn check(&self, row: usize) -> Result<()>;
+    /// Hands on the score of each row, of which the given class is told.
+    fn scores(
+        &self,
+        rows: &mut dyn Iterator<Item = (usize, usize)>,
+        how: &RowScore<'_, F>,
+        push: &mut dyn FnMut(f64),
+    ) -> Result<()>;
+    /// The facts of a row, without a guess.
+    fn facts(&self, row: usize, given: usize) -> Result<RowFacts>;
+    /// The most probable class but the given one, the lowest on ties.
+    fn most_probable_other(&self, row: usize, given: usize) -> usize;
 }
 
 impl<'a, F: Format> Matrix<'a, F> {
@@ -230,6 +252,11 @@ impl<'a, F: Format> Matrix<'a, F> {
             Cells::Computed(computed) => Some(computed),
             Cells::Stored { .. } => None,
         }
+    }
+
+    /// How it is read where only some cells of a row are stored.
+    pub(crate) fn by_entries(&self) -> Option<&'a dyn ByEntries<F>> {
+        self.as_computed().and_then(Computed::by_entries)
     }
 
     /// N.

@@ -140,6 +140,12 @@ impl<F: Format> Shortlist<F> {
         self.push_contender(row, given, facts.own, n_listed, is_cut);
     }
 
+    /// Gives back what is not used of the memory.
+    pub(crate) fn shrink(&mut self) {
+        self.contenders.shrink_to_fit();
+        self.cells.shrink_to_fit();
+    }
+
     /// A contender of whose cells none is listed.
     #[cold]
     pub(crate) fn push_unlisted(&mut self, row: usize, given: usize, facts: &RowFacts) {
