@@ -87,7 +87,8 @@ impl RawPredProbs<'_> {
             return member.view(kind, temperature);
         }
         let members = self.members.iter().zip(&self.weights);
-        let members = members.map(|(member, &weight)| Ok((member.view(kind, temperature)?, weight)));
+        let members =
+            members.map(|(member, &weight)| Ok((member.view(kind, temperature)?, weight)));
         let mean = Mean::new(members.collect::<PyResult<_>>()?).map_err(raise)?;
         Ok(match self.kind {
             Kind::Probabilities | Kind::Logits => PredProbs::Mean(mean),

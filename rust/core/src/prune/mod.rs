@@ -13,6 +13,8 @@ pub(crate) use by_noise_rate::{Listed, Shortlist, list_floors, longest_list};
 pub use counts::{PruneCounts, Spread};
 pub(crate) use low_score::lowest;
 
+use std::sync::Mutex;
+
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
@@ -75,6 +77,8 @@ pub(crate) struct Pruning<'a, F: Format> {
     pub(crate) seen: &'a Seen<F>,
     pub(crate) matrix: &'a Matrix<'a, F>,
     pub(crate) rows_by_class: &'a RowsByClass,
+    /// One a block of rows; taken out as they are sorted by class.
+    pub(crate) shortlists: Mutex<Vec<Shortlist<F>>>,
 }
 
 impl<F: Format> Pruning<'_, F> {
