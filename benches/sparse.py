@@ -2,9 +2,9 @@
 
     python benches/sparse.py
 
-Each call takes turns with R, one parallel read of the arrays, in one process. Peak memory is measured
-in a fresh process each, as in memory.py. A class has some neighbours that it is mistaken for: they
-share its probability mass, and one label in ten is a neighbour's.
+Each call takes turns with R, one parallel read of the arrays, in one process. Peak memory is
+measured in a fresh process each, as in memory.py. A class has some neighbours that it is mistaken
+for: they share its probability mass, and one label in ten is a neighbour's.
 """
 
 import argparse
@@ -76,7 +76,9 @@ def make(size: Size) -> SparseProblem:
         weights = np.exp(logits[:, ::-1])
         np.divide(weights, weights.sum(axis=1, keepdims=True) * 1.1, out=values[rows])
         wrong = rng.random(shape[0]) < WRONG
-        labels[rows] = np.where(wrong, (true + 1 + rng.integers(k, size=shape[0])) % n_classes, true)
+        labels[rows] = np.where(
+            wrong, (true + 1 + rng.integers(k, size=shape[0])) % n_classes, true
+        )
 
     list(threads().map(fill, range(0, n, ROWS_PER_BLOCK)))
     return SparseProblem(labels, conflearn.TopK(classes, values, n_classes=n_classes))
