@@ -52,7 +52,8 @@ class SparseJoint:
         """Read the compressed rows of the core, whose counts are whole."""
         n_classes = len(starts) - 1
         given = np.repeat(np.arange(n_classes), np.diff(starts))
-        return cls(n_classes, given, columns, counts.astype(np.int64))
+        kept = counts != 0  # classes that nobody was given have a diagonal entry of 0
+        return cls(n_classes, given[kept], columns[kept], counts[kept].astype(np.int64))
 
     @classmethod
     def from_compressed(cls, rows: CompressedRows) -> "SparseJoint":

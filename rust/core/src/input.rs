@@ -91,29 +91,70 @@ impl Labels {
             start += count;
             starts.push(start);
         }
-        let mut rows = vec![0; self.n_examples()];
-        let mut next = starts.clone();
+        let (mut narrow, mut wide) = (Vec::new(), Vec::new());
+        if u32::try_from(self.n_examples()).is_ok() {
+            self.sort_rows(&starts, &mut narrow, |row| row as u32);
+        } else {
+            self.sort_rows(&starts, &mut wide, |row| row);
+        }
+        RowsByClass { starts, narrow, wide }
+    }
+
+    fn sort_rows<T: Copy + Default>(
+        &self,
+        starts: &[usize],
+        rows: &mut Vec<T>,
+        number: impl Fn(usize) -> T,
+    ) {
+        rows.resize(self.n_examples(), T::default());
+        let mut next = starts.to_vec();
         for (row, &class) in self.given.iter().enumerate() {
             let place = &mut next[class as usize];
-            rows[*place] = row;
+            rows[*place] = number(row);
             *place += 1;
         }
-        RowsByClass { starts, rows }
     }
 }
 
-/// The rows of each class, ascending.
+/// The rows of each class, ascending: in half the memory where their numbers allow.
 #[derive(Debug)]
 pub struct RowsByClass {
     starts: Vec<usize>,
-    rows: Vec<usize>,
+    narrow: Vec<u32>,
+    wide: Vec<usize>,
 }
 
 impl RowsByClass {
     /// Rows given `class`.
     #[must_use]
-    pub fn of(&self, class: usize) -> &[usize] {
-        &self.rows[self.starts[class]..self.starts[class + 1]]
+    pub fn of(&self, class: usize) -> RowsOfClass<'_> {
+        let range = self.starts[class]..self.starts[class + 1];
+        RowsOfClass {
+            n: range.len(),
+            narrow: self.narrow.get(range.clone()).unwrap_or_default(),
+            wide: self.wide.get(range).unwrap_or_default(),
+        }
+    }
+}
+
+/// The rows of one class, ascending.
+#[derive(Debug, Clone, Copy)]
+pub struct RowsOfClass<'a> {
+    n: usize,
+    narrow: &'a [u32],
+    wide: &'a [usize],
+}
+
+impl<'a> RowsOfClass<'a> {
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.n
+    }
+
+    /// One after the other.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let narrow = self.narrow.iter().map(|&row| row as usize);
+        narrow.chain(self.wide.iter().copied())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::row::BadCell;
 use crate::sweep::bad_cell;
 
 /// Entries looked at together. What is left free at the end is no class, and 0.
-pub(super) const LANES: usize = 16;
+pub(super) const LANES: usize = 8;
 
 /// Of so many entries each is compared with each; of more they are sorted.
 const FEW: usize = 64;
@@ -69,10 +69,18 @@ impl<F: Format> Entries<F> {
         self.n = n;
     }
 
+    /// Fills up the last lanes.
     #[inline(always)]
     fn free_the_rest(&mut self) {
-        self.classes[self.n..].fill(FREE);
-        self.cells[self.n..].fill(F::Bits::ZERO);
+        let n_left = self.classes.len() - self.n;
+        let last = self.classes.last_chunk_mut::<LANES>().zip(self.cells.last_chunk_mut::<LANES>());
+        if let Some((classes, cells)) = last {
+            for lane in 0..LANES {
+                let is_free = lane + n_left >= LANES;
+                classes[lane] = if is_free { FREE } else { classes[lane] };
+                cells[lane] = if is_free { F::Bits::ZERO } else { cells[lane] };
+            }
+        }
     }
 
     /// Leaves out entries that are free.
@@ -112,12 +120,19 @@ impl<F: Format> Entries<F> {
     /// Whether classes ascend, each but once.
     #[inline(always)]
     fn ascends(&self) -> bool {
-        let classes = &self.classes[..self.n];
-        let mut n_below = 0;
-        for (left, right) in classes.iter().zip(classes.iter().skip(1)) {
-            n_below += u32::from(left < right);
+        let mut n_below = [0_u32; LANES];
+        let (chunks, mut first) = (self.classes.as_chunks::<LANES>().0, 0);
+        for classes in chunks {
+            // One further on; nothing is behind the last lanes, but what is free.
+            let mut next = [FREE; LANES];
+            next[..LANES - 1].copy_from_slice(&classes[1..]);
+            first += LANES;
+            next[LANES - 1] = self.classes.get(first).copied().unwrap_or(FREE);
+            for lane in 0..LANES {
+                n_below[lane] += u32::from(classes[lane] < next[lane]);
+            }
         }
-        n_below as usize + 1 >= self.n
+        n_below.into_iter().sum::<u32>() as usize == self.n
     }
 
     /// Whether no class is stored twice.
@@ -130,18 +145,22 @@ impl<F: Format> Entries<F> {
             self.sorted.sort_unstable();
             return self.sorted.windows(2).all(|pair| pair[0] < pair[1]);
         }
-        // Of two that differ, one is below the other.
-        let mut n_below = [0_u32; LANES];
-        for &class in &self.classes[..n] {
-            for others in self.classes.as_chunks::<LANES>().0 {
-                for lane in 0..LANES {
-                    n_below[lane] += u32::from(class < others[lane]);
+        // Each with those of its lanes, and of all further on: it is equal to itself alone.
+        let mut n_equal = [0_u32; LANES];
+        let mut rest = self.classes.as_chunks::<LANES>().0;
+        let mut left = n;
+        while let [classes, ..] = rest {
+            for &class in &classes[..left.min(LANES)] {
+                for others in rest {
+                    for lane in 0..LANES {
+                        n_equal[lane] += u32::from(class == others[lane]);
+                    }
                 }
             }
+            left = left.saturating_sub(LANES);
+            rest = &rest[1..];
         }
-        // All are below those that fill up the last lanes.
-        let n_pairs = n * n.saturating_sub(1) / 2 + n * (self.classes.len() - n);
-        n_below.into_iter().sum::<u32>() as usize == n_pairs
+        n_equal.into_iter().sum::<u32>() as usize == n
     }
 
     /// In the order of their classes.
@@ -168,10 +187,16 @@ impl<F: Format> Sparse<'_, F> {
             return Err(self.class_fault(row));
         };
         entries.reserve(n);
-        // SAFETY: the span is within what is stored.
+        let Entries { classes, cells, .. } = &mut *entries;
+        let has_lanes = self.has(Span { row: line, first, n }, classes.len());
+        // SAFETY: the span is within what is stored; so are its last lanes, where there are so many.
         unsafe {
-            self.classes.read(line, first, &mut entries.classes[..n]);
-            self.values.read(line, first, &mut entries.cells[..n]);
+            if !(has_lanes && self.classes.read_lanes::<LANES>(line, first, classes)) {
+                self.classes.read(line, first, &mut classes[..n]);
+            }
+            if !(has_lanes && self.values.read_lanes::<LANES>(line, first, cells)) {
+                self.values.read(line, first, &mut cells[..n]);
+            }
         }
         entries.free_the_rest();
         let (are_classes, n_free) = entries.look_at_classes(self.n_classes);

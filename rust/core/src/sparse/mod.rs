@@ -48,6 +48,8 @@ pub struct Sparse<'a, F: Format> {
     rows: StoredRows<'a>,
     /// How many there are in all.
     n_entries: usize,
+    /// Whether rows of a fixed number stand one after the other, without gaps.
+    is_dense: bool,
     classes: Numbers<'a, u32>,
     exact_class: unsafe fn(*const u8) -> i128,
     values: Numbers<'a, F::Bits>,
@@ -79,6 +81,9 @@ impl<'a, F: Format> Sparse<'a, F> {
             n_classes,
             rows: StoredRows::Fixed(k),
             n_entries: n_rows * k,
+            is_dense: n_rows < 2
+                || size_of::<C::Bits>() * k == classes.1.0 as usize
+                    && values.width() * k == values.row_stride() as usize,
             // SAFETY: that of the caller.
             classes: unsafe { Numbers::new::<C>(classes.0, classes.1) },
             exact_class: exact::<C>,
@@ -111,6 +116,7 @@ impl<'a, F: Format> Sparse<'a, F> {
             n_classes,
             rows: starts,
             n_entries,
+            is_dense: true,
             // SAFETY: that of the caller.
             classes: unsafe { Numbers::new::<C>(classes.0, classes.1) },
             exact_class: exact::<C>,
@@ -152,6 +158,16 @@ impl<'a, F: Format> Sparse<'a, F> {
         is_within.then_some(Span { row: 0, first: start as usize, n: (end - start) as usize })
     }
 
+    /// Whether so many entries from the first of a span on may be read, of rows that stand one after
+    /// the other: some of them the next rows'.
+    #[inline(always)]
+    fn has(&self, span: Span, n: usize) -> bool {
+        match self.rows {
+            StoredRows::Fixed(k) => self.is_dense && span.row * k + n <= self.n_entries,
+            _ => span.first + n <= self.n_entries,
+        }
+    }
+
     /// What is wrong with a row: with its entries, or else with its values.
     #[cold]
     fn row_fault(&self, row: usize) -> Option<Error> {
@@ -175,19 +191,14 @@ impl<F: Format> Computed<F> for Sparse<'_, F> {
     }
 
     fn cell(&self, row: usize, column: usize) -> F::Bits {
-        // Compared as many lanes at once.
-        const PIECE: usize = 64;
         let Some(Span { row, first, n }) = self.span(row) else {
             return F::nearest(f64::NAN);
         };
         let (mut n_found, mut place) = (0, 0);
-        let mut piece = [FREE; PIECE];
-        for start in (0..n).step_by(PIECE) {
-            let classes = &mut piece[..PIECE.min(n - start)];
-            // SAFETY: the span is within what is stored.
-            unsafe { self.classes.read(row, first + start, classes) };
+        let mut find = |start: usize, classes: &[u32]| {
+            // Without a branch, so that many are compared at once.
             let (mut found, mut at) = (0_u32, 0_u32);
-            for (number, &class) in (0..).zip(&*classes) {
+            for (number, &class) in (0..).zip(classes) {
                 let is = u32::from(class == column as u32);
                 found += is;
                 at += is * number;
@@ -196,10 +207,26 @@ impl<F: Format> Computed<F> for Sparse<'_, F> {
                 place = start + at as usize;
             }
             n_found += found;
+        };
+        // SAFETY: the span is within what is stored.
+        if let Some(classes) = unsafe { self.classes.slice(row, first, n) } {
+            find(0, classes);
+        } else {
+            let mut piece = [FREE; 64];
+            for start in (0..n).step_by(64) {
+                let classes = &mut piece[..64.min(n - start)];
+                // SAFETY: as above.
+                unsafe { self.classes.read(row, first + start, classes) };
+                find(start, classes);
+            }
         }
         match n_found {
             0 => F::Bits::ZERO,
             1 => {
+                // SAFETY: as above.
+                if let Some(value) = unsafe { self.values.slice(row, first + place, 1) } {
+                    return value[0];
+                }
                 let mut value = [F::Bits::ZERO];
                 // SAFETY: as above.
                 unsafe { self.values.read(row, first + place, &mut value) };

@@ -6,6 +6,27 @@ use super::look::{Scratch, own_and_other};
 use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::quality::{Adjusted, RowScore, margin_score};
+use crate::simd::{self, Kernel, Level};
+
+/// The score of one row, as compiled for a CPU level.
+struct Row<'a, 'm, F: Format> {
+    sparse: &'a Sparse<'m, F>,
+    row: usize,
+    given: usize,
+    how: &'a RowScore<'a, F>,
+    scratch: &'a mut Scratch<F>,
+}
+
+impl<F: Format> Kernel for Row<'_, '_, F> {
+    type Output = Result<f64>;
+
+    #[inline(always)]
+    fn run(self) -> Result<f64> {
+        let Self { sparse, row, given, how, scratch } = self;
+        sparse.load(row, &mut scratch.entries)?;
+        sparse.score(row, given, how, scratch)
+    }
+}
 
 impl<F: Format> Sparse<'_, F> {
     /// The score of each row, given its class.
@@ -17,12 +38,13 @@ impl<F: Format> Sparse<'_, F> {
     ) -> Result<()> {
         let mut scratch = Scratch::new();
         for (row, given) in rows {
-            self.load(row, &mut scratch.entries)?;
-            push(self.score(row, given, how, &mut scratch)?);
+            let scratch = &mut scratch;
+            push(simd::dispatch(Level::chosen(), Row { sparse: self, row, given, how, scratch })?);
         }
         Ok(())
     }
 
+    #[inline(always)]
     fn score(
         &self,
         row: usize,

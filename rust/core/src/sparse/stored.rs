@@ -14,15 +14,19 @@ pub trait Stored {
     type Bits: Copy;
     /// What it is read as.
     type Read: Copy;
+    /// Whether its bits are what it is read as.
+    const IS_PLAIN: bool = false;
     /// Reads it.
     fn read(bits: Self::Bits) -> Self::Read;
 }
 
 macro_rules! class_numbers {
-    ($($number:ty: $free:expr;)*) => {$(
+    ($($number:ty: $free:expr, $is_plain:literal;)*) => {$(
         impl Stored for $number {
             type Bits = $number;
             type Read = u32;
+            // Negative numbers become larger than any class, and -1 what is free.
+            const IS_PLAIN: bool = $is_plain;
             #[inline(always)]
             fn read(bits: $number) -> u32 {
                 // What fits no class becomes one that there never is.
@@ -33,15 +37,16 @@ macro_rules! class_numbers {
     )*};
 }
 class_numbers! {
-    i8: Some(-1); i16: Some(-1); i32: Some(-1); i64: Some(-1);
-    u8: None; u16: None; u32: None; u64: None;
+    i8: Some(-1), false; i16: Some(-1), false; i32: Some(-1), true; i64: Some(-1), false;
+    u8: None, false; u16: None, false; u32: None, false; u64: None, false;
 }
 
 macro_rules! values {
-    ($($format:ty: $bits:ty, $read:ty;)*) => {$(
+    ($($format:ty: $bits:ty, $read:ty, $is_plain:literal;)*) => {$(
         impl Stored for $format {
             type Bits = $bits;
             type Read = $read;
+            const IS_PLAIN: bool = $is_plain;
             #[inline(always)]
             fn read(bits: $bits) -> $read {
                 <$format>::real(bits).to_bits()
@@ -50,10 +55,10 @@ macro_rules! values {
     )*};
 }
 values! {
-    Float16: u16, u32;
-    BFloat16: u16, u32;
-    Float32: u32, u32;
-    Float64: u64, u64;
+    Float16: u16, u32, false;
+    BFloat16: u16, u32, false;
+    Float32: u32, u32, true;
+    Float64: u64, u64, true;
 }
 
 /// Numbers of one kind, somewhere in memory.
@@ -64,6 +69,8 @@ pub struct Numbers<'a, T> {
     strides: (isize, isize),
     width: usize,
     read: unsafe fn(*const u8, isize, &mut [T]),
+    /// Whether those of a row lie side by side, as they are read.
+    is_plain: bool,
     array: PhantomData<&'a T>,
 }
 
@@ -80,7 +87,8 @@ impl<T: Copy> Numbers<'_, T> {
     #[must_use]
     pub unsafe fn new<S: Stored<Read = T>>(first: *const u8, strides: (isize, isize)) -> Self {
         let width = size_of::<S::Bits>();
-        Self { first, strides, width, read: read::<S>, array: PhantomData }
+        let is_plain = S::IS_PLAIN && strides.1 == width as isize;
+        Self { first, strides, width, read: read::<S>, is_plain, array: PhantomData }
     }
 
     /// Bytes that a number takes.
@@ -88,11 +96,50 @@ impl<T: Copy> Numbers<'_, T> {
         self.width
     }
 
+    /// Bytes from one row to the next.
+    pub(super) fn row_stride(&self) -> isize {
+        self.strides.0
+    }
+
     /// Where a number lies.
     #[inline(always)]
     pub(super) fn address(&self, row: usize, place: usize) -> *const u8 {
         let down = (row as isize).wrapping_mul(self.strides.0);
         self.first.wrapping_offset(down.wrapping_add((place as isize).wrapping_mul(self.strides.1)))
+    }
+
+    /// Reads numbers of a row from a place on, in whole lanes of which some may be those of what
+    /// lies behind; or none of them, and says so.
+    ///
+    /// # Safety
+    /// As many as there is room for must be readable where they lie side by side.
+    #[inline(always)]
+    pub(super) unsafe fn read_lanes<const L: usize>(
+        &self,
+        row: usize,
+        place: usize,
+        into: &mut [T],
+    ) -> bool {
+        if self.is_plain {
+            let first = self.address(row, place).cast::<[T; L]>();
+            for (number, lanes) in into.as_chunks_mut::<L>().0.iter_mut().enumerate() {
+                // SAFETY: that of the caller.
+                *lanes = unsafe { first.add(number).read_unaligned() };
+            }
+        }
+        self.is_plain
+    }
+
+    /// Some numbers of a row, where they lie side by side, aligned, as they are read.
+    ///
+    /// # Safety
+    /// They must be within what `new` was told of.
+    #[inline(always)]
+    pub(super) unsafe fn slice(&self, row: usize, place: usize, n: usize) -> Option<&[T]> {
+        let first = self.address(row, place).cast::<T>();
+        // SAFETY: that of the caller.
+        (self.is_plain && first.is_aligned())
+            .then(|| unsafe { std::slice::from_raw_parts(first, n) })
     }
 
     /// Reads as many numbers of a row as there is room for, from a place on.
