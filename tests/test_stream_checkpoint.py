@@ -380,5 +380,3 @@ def test_the_folder_says_what_it_is(files: Data, tmp_path: Path) -> None:
     run = json.loads((tmp_path / "checkpoint" / "run.json").read_text())["run"]
     assert run["call"] == "find_label_issues"
     assert "pred_probs.npy" in run["input"]
-
-

@@ -44,9 +44,7 @@ def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("filter_by", FILTERS)
-def test_an_npy_file_holds_the_mask(
-    filter_by: Any, form: str, data: Data, tmp_path: Path
-) -> None:
+def test_an_npy_file_holds_the_mask(filter_by: Any, form: str, data: Data, tmp_path: Path) -> None:
     out = tmp_path / "mask.npy"
     mask = conflearn.find_label_issues(
         *streamed(data, form, tmp_path), filter_by=filter_by, out=out
@@ -290,9 +288,7 @@ def test_places_that_cannot_be_written_are_refused_before_anything_is_read(
     assert (tmp_path / "used" / "thesis.tex").exists()
 
 
-def test_a_table_needs_pyarrow(
-    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_needs_pyarrow(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with refused(MissingDependencyError, 'pip install "conflearn[files]"'):
         conflearn.find_label_issues(*data, out=tmp_path / "a.parquet")

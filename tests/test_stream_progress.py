@@ -106,5 +106,3 @@ def test_bars_need_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_told_is_refused(progress: Any) -> None:
     with refused(OptionError, f"progress={progress!r}", "neither True nor False nor a function"):
         conflearn.find_label_issues(*DATA, progress=progress)
-
-
