@@ -90,7 +90,7 @@ def killed_at(nth: int) -> Iterator[list[str]]:
             dying = dies(getattr(owner, name), after=after)
             stack.enter_context(mock.patch.object(owner, name, dying))
         # What a process that is killed does not get to do either:
-        stack.enter_context(mock.patch("shutil.rmtree", lambda *_, **__: None))
+        stack.enter_context(mock.patch("shutil.rmtree"))
         yield killed
 
 
@@ -110,7 +110,7 @@ def until_done(call: Callable[[], Any], step: int) -> tuple[Any, int]:
 # --- The same answer
 
 
-@pytest.mark.parametrize("most", [5, 2_000_000])
+@pytest.mark.parametrize("most", [40, 2_000_000])
 @pytest.mark.parametrize("filter_by", FILTERS)
 def test_an_analysis_that_is_killed_at_every_moment_is_the_same(
     filter_by: Any, most: int, data: Data, files: Data, tmp_path: Path
@@ -125,14 +125,16 @@ def test_an_analysis_that_is_killed_at_every_moment_is_the_same(
         )
 
     with mock.patch.object(selection, "MOST", most):
-        for nth in range(0, 3000, 7 if most > 5 else 41):
+        for nth in range(0, 3000, 5):
             with killed_at(nth) as killed, contextlib.suppress(KilledError):
                 call()
             if not killed:
                 break
             assert_same_analysis(call(), expected)
-            assert not folder.exists()
-            shutil.rmtree(out)
+            # An empty one may be left, if the run was killed when it had just made or cleared it.
+            assert not folder.exists() or list(folder.iterdir()) == []
+            for there in {folder, out} & set(tmp_path.iterdir()):
+                shutil.rmtree(there)
     assert nth > 20
     assert_same_analysis(call(), expected)
 

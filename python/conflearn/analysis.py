@@ -228,7 +228,7 @@ def analyze(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
         `pred_probs` may also be a list of matrices, one a model, or an array of shape (M, N, K):
         then their weighted mean is what is looked at, computed row by row. It is never stored.
@@ -236,6 +236,11 @@ confident_joint, kind, temperature, classes, n_threads
         As in `rank_label_issues`.
     weights : {"uniform", "accuracy", "log_loss"} or array_like of shape (M,), optional
         For several matrices: how much each counts, see `ensemble_weights`; by default all alike.
+    out : path, optional
+        A folder to write ``.npy`` files to, or a ``.parquet`` file, as in `find_label_issues`. They
+        hold what has an entry a row: ``is_issue``, ``given_label``, ``suggested_label`` and the
+        scores by name; a folder ``ranked.npy`` as well. The arrays of the analysis are maps of
+        these files, or of files without a name that go with them.
 
     Returns
     -------

@@ -34,7 +34,8 @@ def confident_joint(
     Parameters
     ----------
     labels : array_like of shape (N,)
-        Given labels: integers 0..K-1, or names together with `classes`.
+        Given labels: integers 0..K-1, or names together with `classes`. Labels and matrix may be
+        what is read in blocks, as in `find_label_issues`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities.
     thresholds : array_like of shape (K,), optional
@@ -48,6 +49,8 @@ def confident_joint(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -209,7 +212,8 @@ def estimate_joint(
     Parameters
     ----------
     labels : array_like of shape (N,)
-        Given labels: integers 0..K-1, or names together with `classes`.
+        Given labels: integers 0..K-1, or names together with `classes`. Labels and matrix may be
+        what is read in blocks, as in `find_label_issues`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities. Not read if `confident_joint` is given.
     confident_joint : array_like of shape (K, K), optional

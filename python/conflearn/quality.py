@@ -32,10 +32,11 @@ def label_quality_scores(
     Parameters
     ----------
     labels : array_like of shape (N,)
-        Given labels: integers 0..K-1, or names together with `classes`.
+        Given labels: integers 0..K-1, or names together with `classes`. Or what is read in
+        blocks, as in `find_label_issues`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities. ``self_confidence`` without adjustment reads and
-        checks the own-class cells ``pred_probs[i, labels[i]]`` only.
+        checks the own-class cells ``pred_probs[i, labels[i]]`` only. Or what is read in blocks.
     method : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
         With y the given class of row p:
 
@@ -52,6 +53,11 @@ def label_quality_scores(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    out : path, optional
+        An ``.npy`` or ``.parquet`` file (a column called as the method) to write to, as in
+        `find_label_issues`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------

@@ -33,13 +33,16 @@ def confident_thresholds(
         Given labels: integers 0..K-1, or names together with `classes`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64. Only the
-        own-class cells ``pred_probs[i, labels[i]]`` are read and checked.
+        own-class cells ``pred_probs[i, labels[i]]`` are read and checked. Labels and matrix may be
+        what is read in blocks, as in `find_label_issues`.
     kind, temperature
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------

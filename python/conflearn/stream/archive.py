@@ -129,9 +129,9 @@ class PackedArray(Rows):
                         rows = memory.view(self._dtype).reshape(n, *self.shape[1:])
                         yield Piece(rows, rows_text(start, n, self.place))
                     stream.read(1)  # at its end the check sum is compared
-            except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-                if isinstance(error, SourceError):
-                    raise
+            except SourceError:
+                raise
+            except Exception as error:  # each way of packing has its own
                 raise failure(self.place, self._file.argument, error) from error
 
     def _skip(self, stream: IO[bytes], size: int) -> None:
@@ -192,7 +192,9 @@ def arrays_of_npz(file: File) -> "dict[str, StoredArray | PackedArray]":
                     )
                 else:
                     arrays[name] = PackedArray(file, info.filename, header)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except SourceError:
+        raise
+    except Exception as error:  # each way of packing has its own
         raise failure(str(file.path), file.argument, error) from error
     return arrays
 

@@ -135,7 +135,8 @@ class BatchSource(Source):
         if self._first and n_rows > self._first.n_rows:
             raise SourceError(
                 f"pred_probs yields other batches in each pass: the first one had "
-                f"{self._first.n_rows:,} rows, this one has more; it must yield the same each time"
+                f"{self._first.n_rows:,} rows, this one has more; it must yield the same rows in "
+                "the same order each time"
             )
 
     def _compare(self, now: Pass) -> None:

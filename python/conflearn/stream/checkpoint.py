@@ -53,7 +53,8 @@ class Checkpoint:
     def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
         self.folder = folder
         self._due = time.monotonic() + INTERVAL
-        is_new = not folder.exists()
+        # With a lock in it, a run has made it that was killed at once.
+        is_new = not folder.exists() or (folder / _LOCK).exists()
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
