@@ -381,7 +381,10 @@ impl Heaps {
         let meaning = self.groups.meaning;
         for piece in pieces(labels) {
             let mut some = candidates_of(matrix, labels, piece, meaning, workers)?;
-            some.retain(|one| self.have_room_for(one, rows.of(one.row())));
+            // At first there is room for most.
+            if rank.is_some() || self.heaps.iter().any(|heap| heap.end.is_some()) {
+                some.retain(|one| self.have_room_for(one, rows.of(one.row())));
+            }
             let Some((method, aggregate)) = rank else {
                 self.offer(&some, rows, |_| 0.0, workers)?;
                 continue;
