@@ -28,6 +28,7 @@ array([2])
 `cross_val_pred_probs`           out-of-sample probabilities of any classifier
 `CleanLearning`                  a classifier that learns from noisy labels
 `dataset_health`                 how clean the data set, its classes and their pairs are
+`Columns`                        which columns of a table are meant
 `noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 
@@ -58,6 +59,7 @@ from conflearn.joint import (
 )
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
+from conflearn.stream import Columns
 from conflearn.thresholds import confident_thresholds
 from conflearn.weights import sample_weights
 
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
 # Not of these: what needs scikit-learn. `import *` would import that, or fail without it.
 __all__ = [
     "Analysis",
+    "Columns",
     "ConflearnCopyWarning",
     "DatasetHealth",
     "NoiseModel",

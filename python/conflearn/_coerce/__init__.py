@@ -21,14 +21,16 @@ looking into ``sys.modules`` is enough to recognise it.
 
 One module for each noun: ``matrix``, ``labels``, ``tags``, ``mask``, ``per_class``, ``options``;
 ``column`` reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives
-notice.
+notice, ``blocks`` knows where the rows of a block begin.
 """
 
+from conflearn._coerce.blocks import as_block
 from conflearn._coerce.labels import (
     NamedLabels,
     as_class_names,
     as_labels,
     as_named_labels,
+    checked_columns,
     first_out_of_range,
 )
 from conflearn._coerce.mask import as_mask
@@ -54,12 +56,14 @@ from conflearn._coerce.per_class import (
     as_tag_thresholds,
     as_thresholds,
 )
-from conflearn._coerce.tags import Tags, as_tags
+from conflearn._coerce.tags import TagRows, Tags, as_tags
 
 __all__ = [
     "MAX_THREADS",
     "NamedLabels",
+    "TagRows",
     "Tags",
+    "as_block",
     "as_bool",
     "as_class_names",
     "as_count",
@@ -81,6 +85,7 @@ __all__ = [
     "as_tag_thresholds",
     "as_tags",
     "as_thresholds",
+    "checked_columns",
     "first_out_of_range",
     "one_of",
     "readable_again",

@@ -3,6 +3,7 @@
 What is read from lists of plain Python numbers is no copy in this sense: there is no matrix yet.
 """
 
+from conflearn._coerce.blocks import FIRST_ROW
 from conflearn._warn import warn_caller
 from conflearn.errors import ConflearnCopyWarning
 
@@ -15,7 +16,7 @@ def announce_copy(name: str, n_bytes: int, why: str, remedy: str) -> None:
     Called before the copy wherever its size is known, so that the message is there even if the
     memory is not.
     """
-    if n_bytes == 0:
+    if n_bytes == 0 or FIRST_ROW.get() is not None:  # of a block there is nothing to say
         return
     message = f"{name}: {_spelled_size(n_bytes)} copied, because {why}. To avoid it, {remedy}."
     warn_caller(message, ConflearnCopyWarning)

@@ -27,6 +27,7 @@ __all__ = [
     "as_class_names",
     "as_labels",
     "as_named_labels",
+    "checked_columns",
     "columns_by_name",
     "first_out_of_range",
     "refuse_unknown",
@@ -34,6 +35,11 @@ __all__ = [
 
 #: The class names, and the column of ``pred_probs`` that each one stands for.
 Columns: TypeAlias = dict[Any, int]
+
+
+class CheckedColumns(Columns):
+    """The same, found to be fine: the labels of many blocks are looked up in one."""
+
 
 # Look-ups go by blocks, so that no more labels than this are Python objects at a time.
 _BLOCK = 1 << 16
@@ -143,6 +149,14 @@ def as_class_names(
 ) -> tuple[Any, ...]:
     """Return the names of the columns, all strings or all numbers, each its own."""
     return tuple(columns_by_name(classes, n_classes, columns_of, name))
+
+
+def checked_columns(classes: Iterable[Any] | None, n_classes: int) -> CheckedColumns | None:
+    """Check ``classes`` once for `as_labels` of many blocks; None where they say nothing."""
+    if classes is None:
+        return None
+    columns = columns_by_name(classes, n_classes, "pred_probs")
+    return None if _is_identity(columns) else CheckedColumns(columns)
 
 
 def first_out_of_range(labels: Array, n_classes: int) -> int | None:
@@ -294,8 +308,10 @@ def columns_by_name(
     classes: Iterable[Any], n_classes: int, columns_of: str, name: str = "classes"
 ) -> Columns:
     """Check the class names, and number them."""
+    if isinstance(classes, CheckedColumns):
+        return classes
     if isinstance(classes, range) and classes == range(n_classes):
-        return dict(zip(classes, classes, strict=True))  # there is nothing to check
+        return CheckedColumns(zip(classes, classes, strict=True))  # there is nothing to check
     rule = f"{name} must list the names of the columns of {columns_of} in their order"
     if isinstance(classes, memoryview):
         classes = np.asarray(classes)  # which knows more formats
@@ -316,7 +332,7 @@ def columns_by_name(
             f"{name} has {len(names)} entries, but {columns_of} has {n_classes} columns; "
             "there must be one name for each column"
         )
-    columns: Columns = {}
+    columns = CheckedColumns()
     for column, given in enumerate(names):
         if isinstance(given, str) != isinstance(names[0], str) or not _is_name(given):
             raise InputTypeError(

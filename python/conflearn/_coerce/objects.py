@@ -1,5 +1,6 @@
 """What all arguments share: recognising an object, reading it as an array, spelling its cells."""
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from conflearn._coerce.blocks import FIRST_ROW
 from conflearn.errors import InputError, InputTypeError, ShapeError
 
 __all__ = [
@@ -137,8 +139,8 @@ def read_sequence(values: Sequence[Any], name: str) -> Array:
 def unequal_rows(name: str, row: int, first: int | None, length: int | None) -> ShapeError:
     """Make the error for a row that is not as long as row 0; None is the length of no row."""
     return ShapeError(
-        f"{name} must have rows of equal length, but {name}[0] {_size_of_row(first)} and "
-        f"{name}[{row}] {_size_of_row(length)}; fill it up, or leave it out"
+        f"{name} must have rows of equal length, but {cell_name(name, (0,))} {_size_of_row(first)} "
+        f"and {cell_name(name, (row,))} {_size_of_row(length)}; fill it up, or leave it out"
     )
 
 
@@ -174,6 +176,13 @@ def floats_of_objects(array: Array, name: str, missing: type[InputError] = Input
 
 def _refuse_with_advice(value: Any, name: str, missing: type[InputError]) -> None:
     """Refuse the objects for which there is one obvious thing to do instead."""
+    if isinstance(value, str | os.PathLike):
+        raise InputTypeError(
+            f"{name} is {spelled(value)}, which is no array; if it is the path of a file, "
+            "conflearn.analyze, find_label_issues, rank_label_issues, num_label_issues, "
+            "label_quality_scores, confident_joint and confident_thresholds read it; others take "
+            f"numpy.load({name}, mmap_mode='r')"
+        )
     if is_a(value, "scipy.sparse", "spmatrix", "sparray"):
         raise InputTypeError(f"{name} is a scipy sparse matrix; pass {name}.toarray()")
     if is_a(value, "polars", "LazyFrame"):
@@ -234,6 +243,8 @@ def first_true(mask: Array) -> int | None:
 
 def cell_name(name: str, index: tuple[Any, ...]) -> str:
     """Name a cell of an argument as one writes it in Python: ``pred_probs[3, 1]``."""
+    if index and (first_row := FIRST_ROW.get()):
+        index = (int(index[0]) + first_row, *index[1:])
     return f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
 
 

@@ -14,6 +14,7 @@ mod health;
 mod issues;
 mod joint;
 mod multilabel;
+mod multilabel_states;
 mod names;
 mod noise;
 mod quality;
@@ -39,6 +40,9 @@ mod _core {
             count_confident_tags, find_tag_issues, find_tag_issues_per_class, num_tag_issues,
             rank_tag_issues, tag_counts, tag_quality_scores, tag_quality_scores_per_class,
             tag_thresholds,
+        },
+        multilabel_states::{
+            PyTagCuts, PyTagJointState, PyTagRule, PyTagSelectionState, PyTagThresholdState,
         },
         noise::estimate_noise_model,
         quality::{accuracy, label_quality_scores},

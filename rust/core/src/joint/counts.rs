@@ -164,3 +164,59 @@ fn sum_of(left: &[(u32, u32, u64)], right: &[(u32, u32, u64)]) -> Vec<(u32, u32,
     sums.extend(right);
     sums
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Counts of some pairs, given by one batch.
+    fn counts_of(pairs: &[(u32, u32)], n_classes: usize) -> JointCounts {
+        let mut counts = JointCounts::new(n_classes);
+        for &(given, guess) in pairs {
+            if given == guess {
+                counts.diagonal[given as usize] += 1;
+            } else {
+                counts.recent.push((given, guess));
+            }
+        }
+        counts
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_a_map(
+            pairs in prop::collection::vec((0..6_u32, 0..6_u32), 0..80),
+            cuts in prop::collection::vec(0..80_usize, 0..4),
+        ) {
+            let mut expected = BTreeMap::new();
+            for &pair in &pairs {
+                *expected.entry(pair).or_insert(0_u64) += 1;
+            }
+            let mut bounds: Vec<_> = cuts.into_iter().map(|cut| cut.min(pairs.len())).collect();
+            bounds.extend([0, pairs.len()]);
+            bounds.sort_unstable();
+            let mut merged = JointCounts::new(6);
+            for bound in bounds.windows(2) {
+                merged.merge(&counts_of(&pairs[bound[0]..bound[1]], 6));
+            }
+            let whole = counts_of(&pairs, 6);
+            prop_assert_eq!(&merged, &whole);
+            let settled = whole.settled();
+            prop_assert!(settled.could_be_of(&[80; 6]));
+            for (&(given, guess), &count) in &expected {
+                let found = if given == guess {
+                    settled.diagonal[given as usize]
+                } else {
+                    let place = settled.counted.binary_search_by_key(&(given, guess), |e| (e.0, e.1));
+                    settled.counted[place.unwrap()].2
+                };
+                prop_assert_eq!(found, count);
+            }
+            let off_diagonal = expected.keys().filter(|pair| pair.0 != pair.1).count();
+            prop_assert_eq!(settled.counted.len(), off_diagonal);
+        }
+    }
+}

@@ -144,7 +144,7 @@ impl Cuts {
         for window in &selection.windows {
             let quota = &mut self.quotas[window.quota as usize];
             quota.taken += window.kept.len() as u64;
-            quota.cut = window.kept.peek().map(|last| last.place()).or(quota.cut);
+            quota.cut = window.kept.peek().map(super::selection::Candidate::place).or(quota.cut);
             if (window.kept.len() as u64) < window.n {
                 // There are no more rows.
                 quota.n = quota.taken;

@@ -410,7 +410,7 @@ impl Wire for SelectionState {
                 && window.kept.iter().all(|one| {
                     let is_known = (one.other as usize) < n_classes;
                     let nobody_asks = one.other == NO_CLASS && one.is_spared;
-                    !one.key.is_nan() && one.row <= i64::MAX as u64 && (is_known || nobody_asks)
+                    !one.key.is_nan() && i64::try_from(one.row).is_ok() && (is_known || nobody_asks)
                 })
         };
         if !ascend || !self.windows.iter().all(is_sound) {

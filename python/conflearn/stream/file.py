@@ -1,0 +1,147 @@
+"""Files that are read by position, and must stay as they are meanwhile.
+
+They are never mapped: a mapped file that is cut short kills the process.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn.errors import SourceError
+
+__all__ = ["File", "Handle", "failure"]
+
+
+class Stamp(NamedTuple):
+    """What tells that a file is still the same."""
+
+    size: int
+    modified_ns: int
+    inode: int
+
+
+class File:
+    """A file, as it was when it was first looked at."""
+
+    def __init__(self, path: str | os.PathLike[str], argument: str) -> None:
+        self.path = Path(os.fsdecode(path))
+        #: The argument that it was passed as, for messages.
+        self.argument = argument
+        with self._explained("cannot be opened"):
+            self.stamp = _stamp(self.path.stat())
+
+    @property
+    def name(self) -> str:
+        """Its name without folders."""
+        return self.path.name
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.stamp.size
+
+    def identity(self) -> list[object]:
+        """Tell it from other files, and from itself after a change."""
+        return [str(self.path.absolute()), self.stamp.size, self.stamp.modified_ns]
+
+    def error(self, what: str) -> SourceError:
+        """Make an error that names the argument and the file."""
+        return SourceError(f"{self.argument}: {self.path} {what}")
+
+    def starts_with(self, magic: bytes) -> bool:
+        """Whether these are its first bytes."""
+        with self.path.open("rb") as stream:
+            return stream.read(len(magic)) == magic
+
+    def check(self) -> None:
+        """Refuse a file that is another one by now."""
+        with self._explained("cannot be opened any more"):
+            self.compare(self.path.stat())
+
+    def compare(self, now: os.stat_result) -> None:
+        """Refuse a file that was changed since it was first looked at."""
+        stamp = _stamp(now)
+        if stamp == self.stamp:
+            return
+        what = (
+            f"its size was {self.stamp.size:,} bytes and is {stamp.size:,}"
+            if stamp.size != self.stamp.size
+            else "it was written to, or replaced"
+        )
+        raise self.error(f"has changed while it was in use: {what}; start again")
+
+    @contextmanager
+    def open(self) -> Iterator["Handle"]:
+        """Open it for one pass. It must be unchanged at the start, and at the end."""
+        with self._explained("cannot be opened"):
+            stream = FileIO(self.path)
+        with stream:
+            self.compare(os.fstat(stream.fileno()))
+            yield Handle(self, stream)
+            self.compare(os.fstat(stream.fileno()))
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise self.error(f"{what} ({reason}); check the path") from error
+
+
+class Handle:
+    """An open file. One thread reads from it."""
+
+    def __init__(self, file: File, stream: FileIO) -> None:
+        self._file = file
+        self._stream = stream
+        self._advise("POSIX_FADV_SEQUENTIAL", 0, 0)
+
+    def read(self, into: npt.NDArray[np.uint8], offset: int) -> None:
+        """Fill a buffer from a position on."""
+        view = into.data
+        done = 0
+        try:
+            self._stream.seek(offset)
+            while done < len(view):
+                n = self._stream.readinto(view[done:])
+                if not n:
+                    break
+                done += n
+        except OSError as error:
+            at = offset + done
+            reason = error.strerror or str(error)
+            raise self._file.error(
+                f"cannot be read at byte {at:,} ({reason}); check the disk"
+            ) from error
+        if done < len(view):
+            end = min(offset + done, os.fstat(self._stream.fileno()).st_size)
+            raise self._file.error(
+                f"ends at byte {end:,}, but must reach byte {offset + len(view):,} for "
+                "what its header promises; it was cut short, so make it anew"
+            )
+
+    def expect(self, offset: int, size: int) -> None:
+        """Tell the system what will be read soon."""
+        self._advise("POSIX_FADV_WILLNEED", offset, size)
+
+    def _advise(self, advice: str, offset: int, size: int) -> None:
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):  # advice only: pipes and some file systems know none
+                os.posix_fadvise(self._stream.fileno(), offset, size, getattr(os, advice))
+
+
+def failure(place: str, argument: str, error: BaseException) -> SourceError:
+    """Make an error of what a library said of a file."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return SourceError(f"{argument}: {place} cannot be read ({reason}); make it anew")
+
+
+def _stamp(stat: os.stat_result) -> Stamp:
+    return Stamp(stat.st_size, stat.st_mtime_ns, stat.st_ino)

@@ -1,0 +1,110 @@
+"""The source that joins a matrix and its labels, wherever each of them lies."""
+
+import json
+from collections.abc import Generator
+from contextlib import closing, nullcontext
+from typing import Any
+
+from conflearn._coerce import as_block, as_labels, as_pred_probs
+from conflearn._coerce.labels import CheckedColumns
+from conflearn._names import Kind
+from conflearn.errors import ShapeError, SourceError
+from conflearn.stream.ahead import read_ahead
+from conflearn.stream.labels import Labels
+from conflearn.stream.rows import Rows
+from conflearn.stream.source import Block, Source, rows_of
+from conflearn.stream.tags import as_tag_rows
+
+__all__ = ["JoinedSource", "n_classes_of"]
+
+
+class JoinedSource(Source):
+    """Rows of cells, and labels in step with them."""
+
+    def __init__(
+        self,
+        cells: Rows,
+        labels: Labels | None,
+        *,
+        kind: Kind,
+        columns: CheckedColumns | None,
+        ahead: bool = True,
+        of_tags: bool = False,
+    ) -> None:
+        self._cells = cells
+        self._labels = labels
+        self._kind = kind
+        self._columns = columns
+        self._ahead = ahead
+        self._of_tags = of_tags
+        self.n_classes, self._row_bytes = _width(cells, kind, of_tags=of_tags)
+        self.n_examples = cells.n_rows
+
+    @property
+    def block_rows(self) -> int:
+        """As many rows as are asked for at a time."""
+        return rows_of(self._row_bytes)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells cells, labels and class names from others."""
+        cells = self._cells.identity()
+        labels = "beside" if self._labels is None else self._labels.identity()
+        if cells is None or labels is None:
+            return ""
+        names = None if self._columns is None else [str(name) for name in self._columns]
+        shape = [self.n_examples, self.n_classes]
+        parts = {"shape": shape, "pred_probs": cells, "labels": labels, "classes": names}
+        return json.dumps(parts)
+
+    def blocks(self, first_row: int = 0) -> Generator[Block, None, None]:
+        """Read in a thread, unless all is in memory."""
+        if self._ahead:
+            return read_ahead(lambda: self._blocks(first_row))
+        return self._blocks(first_row)
+
+    def _blocks(self, first_row: int) -> Generator[Block, None, None]:
+        row = first_row
+        taken = nullcontext(None) if self._labels is None else self._labels.taken(first_row)
+        with closing(self._cells.pieces(first_row, self.block_rows)) as pieces, taken as take:
+            for values, place, beside in pieces:
+                cells = self._coerced(values, row, place)
+                n = int(cells.shape[0])
+                labels = self._coerced_labels(beside, row, n) if take is None else take(n)
+                yield Block(row, labels, cells, place)
+                row += n
+        if row != self.n_examples and row > first_row:
+            raise SourceError(
+                f"{self._cells.place} ends after {row:,} rows, but has promised "
+                f"{self.n_examples:,}; it has changed, or is damaged"
+            )
+
+    def _coerced(self, values: Any, first_row: int, place: str) -> Any:
+        with as_block(first_row):
+            cells = as_pred_probs(values, kind=self._kind, of_tags=self._of_tags)
+        if int(cells.shape[1]) != self.n_classes:
+            raise SourceError(
+                f"pred_probs has {self.n_classes} columns at first, but {cells.shape[1]} in {place}"
+                "; all rows must have a column for each class"
+            )
+        return cells
+
+    def _coerced_labels(self, labels: Any, first_row: int, n_rows: int) -> Any:
+        with as_block(first_row):
+            if self._of_tags:
+                return as_tag_rows(labels, self.n_classes, n_rows, self._columns)
+            return as_labels(labels, self.n_classes, n_examples=n_rows, classes=self._columns)
+
+
+def n_classes_of(cells: Rows, kind: Kind, *, of_tags: bool = False) -> int:
+    """Return K, of which the rows themselves need not know."""
+    return _width(cells, kind, of_tags=of_tags)[0]
+
+
+def _width(cells: Rows, kind: Kind, *, of_tags: bool) -> tuple[int, int]:
+    """Return K, and the bytes of a row."""
+    if not cells.n_rows:
+        raise ShapeError(f"pred_probs is empty: {cells.place} has no rows; it needs at least one")
+    with as_block(0):
+        row = as_pred_probs(cells.probe(), kind=kind, of_tags=of_tags)[:1]
+    return int(row.shape[1]), int(row.nbytes if cells.row_bytes is None else cells.row_bytes)

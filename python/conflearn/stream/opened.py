@@ -1,0 +1,217 @@
+"""What labels and matrix are: whether they lie in memory, or are read in blocks.
+
+Nothing is opened here, and nothing that opens is imported: every call comes by.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from conflearn._coerce.objects import is_a
+from conflearn._names import Kind
+from conflearn.errors import InputTypeError
+from conflearn.stream.columns import Columns
+from conflearn.stream.source import Source
+
+__all__ = ["is_name", "is_path", "is_sliceable", "is_source", "is_table", "open_source"]
+
+#: What the names of files end with: of those that are read, and of those of which messages say what
+#: to do instead.
+_SUFFIXES = frozenset(
+    [
+        ".npy",
+        ".npz",
+        ".safetensors",
+        ".parquet",
+        ".pq",
+        ".arrow",
+        ".arrows",
+        ".ipc",
+        ".feather",
+        ".csv",
+        ".tsv",
+        ".json",
+        ".jsonl",
+        ".pkl",
+        ".pickle",
+        ".pt",
+        ".pth",
+        ".zarr",
+        ".h5",
+        ".hdf5",
+        ".lance",
+    ]
+)
+
+#: Tables that are scanned.
+_SCANNED = (
+    ("polars", "LazyFrame"),
+    ("pyarrow.dataset", "Dataset"),
+    ("datasets", "Dataset"),
+)
+
+#: Tables that lie in memory, where they may as well be read as they are.
+_FRAMES = (
+    ("polars", "DataFrame"),
+    ("pandas", "DataFrame"),
+    ("pyarrow", "Table"),
+    ("pyarrow", "RecordBatch"),
+)
+
+#: Other things that lie in memory, which the core reads without slicing.
+_IN_MEMORY = (
+    ("numpy", "ndarray", "generic"),
+    ("pandas", "DataFrame", "Series", "Index"),
+    ("polars", "DataFrame", "Series"),
+    ("pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray"),
+    ("scipy.sparse", "spmatrix", "sparray"),
+    ("torch", "Tensor"),
+)
+_LENDING = ("__array_interface__", "__array_struct__", "__dlpack__", "__cuda_array_interface__")
+
+_TOP_K = ("classes", "values", "n_classes")
+
+
+def open_source(
+    labels: object,
+    pred_probs: object,
+    *,
+    kind: Kind = "probabilities",
+    classes: Iterable[Any] | None = None,
+    in_memory_too: bool = False,
+    of_tags: bool = False,
+) -> Source | None:
+    """Open labels and matrix that are to be read in blocks.
+
+    Parameters
+    ----------
+    labels : object
+        Labels in memory, of any kind that the other functions take; or a path, a list of paths or a
+        glob; or an array of one dimension that gives rows when sliced; or `Columns`; or the name of
+        a column of the table, or of an array in the file, that `pred_probs` is. None: that name is
+        looked for; of batches, the labels are in them.
+    pred_probs : object
+        A path, a list of paths or a glob (each file has the next rows); an array of two dimensions
+        that gives rows when sliced; a table or `Columns` of one; or an iterable of batches
+        ``(labels, pred_probs)`` that can be iterated anew for each pass, or a function that returns
+        an iterator over them.
+    kind : {"probabilities", "logits", "scores"}
+        What the cells are.
+    classes : iterable of K names, optional
+        What the columns of `pred_probs` stand for.
+    in_memory_too : bool, default False
+        Whether to make a source of what lies in memory, by lending slices.
+    of_tags : bool, default False
+        Whether each example has any number of tags. Then labels may have two dimensions, and the
+        file of a sparse matrix may hold them.
+
+    Returns
+    -------
+    Source or None
+        None if both lie in memory.
+
+    Raises
+    ------
+    SourceError
+        If a file is missing, cut short, damaged or does not go with the others.
+    InputError, InputTypeError
+        If labels or matrix are not what conflearn reads.
+    MissingDependencyError
+        If the package that reads the file is not installed.
+    """
+    is_batches = labels is None and _is_iterated(pred_probs)
+    if is_batches:
+        _refuse_iterator(pred_probs)
+    elif not (
+        in_memory_too
+        or isinstance(pred_probs, str)
+        or is_source(pred_probs)
+        or _is_apart(labels, pred_probs)
+    ):
+        return None
+    from conflearn.stream.opening import batches_source, joined_source
+
+    if is_batches:
+        return batches_source(pred_probs, kind, classes, of_tags=of_tags)
+    return joined_source(labels, pred_probs, kind, classes, of_tags=of_tags)
+
+
+def is_source(value: object) -> bool:
+    """Whether this argument, whatever the other one is, is read in blocks."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(is_path, value))
+    return (
+        isinstance(value, Columns)
+        or is_path(value)
+        or is_scanned(value)
+        or is_sliceable(value)
+        or (is_top_k(value) and any(is_source(getattr(value, name)) for name in _TOP_K[:2]))
+    )
+
+
+def is_path(value: object) -> bool:
+    """Whether this is the path of a file, or a glob, rather than a name or a number."""
+    if isinstance(value, str):
+        # By the name alone: there may be a file that is called like a class. Not by pathlib, which
+        # takes long to import.
+        return os.path.splitext(value)[1].lower() in _SUFFIXES  # noqa: PTH122
+    return isinstance(value, os.PathLike)
+
+
+def is_name(value: object) -> bool:
+    """Whether this is the name of a column."""
+    return isinstance(value, str) and not is_path(value)
+
+
+def is_scanned(value: object) -> bool:
+    """Whether this is a table that does not lie in memory."""
+    return any(is_a(value, library, name) for library, name in _SCANNED)
+
+
+def is_table(value: object) -> bool:
+    """Whether this is a table, in memory or not."""
+    return any(is_a(value, library, name) for library, name in _SCANNED + _FRAMES)
+
+
+def is_sliceable(value: object) -> bool:
+    """Whether this looks like an array that does not lie in memory, but gives rows when sliced."""
+    if isinstance(value, type | memoryview) or any(is_a(value, *known) for known in _IN_MEMORY):
+        return False
+    return (
+        isinstance(getattr(value, "shape", None), tuple)
+        and hasattr(value, "__getitem__")
+        and not any(hasattr(value, lends) for lends in _LENDING)
+        and not is_top_k(value)
+    )
+
+
+def is_top_k(value: object) -> bool:
+    """Whether this holds the largest cells of each row, and which classes they are of."""
+    return all(hasattr(value, name) for name in _TOP_K)
+
+
+def _is_apart(labels: object, pred_probs: object) -> bool:
+    """Whether the labels make a source of a matrix in memory."""
+    if is_table(pred_probs):  # the labels are a column of it
+        return labels is None or isinstance(labels, str) or is_source(labels)
+    return is_source(labels)
+
+
+def _is_iterated(value: object) -> bool:
+    """Whether, without labels, this can only be batches."""
+    if isinstance(value, str | bytes | type) or is_source(value) or is_table(value):
+        return False
+    if isinstance(value, list | tuple):
+        return True
+    return callable(value) or (
+        isinstance(value, Iterable) and not hasattr(value, "shape") and not is_top_k(value)
+    )
+
+
+def _refuse_iterator(value: Any) -> None:
+    if isinstance(value, Iterator):
+        raise InputTypeError(
+            f"pred_probs is an iterator ({type(value).__name__}), which gives its batches once, "
+            "but they are needed for several passes; pass what makes it: the function itself, "
+            "without calling it, or a list, a DataLoader, or an object whose __iter__ starts anew"
+        )

@@ -1,0 +1,96 @@
+"""Arrays that lie in a file as they lie in memory: .npy, the members of .npz and .safetensors."""
+
+import math
+from collections.abc import Generator
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn.stream import source
+from conflearn.stream.ahead import IN_FLIGHT
+from conflearn.stream.file import File, Handle
+from conflearn.stream.rows import Piece, Rows, rows_text
+
+__all__ = ["StoredArray"]
+
+# Rows of an array in Fortran order lie apart: more of them at a time make fewer, longer reads.
+_LONGER = 4
+
+
+class StoredArray(Rows):
+    """Cells of one dtype that lie in a file one after another, from a position on."""
+
+    def __init__(
+        self,
+        file: File,
+        offset: int,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        *,
+        fortran: bool = False,
+        member: str = "",
+    ) -> None:
+        self._file = file
+        self._offset = offset
+        self._dtype = dtype
+        self._fortran = fortran and len(shape) > 1
+        self._member = member
+        self.shape = shape
+        self.n_rows = shape[0]
+        self._row_bytes = dtype.itemsize * math.prod(shape[1:])
+        self.place = f"{file.name}[{member!r}]" if member else file.name
+        end = offset + math.prod(shape) * dtype.itemsize
+        if end > file.size:
+            raise file.error(
+                f"ends at byte {file.size:,}, but its header promises {end:,} bytes: {self._what()}"
+                "; it was cut short, so make it anew"
+            )
+
+    def _what(self) -> str:
+        name = f"{self._member!r}, " if self._member else ""
+        return f"{name}an array of {self._dtype.name} with the shape {self.shape}"
+
+    def probe(self) -> npt.NDArray[Any]:
+        """Return a row of zeros: a file is not read for its dtype."""
+        return np.zeros((1, *self.shape[1:]), self._dtype)
+
+    def identity(self) -> object:
+        """Return what tells the file, and where in it."""
+        return [*self._file.identity(), self._offset, self._dtype.str, list(self.shape)]
+
+    def pieces(self, first_row: int, most: int) -> Generator[Piece, None, None]:
+        """Read rows into buffers that are used again."""
+        if self._fortran:
+            most = max(most, min(most * _LONGER, source.BLOCK_ROWS))
+        most = min(most, self.n_rows)
+        size = most * self._row_bytes
+        # What is asked for is made anew only where it is small.
+        buffers = cycle([source.aligned_bytes(size) for _ in range(IN_FLIGHT)])
+        with self._file.open() as handle:
+            for start in range(first_row, self.n_rows, most):
+                n = min(most, self.n_rows - start)
+                buffer = next(buffers)[: n * self._row_bytes]
+                if self._fortran:
+                    rows = self._read_columns(handle, start, n, buffer)
+                else:
+                    rows = self._read_rows(handle, start, n, buffer)
+                yield Piece(rows, rows_text(start, n, self.place))
+
+    def _read_rows(
+        self, handle: Handle, start: int, n: int, buffer: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[Any]:
+        position = self._offset + start * self._row_bytes
+        handle.expect(position + len(buffer), len(buffer))
+        handle.read(buffer, position)
+        return buffer.view(self._dtype).reshape(n, *self.shape[1:])
+
+    def _read_columns(
+        self, handle: Handle, start: int, n: int, buffer: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[Any]:
+        """Read a strip of each column; the core takes them in this order."""
+        n_columns, cell = math.prod(self.shape[1:]), self._dtype.itemsize
+        for column, strip in enumerate(buffer.reshape(n_columns, n * cell)):
+            handle.read(strip, self._offset + (column * self.n_rows + start) * cell)
+        return buffer.view(self._dtype).reshape(n, *self.shape[1:], order="F")

@@ -1,0 +1,144 @@
+"""Tables: which of their columns are the matrix, which are labels, and how rows are read."""
+
+from abc import abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, Literal, TypeAlias
+
+from conflearn.errors import SourceError
+from conflearn.stream.holder import (
+    CELL_NAMES,
+    LABEL_NAMES,
+    Holder,
+    Names,
+    chosen,
+    known,
+    listed,
+)
+from conflearn.stream.rows import Piece, Rows, rows_text
+
+__all__ = ["Sort", "Table"]
+
+#: What a column can be used for: a list of numbers a row; a number that may be a cell; something
+#: that may be a label; none of these.
+Sort: TypeAlias = Literal["list", "float", "label", "other"]
+
+
+class Table(Holder):
+    """Columns by name, of which rows are read in order."""
+
+    is_table = True
+
+    def __init__(self, place: str, argument: str, columns: Mapping[str, Sort], n_rows: int) -> None:
+        self.place = place
+        self.argument = argument
+        self.columns = columns
+        self.n_rows = n_rows
+
+    @abstractmethod
+    def batches(self, names: list[str], first_row: int, most: int) -> Generator[Any, None, None]:
+        """Read these columns from a row on, at most so many rows at a time.
+
+        Yields tables that have a length and know ``select(names)`` and ``column(name)``.
+        """
+
+    @abstractmethod
+    def identity(self) -> object:
+        """Tell it from others, as something that JSON holds; None if that is not known."""
+
+    def cells(self, names: Names, labels: str | None = None) -> Rows:
+        """Find the column of lists, or the columns of floats."""
+        if names is None:
+            names = self._cell_names(labels)
+        for name in [names] if isinstance(names, str) else names:
+            self._known(name, self.argument)
+        return _TableRows(self, names, labels)
+
+    def column(self, names: Names) -> Rows:
+        """Find the column of that name, or the only one, or the one with a usual name."""
+        if names is not None and not isinstance(names, str):
+            if len(names) > 1:
+                raise SourceError(
+                    f"{self.argument}: Columns names {len(names)} columns of {self.place}, but "
+                    "labels are one; name that"
+                )
+            (names,) = names
+        if names is None:
+            candidates = [name for name, sort in self.columns.items() if sort in _LABELS]
+            names = self._chosen(candidates, LABEL_NAMES, "column of labels")
+        return _TableRows(self, self._known(names, self.argument), None)
+
+    def label_name(self, names: Names) -> str:
+        """Find the column of labels beside the cells, which has a usual name or the given one."""
+        if isinstance(names, str):
+            return self._known(names, "labels")
+        candidates = [name for name in LABEL_NAMES if self.columns.get(name) in _LABELS]
+        return self._chosen(candidates, LABEL_NAMES, "column of labels", of="labels")
+
+    def _known(self, name: str, argument: str) -> str:
+        return known(name, self.columns, place=self.place, argument=argument)
+
+    def _cell_names(self, labels: str | None) -> str | tuple[str, ...]:
+        lists = [name for name, sort in self.columns.items() if sort == "list"]
+        if lists:
+            return self._chosen(lists, CELL_NAMES, "column of lists")
+        floats = [name for name, sort in self.columns.items() if sort == "float" and name != labels]
+        if not floats:
+            raise SourceError(
+                f"{self.argument}: {self.place} has neither a column of lists of floats nor "
+                f"columns of floats; it has {listed(self.columns)}; name those of the classes: "
+                "conflearn.Columns(table, names)"
+            )
+        return tuple(floats)
+
+    def _chosen(
+        self, candidates: Sequence[str], usual: Sequence[str], what: str, of: str = ""
+    ) -> str:
+        return chosen(
+            candidates,
+            usual,
+            place=self.place,
+            argument=of or self.argument,
+            what=what,
+            there=listed(self.columns) or "nothing",
+        )
+
+
+_LABELS: tuple[Sort | None, ...] = ("label", "float")
+
+
+class _TableRows(Rows):
+    """The cells in a table, or one column of it."""
+
+    def __init__(self, table: Table, names: str | tuple[str, ...], labels: str | None) -> None:
+        self._table = table
+        self._names = names
+        self._label = labels
+        self.n_rows = table.n_rows
+        self.place = table.place
+        self.has_labels = labels is not None
+
+    def pieces(self, first_row: int, most: int) -> Generator[Piece, None, None]:
+        """Take the columns apart."""
+        names = [self._names] if isinstance(self._names, str) else list(self._names)
+        wanted = names if self._label in (None, *names) else [*names, self._label or ""]
+        row = first_row
+        with closing(self._table.batches(wanted, first_row, most)) as batches:
+            for batch in batches:
+                if not (n := len(batch)):
+                    continue
+                one = isinstance(self._names, str)
+                values = batch.column(self._names) if one else batch.select(names)
+                labels = None if self._label is None else batch.column(self._label)
+                yield Piece(values, rows_text(row, n, self.place), labels)
+                row += n
+        if row != self.n_rows and first_row < self.n_rows:
+            raise SourceError(
+                f"{self._table.argument}: {self.place} ends after {row:,} rows, but had "
+                f"{self.n_rows:,} when it was opened; it must not change meanwhile"
+            )
+
+    def identity(self) -> object:
+        """Return what tells the table, and the columns."""
+        table = self._table.identity()
+        return None if table is None else [table, self._names, self._label]
