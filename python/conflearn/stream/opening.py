@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from conflearn._coerce import as_labels, as_pred_probs, checked_columns, readable_again
+from conflearn._coerce import as_labels, checked_columns
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import is_a
 from conflearn._names import Kind
@@ -23,6 +23,7 @@ from conflearn.stream.arrow import (
     open_parquet,
 )
 from conflearn.stream.batches import BatchSource
+from conflearn.stream.cells import as_sliceable
 from conflearn.stream.columns import Columns
 from conflearn.stream.file import File
 from conflearn.stream.frames import PandasFrame, PolarsFrame, PolarsQuery
@@ -107,8 +108,8 @@ def joined_source(
     apart = None if opened is not None and is_beside else _opened(labels, "labels")
     ahead = opened is not None or apart is not None
     if opened is None:
-        matrix = as_pred_probs(pred_probs, kind=kind)
-        rows = ArrayRows(_again(matrix), "pred_probs")
+        matrix = as_sliceable(pred_probs, kind)
+        rows = ArrayRows(matrix, "pred_probs")
         opened = _Opened([Array(rows, "pred_probs", matrix.shape)], None)
     elif is_beside and apart is None:
         return _beside(labels, opened, kind, classes)
@@ -122,10 +123,6 @@ def joined_source(
         given = as_labels(labels, n_classes, n_examples=cells.n_rows, classes=columns)
         found = HeldLabels(given)
     return JoinedSource(cells, found, kind=kind, columns=columns, ahead=ahead)
-
-
-def _again(matrix: Any) -> Any:
-    return readable_again(matrix) if isinstance(matrix, np.ndarray) else matrix
 
 
 def _beside(
