@@ -51,7 +51,7 @@ fn main() {
     for (name, method) in scores {
         examples.of_all_formats(&mut criterion, name, |labels, pred_probs, workers| {
             let view = pred_probs.view();
-            label_quality_scores(labels, &view, None, method, Adjust::No, workers).map(drop)
+            label_quality_scores(labels, &view, None, method, (Adjust::No, None), workers).map(drop)
         });
     }
     criterion.final_summary();

@@ -32,13 +32,14 @@ array([2])
 `noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 
-`conflearn.multilabel` has the same for data whose examples have any number of tags, and
+`conflearn.states` are for data that are never all in one place, `conflearn.multilabel` has the same
+for data whose examples have any number of tags, and
 `conflearn.cleanlab` under cleanlab's names.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from conflearn import multilabel, noise
+from conflearn import multilabel, noise, states
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
 from conflearn.ensemble import ensemble_label_quality_scores, ensemble_weights
@@ -92,6 +93,7 @@ __all__ = [
     "order_label_issues",
     "rank_label_issues",
     "sample_weights",
+    "states",
 ]
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "read_tag_inputs",
     "read_true_labels",
     "weighted_mean",
+    "with_counts",
 ]
 
 
@@ -216,7 +217,7 @@ def read_kind(kind: object, temperature: object) -> tuple[Kind, float]:
 def read_joint(confident_joint: object, inputs: Inputs) -> JointAndCounts:
     """Coerce a joint that goes with labels and matrix."""
     joint = as_joint(confident_joint, inputs.n_classes)
-    return _with_counts(joint, inputs.labels)
+    return with_counts(joint, _core.label_counts(inputs.labels, inputs.n_classes))
 
 
 def read_joint_and_labels(
@@ -243,7 +244,7 @@ def read_joint_and_labels(
             f"columns), but labels[{row}] is {given[row]}; if your labels are names or do not "
             f"start at 0, pass {classes_as}=[...] naming the columns in order"
         )
-    return _with_counts(joint, given)
+    return with_counts(joint, _core.label_counts(given, n_classes))
 
 
 def read_true_labels(
@@ -265,8 +266,8 @@ def read_true_labels(
     return true.astype(np.min_scalar_type(n_classes - 1))
 
 
-def _with_counts(joint: npt.NDArray[np.float64], given: npt.NDArray[Any]) -> JointAndCounts:
-    counts = _core.label_counts(given, len(joint))
+def with_counts(joint: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> JointAndCounts:
+    """Check that a joint goes with the labels, of which there are so many of each class."""
     # Rows of absent classes are scaled to nothing.
     if not joint[counts > 0].any():
         raise InputError(

@@ -16,7 +16,6 @@ from conflearn._coerce import (
     as_tag_removals,
     one_of,
 )
-from conflearn._inputs import TagInputs
 from conflearn._names import (
     AGGREGATES,
     FILTERS,
@@ -84,7 +83,7 @@ def read_options(
 
 
 def read_tag_options(
-    inputs: TagInputs,
+    n_classes: int,
     filter_by: object,
     frac_noise: object,
     num_to_remove_per_class: object,
@@ -95,7 +94,7 @@ def read_tag_options(
     filter_, share, least = _read_filter(
         filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
     )
-    n_classes, removals = inputs.n_classes, num_to_remove_per_class
+    removals = num_to_remove_per_class
     return Options(
         filter_,
         share,

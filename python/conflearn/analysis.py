@@ -4,22 +4,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import one_of
-from conflearn._inputs import is_ensemble, read_ensemble, read_inputs, weighted_mean
+from conflearn._inputs import Inputs, is_ensemble, read_ensemble, weighted_mean
 from conflearn._names import SCORES, Filter, Kind, Score, Weighting
 from conflearn._options import read_options
+from conflearn._runs import Path, Progress, read_or_open, refuse_blocks
 from conflearn._sparse_joint import SparseJoint
 from conflearn._tables import Table, as_table
 from conflearn.ensemble import read_weights
 from conflearn.errors import OptionError
 from conflearn.health import DatasetHealth
 from conflearn.noise_model import NoiseModel
+
+if TYPE_CHECKING:
+    from conflearn.stream.run import Run
 
 #: How far above 1 a probability, and so a threshold, may be.
 _RANGE_TOLERANCE = 1e-6
@@ -215,13 +219,16 @@ def analyze(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> Analysis:
     """Find, rank, score and count label issues in one sweep over the matrix.
 
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
         `pred_probs` may also be a list of matrices, one a model, or an array of shape (M, N, K):
         then their weighted mean is what is looked at, computed row by row. It is never stored.
@@ -229,6 +236,11 @@ confident_joint, kind, temperature, classes, n_threads
         As in `rank_label_issues`.
     weights : {"uniform", "accuracy", "log_loss"} or array_like of shape (M,), optional
         For several matrices: how much each counts, see `ensemble_weights`; by default all alike.
+    out : path, optional
+        A folder to write ``.npy`` files to, or a ``.parquet`` file, as in `find_label_issues`. They
+        hold what has an entry a row: ``is_issue``, ``given_label``, ``suggested_label`` and the
+        scores by name; a folder ``ranked.npy`` as well. The arrays of the analysis are maps of
+        these files, or of files without a name that go with them.
 
     Returns
     -------
@@ -259,12 +271,24 @@ confident_joint, kind, temperature, classes, n_threads
     one_of(rank_by, SCORES, "rank_by")
     if isinstance(classes, Iterator):
         classes = tuple(classes)  # read more than once
-    if is_ensemble(pred_probs):
+    inputs: Inputs | Run
+    if labels is not None and is_ensemble(pred_probs):  # without labels, they are batches
+        refuse_blocks(out=out, progress=progress, checkpoint=checkpoint)
         models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature)
         shares = read_weights("uniform" if weights is None else weights, models)
         inputs = weighted_mean(models, shares)
     elif weights is None:
-        inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+        inputs = read_or_open(
+            labels,
+            pred_probs,
+            classes,
+            n_threads,
+            kind,
+            temperature,
+            out=out,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
     else:
         raise OptionError(
             "weights are for several matrices, but pred_probs is one; leave them out, or pass a "
@@ -278,6 +302,10 @@ confident_joint, kind, temperature, classes, n_threads
         min_examples_per_class,
         confident_joint,
     )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import analysis
+
+        return analysis.analyze(inputs, options, rank_by, out)
     found = _core.analyze(inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads)
     scores: dict[Score, npt.NDArray[np.float64]] = {
         "self_confidence": found.self_confidence,

@@ -74,7 +74,9 @@ def ensemble_label_quality_scores(
     total = np.zeros(models[0].n_examples)
     for number, ((given, matrix, threads), share) in enumerate(zip(models, shares, strict=True)):
         with _naming(number):
-            total += share * _core.label_quality_scores(given, matrix, score, adjust, threads)
+            total += share * _core.label_quality_scores(
+                given, matrix, score, adjust, None, 0, threads
+            )
     return total
 
 
@@ -170,7 +172,9 @@ def _weigh(weighting: Weighting, models: list[Inputs], name: str) -> npt.NDArray
     own = []
     for number, (given, matrix, threads) in enumerate(models):
         with _naming(number):
-            own.append(_core.label_quality_scores(given, matrix, "self_confidence", "no", threads))
+            own.append(
+                _core.label_quality_scores(given, matrix, "self_confidence", "no", None, 0, threads)
+            )
     return _weights_by_log_loss(own)
 
 

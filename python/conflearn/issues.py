@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_mask, one_of
-from conflearn._inputs import read_inputs, read_joint
+from conflearn._inputs import Inputs, read_inputs, read_joint
 from conflearn._names import (
     COUNT_METHODS,
     SCORES,
@@ -17,6 +17,7 @@ from conflearn._names import (
     Score,
 )
 from conflearn._options import read_adjustment, read_options
+from conflearn._runs import Path, Progress, read_or_open
 from conflearn.errors import OptionError
 
 
@@ -33,16 +34,20 @@ def find_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Flag the examples whose given label is likely wrong.
 
     Parameters
     ----------
     labels : array_like of shape (N,)
-        Given labels: integers 0..K-1, or names together with `classes`.
+        Given labels: integers 0..K-1, or names together with `classes`. Or a file, see the notes.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64: each row from
-        a model that was not trained on that example. Read where it lies, never written to.
+        a model that was not trained on that example. Read where it lies, never written to. Or
+        files, or batches: see the notes.
     filter_by : str, default "prune_by_noise_rate"
         Which examples to flag:
 
@@ -81,6 +86,18 @@ def find_label_issues(
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`. It never
         shows in the answer.
+    out : path, optional
+        Write the mask to this ``.npy`` or ``.parquet`` file (column ``is_issue``) as it is found,
+        instead of holding it in memory. The file appears whole or not at all, and takes the place
+        of one that is there. What is returned is a map of it, for reading.
+    progress : bool or callable, optional
+        True shows a bar for each pass over the data (needs tqdm). A function is called with the
+        name of the pass, the rows that are done, and how many there are (None where that shows only
+        in the end).
+    checkpoint : path, optional
+        A folder in which it is noted every ten seconds how far the call has come. If the process
+        is killed, the same call goes on from there, to the same answer. In the end the folder is
+        cleared.
 
     Returns
     -------
@@ -93,11 +110,27 @@ def find_label_issues(
         If shapes do not fit, or a label or a probability is out of range.
     OptionError
         If there is no such filter, or it does not use an option that was given.
+    SourceError
+        If a file is missing, damaged, does not go with the others, or changes meanwhile.
+    StateError
+        If `checkpoint` holds another run, or is damaged.
 
     See Also
     --------
     rank_label_issues : The same examples, the worst first.
     analyze : Everything from one sweep.
+
+    Notes
+    -----
+    What does not fit in memory is read in blocks, once for each pass: in a fixed amount of memory,
+    and to the same answer, to the bit. `pred_probs` may be
+
+    - a path, a list of paths or a glob, whose files have the next rows each: ``.npy`` and other
+      formats of arrays and tables. `labels` is then an array, a file, a list of as many files, or
+      the name of an array or column beside the matrix; None, if that has the usual name;
+    - an array that gives rows when sliced, such as those of zarr and h5py;
+    - with ``labels=None``, an iterable of batches ``(labels, pred_probs)`` that starts anew for
+      each pass, such as a list or a torch DataLoader, or a function that returns an iterator.
 
     References
     ----------
@@ -111,7 +144,17 @@ def find_label_issues(
     >>> conflearn.find_label_issues(labels, pred_probs)
     array([False, False,  True, False, False])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_options(
         inputs.n_classes,
         filter_by,
@@ -120,6 +163,10 @@ def find_label_issues(
         min_examples_per_class,
         confident_joint,
     )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import issues
+
+        return issues.find_label_issues(inputs, options, out)
     return _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
 
 
@@ -137,16 +184,21 @@ def rank_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.int64]:
     """Find the examples whose given label is likely wrong, the worst first.
 
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
     rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
         The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
+    out : path, optional
+        An ``.npy`` or ``.parquet`` file (column ``row``) to write to, as in `find_label_issues`.
 
     Returns
     -------
@@ -167,7 +219,17 @@ confident_joint, kind, temperature, classes, n_threads
     array([3, 2])
     """
     one_of(rank_by, SCORES, "rank_by")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_options(
         inputs.n_classes,
         filter_by,
@@ -176,6 +238,10 @@ confident_joint, kind, temperature, classes, n_threads
         min_examples_per_class,
         confident_joint,
     )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import issues
+
+        return issues.rank_label_issues(inputs, options, rank_by, out)
     return _core.rank_label_issues(
         inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads
     )
@@ -245,12 +311,14 @@ def num_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> int:
     """Estimate how many labels are wrong.
 
     Parameters
     ----------
-    labels, pred_probs, kind, temperature, classes, n_threads
+    labels, pred_probs, kind, temperature, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
     method : {"off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"}
         Count the examples that ``filter_by="confident_learning"`` flags; or take the share off the
@@ -286,7 +354,20 @@ def num_label_issues(
         raise OptionError(
             f"method={method!r} does not use confident_joint; pass method='off_diagonal_custom'"
         )
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import issues
+
+        return issues.num_label_issues(inputs, method, confident_joint)
     if is_custom:
         return _core.num_off_diagonal(*read_joint(confident_joint, inputs))
     return _core.num_label_issues(

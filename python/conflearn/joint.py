@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_bool, as_thresholds
-from conflearn._inputs import read_inputs, read_joint, read_joint_and_labels
+from conflearn._inputs import Inputs, read_inputs, read_joint, read_joint_and_labels
 from conflearn._names import Kind
+from conflearn._runs import Path, Progress, read_or_open
 
 
 def confident_joint(
@@ -21,6 +22,8 @@ def confident_joint(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.int64]:
     """Count the examples by given class and confidently guessed true class.
 
@@ -31,7 +34,8 @@ def confident_joint(
     Parameters
     ----------
     labels : array_like of shape (N,)
-        Given labels: integers 0..K-1, or names together with `classes`.
+        Given labels: integers 0..K-1, or names together with `classes`. Labels and matrix may be
+        what is read in blocks, as in `find_label_issues`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities.
     thresholds : array_like of shape (K,), optional
@@ -45,6 +49,8 @@ def confident_joint(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -70,8 +76,21 @@ def confident_joint(
            [0, 2]])
     """
     calibrate = as_bool(calibrate, "calibrate")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     cut = _thresholds(thresholds, inputs.n_classes)
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream.joint import confident_joint as over_blocks
+
+        return over_blocks(inputs, cut, calibrate=calibrate).to_dense()
     joint, _ = _core.count_confident(
         inputs.labels, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
     )
@@ -193,7 +212,8 @@ def estimate_joint(
     Parameters
     ----------
     labels : array_like of shape (N,)
-        Given labels: integers 0..K-1, or names together with `classes`.
+        Given labels: integers 0..K-1, or names together with `classes`. Labels and matrix may be
+        what is read in blocks, as in `find_label_issues`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities. Not read if `confident_joint` is given.
     confident_joint : array_like of shape (K, K), optional
@@ -225,14 +245,18 @@ def estimate_joint(
     array([[0.4, 0.2],
            [0. , 0.4]])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(labels, pred_probs, classes, n_threads, kind, temperature)
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream.joint import estimate_joint as over_blocks
+
+        return over_blocks(inputs, confident_joint)
     if confident_joint is None:
         counted, _ = _core.count_confident(
             inputs.labels, inputs.pred_probs, None, True, "most_probable", inputs.n_threads
         )
     else:
-        joint, counts = read_joint(confident_joint, inputs)
-        counted = _core.calibrate_confident_joint(joint, counts, "by_given")
+        own, counts = read_joint(confident_joint, inputs)
+        counted = _core.calibrate_confident_joint(own, counts, "by_given")
     distribution: npt.NDArray[np.float64] = counted / counted.sum()
     return distribution
 

@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import one_of
-from conflearn._inputs import read_inputs
+from conflearn._inputs import Inputs
 from conflearn._names import SCORES, Kind, Score
 from conflearn._options import read_adjustment
+from conflearn._runs import Path, Progress, read_or_open
 
 
 def label_quality_scores(
@@ -22,16 +23,20 @@ def label_quality_scores(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.float64]:
     """Score each label from 0 (likely wrong) to 1 (likely right).
 
     Parameters
     ----------
     labels : array_like of shape (N,)
-        Given labels: integers 0..K-1, or names together with `classes`.
+        Given labels: integers 0..K-1, or names together with `classes`. Or what is read in
+        blocks, as in `find_label_issues`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities. ``self_confidence`` without adjustment reads and
-        checks the own-class cells ``pred_probs[i, labels[i]]`` only.
+        checks the own-class cells ``pred_probs[i, labels[i]]`` only. Or what is read in blocks.
     method : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
         With y the given class of row p:
 
@@ -48,6 +53,11 @@ def label_quality_scores(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    out : path, optional
+        An ``.npy`` or ``.parquet`` file (a column called as the method) to write to, as in
+        `find_label_issues`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -69,7 +79,21 @@ def label_quality_scores(
     """
     one_of(method, SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import quality
+
+        return quality.label_quality_scores(inputs, method, adjust, out)
     return _core.label_quality_scores(
-        inputs.labels, inputs.pred_probs, method, adjust, inputs.n_threads
+        inputs.labels, inputs.pred_probs, method, adjust, None, 0, inputs.n_threads
     )

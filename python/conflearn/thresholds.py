@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._inputs import read_inputs
+from conflearn._inputs import Inputs
 from conflearn._names import Kind
+from conflearn._runs import Path, Progress, read_or_open
 
 
 def confident_thresholds(
@@ -18,6 +19,8 @@ def confident_thresholds(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.float64]:
     """Mean self-confidence of each class.
 
@@ -30,13 +33,16 @@ def confident_thresholds(
         Given labels: integers 0..K-1, or names together with `classes`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64. Only the
-        own-class cells ``pred_probs[i, labels[i]]`` are read and checked.
+        own-class cells ``pred_probs[i, labels[i]]`` are read and checked. Labels and matrix may be
+        what is read in blocks, as in `find_label_issues`.
     kind, temperature
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -61,5 +67,18 @@ def confident_thresholds(
     >>> conflearn.confident_thresholds([0, 0, 1], [[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]])
     array([0.5, 0.5])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, Inputs):
+        from conflearn.stream import thresholds
+
+        return thresholds.confident_thresholds(inputs)
     return _core.confident_thresholds(*inputs)

@@ -56,11 +56,12 @@ from conflearn._coerce.per_class import (
     as_tag_thresholds,
     as_thresholds,
 )
-from conflearn._coerce.tags import Tags, as_tags
+from conflearn._coerce.tags import TagRows, Tags, as_tags
 
 __all__ = [
     "MAX_THREADS",
     "NamedLabels",
+    "TagRows",
     "Tags",
     "as_block",
     "as_bool",

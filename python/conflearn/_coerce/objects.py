@@ -1,5 +1,6 @@
 """What all arguments share: recognising an object, reading it as an array, spelling its cells."""
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -175,6 +176,13 @@ def floats_of_objects(array: Array, name: str, missing: type[InputError] = Input
 
 def _refuse_with_advice(value: Any, name: str, missing: type[InputError]) -> None:
     """Refuse the objects for which there is one obvious thing to do instead."""
+    if isinstance(value, str | os.PathLike):
+        raise InputTypeError(
+            f"{name} is {spelled(value)}, which is no array; if it is the path of a file, "
+            "conflearn.analyze, find_label_issues, rank_label_issues, num_label_issues, "
+            "label_quality_scores, confident_joint and confident_thresholds read it; others take "
+            f"numpy.load({name}, mmap_mode='r')"
+        )
     if is_a(value, "scipy.sparse", "spmatrix", "sparray"):
         raise InputTypeError(f"{name} is a scipy sparse matrix; pass {name}.toarray()")
     if is_a(value, "polars", "LazyFrame"):

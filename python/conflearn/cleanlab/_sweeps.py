@@ -58,7 +58,7 @@ def quality_scores(
     """Score each label."""
     score, adjust = checked_score(method, "method", adjust_pred_probs=adjust_pred_probs)
     return _core.label_quality_scores(
-        inputs.labels, inputs.pred_probs, score, adjust, inputs.n_threads
+        inputs.labels, inputs.pred_probs, score, adjust, None, 0, inputs.n_threads
     )
 
 

@@ -16,7 +16,7 @@ from conflearn.stream.ahead import IN_FLIGHT, read_ahead
 from conflearn.stream.cells import as_cells
 from conflearn.stream.source import Block, Source, aligned_bytes, rows_of
 
-__all__ = ["BatchSource"]
+__all__ = ["BatchSource", "iterated", "length_of", "pair_of"]
 
 _PAIR = 2
 
@@ -97,9 +97,9 @@ class BatchSource(Source):
         Batches without rows are left out.
         """
         row = 0
-        for number, batch in enumerate(_iterator(self._batches)):
-            labels, values = _pair(batch, number)
-            if _length(values) == 0 and _length(labels) == 0:
+        for number, batch in enumerate(iterated(self._batches)):
+            labels, values = pair_of(batch, number)
+            if length_of(values) == 0 and length_of(labels) == 0:
                 continue
             name = f"pred_probs of batch {number}"
             rows = as_cells(values, self._kind, name=name)
@@ -200,18 +200,20 @@ def _copied(values: Any) -> Any:
     return type(values)(classes=classes, values=cells, n_classes=values.n_classes)
 
 
-def _iterator(batches: Any) -> Iterator[Any]:
+def iterated(batches: Any) -> Iterator[Any]:
+    """Begin to go over batches."""
     return iter(batches() if callable(batches) and not isinstance(batches, Iterable) else batches)
 
 
-def _length(value: Any) -> int:
+def length_of(value: Any) -> int:
+    """Return how many rows labels or cells have."""
     shape = getattr(value, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else 1
     return len(value) if hasattr(value, "__len__") else 1
 
 
-def _pair(batch: Any, number: int) -> tuple[Any, Any]:
+def pair_of(batch: Any, number: int) -> tuple[Any, Any]:
     """Take a batch apart."""
     if not isinstance(batch, list | tuple) or len(batch) != _PAIR:
         of = f"of {len(batch)} entries" if isinstance(batch, list | tuple) else ""

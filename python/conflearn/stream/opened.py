@@ -79,6 +79,7 @@ def open_source(
     kind: Kind = "probabilities",
     classes: Iterable[Any] | None = None,
     in_memory_too: bool = False,
+    of_tags: bool = False,
 ) -> Source | None:
     """Open labels and matrix that are to be read in blocks.
 
@@ -100,6 +101,9 @@ def open_source(
         What the columns of `pred_probs` stand for.
     in_memory_too : bool, default False
         Whether to make a source of what lies in memory, by lending slices.
+    of_tags : bool, default False
+        Whether each example has any number of tags. Then labels may have two dimensions, and the
+        file of a sparse matrix may hold them.
 
     Returns
     -------
@@ -128,8 +132,8 @@ def open_source(
     from conflearn.stream.opening import batches_source, joined_source
 
     if is_batches:
-        return batches_source(pred_probs, kind, classes)
-    return joined_source(labels, pred_probs, kind, classes)
+        return batches_source(pred_probs, kind, classes, of_tags=of_tags)
+    return joined_source(labels, pred_probs, kind, classes, of_tags=of_tags)
 
 
 def is_source(value: object) -> bool:

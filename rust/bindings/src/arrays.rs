@@ -3,7 +3,7 @@
 use conflearn_core::blocks::Workers;
 use conflearn_core::joint::ConfidentJoint;
 use conflearn_core::multilabel::{Indicator, TagLabels};
-use conflearn_core::{Format, Labels, Matrix, Mean, PredProbs, Widened};
+use conflearn_core::{Format, Kind, Labels, Matrix, Mean, PredProbs, Widened};
 use numpy::{
     PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArray, PyUntypedArrayMethods,
@@ -36,14 +36,6 @@ fn place<const D: usize>(array: &Bound<'_, PyUntypedArray>) -> PyResult<Place<D>
         shape: array.shape().try_into().map_err(|_| wrong())?,
         strides: array.strides().try_into().map_err(|_| wrong())?,
     })
-}
-
-/// What the cells of `pred_probs` are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Probabilities,
-    Logits,
-    Scores,
 }
 
 /// `pred_probs` as an argument: one array of probabilities, or an object that says more.

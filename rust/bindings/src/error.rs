@@ -9,6 +9,7 @@ import_exception!(conflearn.errors, LabelError);
 import_exception!(conflearn.errors, OptionError);
 import_exception!(conflearn.errors, ProbabilityError);
 import_exception!(conflearn.errors, ShapeError);
+import_exception!(conflearn.errors, StateError);
 
 /// The exception for an error of the core.
 pub(crate) fn raise(error: Error) -> PyErr {
@@ -21,6 +22,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::NoClasses
         | Error::OnePerClass { .. }
         | Error::ShapesDiffer { .. }
+        | Error::RowNumbers { .. }
         | Error::JointShape { .. } => ShapeError::new_err(message),
         Error::LabelOutOfRange { .. } | Error::TagOutOfRange { .. } | Error::TagValue { .. } => {
             LabelError::new_err(message)
@@ -37,6 +39,11 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::SingularNoiseMatrix
         | Error::NeedsProbabilities { .. }
         | Error::Temperature { .. } => OptionError::new_err(message),
+        Error::StateDamaged { .. }
+        | Error::StateVersion { .. }
+        | Error::StateKind { .. }
+        | Error::StatesDiffer { .. }
+        | Error::StateOverflow { .. } => StateError::new_err(message),
         Error::OutOfMemory(_) => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         _ => PyRuntimeError::new_err(message),

@@ -14,9 +14,11 @@ mod health;
 mod issues;
 mod joint;
 mod multilabel;
+mod multilabel_states;
 mod names;
 mod noise;
 mod quality;
+mod states;
 mod thresholds;
 
 use pyo3::prelude::*;
@@ -39,8 +41,12 @@ mod _core {
             rank_tag_issues, tag_counts, tag_quality_scores, tag_quality_scores_per_class,
             tag_thresholds,
         },
+        multilabel_states::{
+            PyTagCuts, PyTagJointState, PyTagRule, PyTagSelectionState, PyTagThresholdState,
+        },
         noise::estimate_noise_model,
         quality::{accuracy, label_quality_scores},
+        states::{PyCuts, PyJointState, PyLook, PySelectionState, PyThresholdState},
         thresholds::confident_thresholds,
     };
 }

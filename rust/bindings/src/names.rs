@@ -1,19 +1,23 @@
 //! The names of the core's choices, as Python spells them.
 
-use conflearn_core::Several;
 use conflearn_core::joint::Layout;
 use conflearn_core::noise::PriorMethod;
 use conflearn_core::prune::{Filter, Spread};
 use conflearn_core::quality::{Adjust, Method};
+use conflearn_core::{Kind, Several};
 use pyo3::prelude::*;
 use pyo3::{Borrowed, PyErr};
 
-use crate::arrays::Kind;
 use crate::error::OptionError;
 use crate::multilabel::AggregateName;
 
 /// A choice that can be an argument of a function.
 pub(crate) struct Named<T>(pub(crate) T);
+
+/// A choice that knows its name.
+pub(crate) trait Name {
+    fn name(self) -> &'static str;
+}
 
 macro_rules! named {
     ($($choice:ty: $($name:literal => $variant:ident),+;)*) => {$(
@@ -24,6 +28,14 @@ macro_rules! named {
                 match name.extract::<&str>()? {
                     $($name => Ok(Self(<$choice>::$variant)),)+
                     other => Err(OptionError::new_err(format!("there is no choice {other:?}"))),
+                }
+            }
+        }
+
+        impl Name for $choice {
+            fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
                 }
             }
         }

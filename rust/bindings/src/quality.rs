@@ -1,26 +1,38 @@
 //! See `conflearn_core::quality`.
 
 use conflearn_core::quality::{self, Adjust, Method};
-use numpy::{IntoPyArray, PyArray1, PyUntypedArray};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyUntypedArray};
 use pyo3::prelude::*;
 
 use crate::arrays::RawPredProbs;
-use crate::enter::enter;
+use crate::enter::{enter, enter_batch};
 use crate::names::Named;
 
-/// One score a row.
+/// One score a row. Thresholds to adjust by are those of the data unless they are given.
 #[pyfunction]
+#[allow(clippy::too_many_arguments)] // as many as the question has parts
 pub(crate) fn label_quality_scores<'py>(
     py: Python<'py>,
     labels: &Bound<'py, PyUntypedArray>,
     pred_probs: RawPredProbs<'py>,
     method: Named<Method>,
     adjust: Named<Adjust>,
+    thresholds: Option<PyReadonlyArray1<'py, f64>>,
+    first_row: usize,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let scores = enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
-        quality::label_quality_scores(labels, pred_probs, None, method.0, adjust.0, workers)
-    })?;
+    let thresholds = thresholds.as_ref().map(|array| array.as_slice()).transpose()?;
+    let how = (adjust.0, thresholds);
+    let scores = enter_batch(
+        py,
+        labels,
+        &pred_probs,
+        first_row,
+        n_threads,
+        |labels, pred_probs, workers| {
+            quality::label_quality_scores(&labels, pred_probs, None, method.0, how, workers)
+        },
+    )?;
     Ok(scores.into_pyarray(py))
 }
 

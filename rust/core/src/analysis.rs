@@ -101,7 +101,11 @@ fn analyze_matrix<F: Format>(
 
 /// The most probable class but the given one, the lowest on ties: for the few rows that are flagged
 /// though the model agrees with their label (by the lowest scores), of which no sweep keeps it.
-fn most_probable_other<F: Format>(matrix: &Matrix<'_, F>, row: usize, given: usize) -> usize {
+pub(crate) fn most_probable_other<F: Format>(
+    matrix: &Matrix<'_, F>,
+    row: usize,
+    given: usize,
+) -> usize {
     let value = |class| F::value(matrix.cell(row, class));
     let others = (0..matrix.n_columns()).filter(|&class| class != given);
     let most = others.reduce(|most, class| if value(class) > value(most) { class } else { most });

@@ -261,6 +261,68 @@ pub enum Error {
     /// What is to be kept of each example does not fit in memory.
     #[error("not enough memory for what is kept of each example: {0}")]
     OutOfMemory(#[from] std::collections::TryReserveError),
+    /// Bytes that hold no such state.
+    #[error("these bytes hold no {name}: {why}; use what to_bytes() returned, as it was")]
+    StateDamaged {
+        /// What they should hold.
+        name: &'static str,
+        /// Why they do not.
+        why: &'static str,
+    },
+    /// Bytes of another version.
+    #[error(
+        "these bytes hold a state of version {found}, but this version of conflearn reads version \
+         {ours}; use the version of conflearn that wrote them, or count again"
+    )]
+    StateVersion {
+        /// Theirs.
+        found: u16,
+        /// The one that can be read.
+        ours: u16,
+    },
+    /// Bytes that hold another kind of state.
+    #[error(
+        "these bytes hold another kind of state (number {found}), not a {name} (number {ours}); read \
+         them with the class that wrote them"
+    )]
+    StateKind {
+        /// The number found.
+        found: u16,
+        /// What they should hold.
+        name: &'static str,
+        /// Its number.
+        ours: u16,
+    },
+    /// States, or a state and a batch, that do not belong together.
+    #[error(
+        "{name} is for {ours}, but what it is to take up is for {found}; states belong together that \
+         were made with the same arguments"
+    )]
+    StatesDiffer {
+        /// The state.
+        name: &'static str,
+        /// What it was made for.
+        ours: String,
+        /// What the other one was made for.
+        found: String,
+    },
+    /// Counts that no machine holds.
+    #[error("{name} would count more examples than 64 bits hold; its bytes are no honest ones")]
+    StateOverflow {
+        /// The state.
+        name: &'static str,
+    },
+    /// The numbers of rows do not fit a batch.
+    #[error(
+        "rows must hold one number of at least 0 for each of the {n_examples} examples of the batch, \
+         {why}"
+    )]
+    RowNumbers {
+        /// How many examples.
+        n_examples: usize,
+        /// What is wrong.
+        why: String,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -274,6 +336,25 @@ impl Error {
             Self::InMatrix { fault, .. } => fault.is_of_a_cell(),
             _ => false,
         }
+    }
+
+    /// The same fault, of a batch whose first row has this number.
+    #[must_use]
+    pub fn of_rows_from(mut self, first_row: usize) -> Self {
+        match &mut self {
+            Self::LabelOutOfRange { row, .. }
+            | Self::TagOutOfRange { row, .. }
+            | Self::TagValue { row, .. }
+            | Self::NotFinite { row, .. }
+            | Self::OutOfRange { row, .. }
+            | Self::ScoreTooLarge { row, .. } => *row += first_row,
+            Self::InMatrix { fault, .. } => {
+                let moved = std::mem::replace(&mut **fault, Self::Interrupted);
+                **fault = moved.of_rows_from(first_row);
+            }
+            _ => (),
+        }
+        self
     }
 
     /// The same fault, of one of several matrices.

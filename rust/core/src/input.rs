@@ -13,7 +13,7 @@ use crate::look::{Keep, Looked};
 use crate::row::Cutoffs;
 
 /// The most classes: every thread keeps some numbers of each, which must not take all memory.
-const MAX_CLASSES: usize = 1 << 21;
+pub(crate) const MAX_CLASSES: usize = 1 << 21;
 
 /// The given labels: `labels[i]` in `0..n_classes`.
 #[derive(Debug, Clone)]

@@ -58,8 +58,7 @@ impl Search {
         }
     }
 
-    fn check(&self, labels: &Labels) -> Result<()> {
-        let n_classes = labels.n_classes();
+    pub(crate) fn check(&self, n_classes: usize) -> Result<()> {
         let (confident_joint, frac_noise) = match &self.removals {
             Removals::Joint { confident_joint, frac_noise, .. } => (confident_joint, frac_noise),
             Removals::Counts(counts) if counts.n_classes() == n_classes => return Ok(()),
@@ -72,6 +71,33 @@ impl Search {
             return Err(Error::FracNoise { value: *frac_noise });
         }
         confident_joint.as_ref().map_or(Ok(()), |joint| joint.check_shape(n_classes))
+    }
+
+    /// How many to remove, for the filters that prune; and the joint of the data, if that said so.
+    pub(crate) fn prune_counts(
+        &self,
+        given_counts: &[usize],
+        of_data: impl FnOnce() -> Result<ConfidentJoint>,
+    ) -> Result<(PruneCounts, Option<ConfidentJoint>)> {
+        let (confident_joint, frac_noise, per_class) = match &self.removals {
+            Removals::Counts(counts) => return Ok((counts.clone(), None)),
+            Removals::Joint { confident_joint, frac_noise, per_class } => {
+                (confident_joint, *frac_noise, per_class)
+            }
+        };
+        let of_data = if confident_joint.is_none() { Some(of_data()?) } else { None };
+        let counts = match confident_joint.as_ref().or(of_data.as_ref()) {
+            Some(joint) => {
+                let (least, spread) = (self.min_examples_per_class, self.several.spread());
+                PruneCounts::new(joint, least, frac_noise, spread)
+            }
+            None => unreachable!("one of them is there"),
+        };
+        let counts = match per_class {
+            Some(asked) => counts.with_removals(asked, given_counts)?,
+            None => counts,
+        };
+        Ok((counts, of_data))
     }
 }
 
@@ -133,7 +159,8 @@ pub fn order_label_issues(
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
     let rows = rows_of_mask(mask);
-    let scores = label_quality_scores(labels, pred_probs, Some(&rows), rank_by, adjust, workers)?;
+    let how = (adjust, None);
+    let scores = label_quality_scores(labels, pred_probs, Some(&rows), rank_by, how, workers)?;
     Ok(ordered(scores.into_iter().zip(rows).collect(), workers))
 }
 
@@ -223,7 +250,7 @@ impl<F: Format> Findings<F> {
         keep: Keep,
         workers: &Workers<'_>,
     ) -> Result<Self> {
-        search.check(labels)?;
+        search.check(labels.n_classes())?;
         let seen = Seen::look(labels, matrix, None, keep, workers)?;
         let facts = &seen.facts;
         let mut calibrated_joint = None;
@@ -242,23 +269,9 @@ impl<F: Format> Findings<F> {
             }
             Filter::PruneByNoiseRate | Filter::PruneByClass | Filter::Both => {
                 let least = search.min_examples_per_class;
-                let counts = match &search.removals {
-                    Removals::Counts(counts) => counts.clone(),
-                    Removals::Joint { confident_joint, frac_noise, per_class } => {
-                        let joint = match confident_joint {
-                            Some(given) => given,
-                            None => {
-                                calibrated_joint.insert(seen.calibrated_joint(labels, workers)?)
-                            }
-                        };
-                        let counts =
-                            PruneCounts::new(joint, least, *frac_noise, search.several.spread());
-                        match per_class {
-                            Some(asked) => counts.with_removals(asked, labels.counts())?,
-                            None => counts,
-                        }
-                    }
-                };
+                let of_data = || seen.calibrated_joint(labels, workers);
+                let (counts, of_data) = search.prune_counts(labels.counts(), of_data)?;
+                calibrated_joint = of_data;
                 let rows_by_class = &labels.rows_by_class();
                 let pruning = Pruning { labels, matrix, seen: &seen, rows_by_class };
                 pruning.mask(search.filter, &counts, least, workers)?
@@ -286,7 +299,10 @@ impl<F: Format> Findings<F> {
             }
             Method::ConfidenceWeightedEntropy => {
                 let flagged = &&rows[..];
-                let scores = scores_of_rows(labels, matrix, flagged, rank_by, Adjust::No, workers)?;
+                let scores = {
+                    let how = (Adjust::No, None);
+                    scores_of_rows(labels, matrix, flagged, rank_by, how, workers)?
+                };
                 scores.into_iter().zip(rows).collect()
             }
         };
@@ -295,7 +311,7 @@ impl<F: Format> Findings<F> {
 }
 
 /// An off-diagonal example that the agreement rule leaves.
-fn is_issue(facts: &RowFacts, given: usize) -> bool {
+pub(crate) fn is_issue(facts: &RowFacts, given: usize) -> bool {
     facts.is_off_diagonal(given) && !facts.agrees(given)
 }
 

@@ -26,7 +26,7 @@
 //! by [`blocks`] and [`threads`], compiled per CPU level by [`simd`]) → [`joint`], [`noise`] (only entries
 //! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`], [`health`] and
 //! [`analysis`], which put them together. [`quality`] scores rows by itself. [`multilabel`] has two
-//! sweeps of its own, over cells instead of rows.
+//! sweeps of its own, over cells instead of rows. [`states`] are for rows that are not all there at once.
 
 pub mod analysis;
 pub mod blocks;
@@ -52,6 +52,7 @@ mod row;
 mod scan;
 pub mod simd;
 mod softmax;
+pub mod states;
 mod sweep;
 pub mod threads;
 pub mod thresholds;
@@ -64,6 +65,6 @@ pub use format::{
 };
 pub use input::{Labels, Matrix, RowsByClass};
 pub use mean::Mean;
-pub use pred_probs::PredProbs;
+pub use pred_probs::{Kind, PredProbs};
 pub use row::{NO_CLASS, RowFacts, SLACK, Several};
 pub use widened::Widened;

@@ -6,7 +6,7 @@ use crate::columns::sweep_columns;
 use crate::error::Result;
 use crate::format::Format;
 use crate::input::{AllRows, Labels, Matrix};
-use crate::joint::ConfidentJoint;
+use crate::joint::{ConfidentJoint, JointCounts};
 use crate::prune::{Listed, Shortlist, list_floors, mask_where};
 use crate::quality::WeightedEntropy;
 use crate::rank::rows_of_mask;
@@ -93,7 +93,9 @@ impl<F: Format> Seen<F> {
 
     /// The confident joint of the guesses, not calibrated.
     pub(crate) fn joint(&self, labels: &Labels, workers: &Workers<'_>) -> Result<ConfidentJoint> {
-        ConfidentJoint::count(&self.facts, labels, workers)
+        let mut counts = JointCounts::new(labels.n_classes());
+        counts.add(&self.facts, labels, workers)?;
+        Ok(counts.joint(workers))
     }
 
     /// The examples off its diagonal, ascending.
@@ -115,6 +117,23 @@ impl<F: Format> Seen<F> {
         let joint = self.joint(labels, workers)?;
         Ok(joint.calibrated(labels.counts(), self.several.layout()))
     }
+}
+
+/// The facts of some rows, without a guess.
+pub(crate) fn facts_of_rows<F: Format>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    rows: &[usize],
+    workers: &Workers<'_>,
+) -> Result<Vec<RowFacts>> {
+    let kernel = Look {
+        cutoffs: &Cutoffs::never(labels.n_classes()),
+        valid: ValidKeys::new(),
+        several: Several::MostProbable,
+        floors: None,
+        entropy: None,
+    };
+    Ok(sweep(matrix, labels, &rows, &kernel, workers)?.0)
 }
 
 /// What one sweep gives.

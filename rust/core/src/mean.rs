@@ -314,7 +314,7 @@ mod tests {
         let mean = PredProbs::Mean(Mean::new(members).unwrap());
         let method = Method::SelfConfidence;
         let scores = |workers: &Workers<'_>| {
-            label_quality_scores(&labels, &mean, None, method, Adjust::No, workers)
+            label_quality_scores(&labels, &mean, None, method, (Adjust::No, None), workers)
         };
         on_this_thread(scores).unwrap_err()
     }

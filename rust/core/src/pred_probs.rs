@@ -1,10 +1,34 @@
 //! `pred_probs` as it was handed over: one of four formats and of three kinds, or several of them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
-use crate::format::{BFloat16, Float16, Float32, Float64, Scores};
+use crate::format::{BFloat16, Float16, Float32, Float64, Meaning, Scores};
 use crate::input::{Labels, Matrix};
 use crate::mean::Mean;
 use crate::widened::Widened;
+
+/// What the cells of `pred_probs` are, as they are handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// P(class), from 0 to 1.
+    Probabilities,
+    /// Real numbers, of which the softmax is taken.
+    Logits,
+    /// Real numbers that are compared as they are.
+    Scores,
+}
+
+impl Kind {
+    /// What the cells mean that are then computed with.
+    #[must_use]
+    pub fn meaning(self) -> Meaning {
+        match self {
+            Self::Probabilities | Self::Logits => Meaning::Probability,
+            Self::Scores => Meaning::Score,
+        }
+    }
+}
 
 /// What a model says of each example about each class.
 #[derive(Debug)]
@@ -111,6 +135,24 @@ impl PredProbs<'_> {
     #[must_use]
     pub fn shape(&self) -> (usize, usize) {
         of_stored!(self, matrix => (matrix.n_rows(), matrix.n_columns()), mean => mean.shape())
+    }
+
+    /// What the cells are, and the temperature of logits. The mean of several matrices is one of
+    /// probabilities, or of scores.
+    #[must_use]
+    pub fn kind(&self) -> (Kind, f64) {
+        match self {
+            Self::Logits16(_, temperature)
+            | Self::BLogits16(_, temperature)
+            | Self::Logits32(_, temperature)
+            | Self::Logits64(_, temperature) => (Kind::Logits, *temperature),
+            Self::Scores16(_)
+            | Self::BScores16(_)
+            | Self::Scores32(_)
+            | Self::Scores64(_)
+            | Self::MeanOfScores(_) => (Kind::Scores, 1.0),
+            _ => (Kind::Probabilities, 1.0),
+        }
     }
 
     /// Bytes that all cells take.

@@ -11,10 +11,12 @@
 //! Margins are computed here and only here, in float64 from the cells, so that a tie is a tie
 //! everywhere.
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::Workers;
 use crate::entropy::{entropy, ln_1p};
 use crate::error::{Error, Result};
-use crate::format::{Bits, Format, Key, Meaning};
+use crate::format::{Bits, Float64, Format, Key, Meaning, Scores};
 use crate::input::{AllRows, Labels, Matrix, Rows};
 use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
@@ -25,7 +27,7 @@ use crate::sweep::{RowKernel, or_first_fault, sweep};
 use crate::thresholds::{NEVER, first_own_fault, own_cells, thresholds_before_sweep};
 
 /// Which score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
     /// P(given class).
     SelfConfidence,
@@ -77,20 +79,37 @@ fn margin_score<F: Format>(own: f64, best_other: f64) -> f64 {
 
 const ENTROPY: &str = "confidence_weighted_entropy";
 
+/// The score as it follows from what a sweep keeps of a row, if it does.
+pub(crate) fn of_facts(method: Method, meaning: Meaning) -> Option<fn(&RowFacts) -> f64> {
+    match (method, meaning) {
+        (Method::SelfConfidence, Meaning::Probability) => Some(self_confidence::<Float64>),
+        (Method::SelfConfidence, Meaning::Score) => Some(self_confidence::<Scores<Float64>>),
+        (Method::NormalizedMargin, Meaning::Probability) => Some(normalized_margin::<Float64>),
+        (Method::NormalizedMargin, Meaning::Score) => Some(normalized_margin::<Scores<Float64>>),
+        (Method::ConfidenceWeightedEntropy, _) => None,
+    }
+}
+
 /// Refuses what has no meaning for scores.
 pub(crate) fn check_meaning<F: Format>(method: Method, adjust: Adjust) -> Result<()> {
+    check_kind(method, adjust, F::MEANING)
+}
+
+/// The same, of cells of a meaning.
+pub(crate) fn check_kind(method: Method, adjust: Adjust, meaning: Meaning) -> Result<()> {
     let what = match (method, adjust) {
         (Method::ConfidenceWeightedEntropy, _) => ENTROPY,
         (_, Adjust::PresentClasses | Adjust::AllClasses) => "adjust_pred_probs=True",
         _ => return Ok(()),
     };
-    match F::MEANING {
+    match meaning {
         Meaning::Probability => Ok(()),
         Meaning::Score => Err(Error::NeedsProbabilities { what }),
     }
 }
 
-/// One score for each of the rows, in their order.
+/// One score for each of the rows, in their order. Thresholds to adjust by are those of the data
+/// unless others are given.
 ///
 /// # Errors
 /// If the shapes differ, a row does not exist, or a cell that is read is no probability. Self
@@ -101,20 +120,25 @@ pub fn label_quality_scores(
     pred_probs: &PredProbs<'_>,
     rows: Option<&[usize]>,
     method: Method,
-    adjust: Adjust,
+    how: (Adjust, Option<&[f64]>),
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     pred_probs.check_shape(labels)?;
+    let n_classes = labels.n_classes();
+    let found = how.1.map_or(n_classes, <[_]>::len);
+    if found != n_classes {
+        return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
+    }
     with_matrix!(pred_probs, workers, matrix => match rows {
         Some(rows) => {
             let n_examples = labels.n_examples();
             if let Some(&row) = rows.iter().find(|&&row| row >= n_examples) {
                 return Err(Error::RowOutOfRange { row, n_examples });
             }
-            scores_of_rows(labels, matrix, &rows, method, adjust, workers)
+            scores_of_rows(labels, matrix, &rows, method, how, workers)
         }
         None => {
-            scores_of_rows(labels, matrix, &AllRows(labels.n_examples()), method, adjust, workers)
+            scores_of_rows(labels, matrix, &AllRows(labels.n_examples()), method, how, workers)
         }
     })
 }
@@ -142,12 +166,15 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
     matrix: &Matrix<'_, F>,
     rows: &R,
     method: Method,
-    adjust: Adjust,
+    (adjust, thresholds): (Adjust, Option<&[f64]>),
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     check_meaning::<F>(method, adjust)?;
     if F::HAS_PROBABILITIES && adjust != Adjust::No {
-        let thresholds = thresholds_before_sweep(matrix, labels, workers)?;
+        let thresholds = match thresholds {
+            Some(thresholds) => thresholds.to_vec(),
+            None => thresholds_before_sweep(matrix, labels, workers)?,
+        };
         let margin = method == Method::NormalizedMargin;
         let kernel = Adjusted { shifts: shifts(&thresholds, adjust), margin };
         return Ok(sweep(matrix, labels, rows, &kernel, workers)?.0);

@@ -295,7 +295,7 @@ proptest! {
                         for workers in every_way(workers) {
                             let scores = data.with_matrix::<Float32, _>(memory, |matrix| {
                                 let matrix = PredProbs::Float32(matrix);
-                                label_quality_scores(&labels, &matrix, None, method, adjust, &workers)
+                                label_quality_scores(&labels, &matrix, None, method, (adjust, None), &workers)
                             })?;
                             assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
                             let bits = scores.iter().map(|score| score.to_bits()).collect();

@@ -2,6 +2,8 @@
 //!
 //! The look itself is in [`crate::scan`]; here is what follows from it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::format::{Format, Key, Meaning};
 use crate::joint::Layout;
 use crate::prune::Spread;
@@ -16,7 +18,7 @@ pub const SLACK: f64 = 1e-6;
 pub const NO_CLASS: u32 = u32::MAX;
 
 /// Which class is the guessed truth when several are confident.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Several {
     /// The most probable among the confident ones (the paper's Eq. 1).
     MostProbable,

@@ -6,6 +6,8 @@
 //! Those cells are added as fixed-point integers, so the sum has no order: threads, blocks,
 //! shards and the order of the rows cannot show in a threshold.
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Format, Meaning};
@@ -51,6 +53,15 @@ fn class_means<F: Format>(
     labels: &Labels,
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
+    Ok(own_sums(matrix, labels, workers)?.means(labels.counts(), F::MEANING))
+}
+
+/// The sums of the own-class cells of each class.
+pub(crate) fn own_sums<F: Format>(
+    matrix: &Matrix<'_, F>,
+    labels: &Labels,
+    workers: &Workers<'_>,
+) -> Result<ClassSums> {
     let sums = workers.fold(
         labels.n_examples(),
         64, // One cache line a row is what is read.
@@ -63,8 +74,7 @@ fn class_means<F: Format>(
         ClassSums::merge,
     );
     let all = AllRows(labels.n_examples());
-    let sums = or_first_fault(sums, || first_own_fault(matrix, labels, &all, workers))?;
-    Ok(sums.means(labels.counts(), F::MEANING))
+    or_first_fault(sums, || first_own_fault(matrix, labels, &all, workers))
 }
 
 /// The first fault among the own-class cells of some rows.
@@ -109,15 +119,35 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
 ///
 /// Exact for float16, bfloat16 and float32 cells down to 2^-36, and within 2^-60 a cell for the
 /// rest: closer than a float64 mean. Empty sums are the identity of [`ClassSums::merge`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ClassSums(Vec<i128>);
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClassSums(Vec<i128>);
 
 /// 2^60: a score of at most 2^32 in these units is below 2^92, and 2^35 of them fit an i128.
 const UNITS: f64 = (1_u64 << 60) as f64;
 
 impl ClassSums {
-    fn new(n_classes: usize) -> Self {
+    pub(crate) fn new(n_classes: usize) -> Self {
         Self(vec![0; n_classes])
+    }
+
+    /// Of how many classes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether so many examples of each class may have such sums.
+    pub(crate) fn could_be_of(&self, counts: &[u64], meaning: Meaning) -> bool {
+        let most = (meaning.largest() * UNITS) as i128 + 1;
+        let is_possible = |(sum, &count): (&i128, &u64)| {
+            i128::from(count).checked_mul(most).is_some_and(|most| sum.abs() <= most)
+        };
+        self.0.iter().zip(counts).all(is_possible)
+    }
+
+    /// The sums of both, unless they are those of a stranger, and too large.
+    pub(crate) fn checked_sum(&self, other: &Self) -> Option<Self> {
+        let sum = |(left, right): (&i128, &i128)| left.checked_add(*right);
+        self.0.iter().zip(&other.0).map(sum).collect::<Option<_>>().map(Self)
     }
 
     #[inline(always)]
@@ -136,7 +166,7 @@ impl ClassSums {
     }
 
     /// Divided as integers, so that the mean of equal values is that value.
-    fn means(&self, counts: &[usize], meaning: Meaning) -> Vec<f64> {
+    pub(crate) fn means(&self, counts: &[usize], meaning: Meaning) -> Vec<f64> {
         let mean = |(&sum, &count): (&i128, &usize)| {
             if count == 0 {
                 return meaning.never();

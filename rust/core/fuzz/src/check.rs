@@ -103,8 +103,15 @@ impl Answers {
             ranked: answer(rank_label_issues(labels, pred_probs, search, rank_by, workers)),
             analysis: answer(analyze(labels, pred_probs, search, rank_by, workers))
                 .map(Everything::from),
-            scores: answer(label_quality_scores(labels, pred_probs, rows, method, adjust, workers))
-                .map(bits),
+            scores: answer(label_quality_scores(
+                labels,
+                pred_probs,
+                rows,
+                method,
+                (adjust, None),
+                workers,
+            ))
+            .map(bits),
             ordered: answer(order_label_issues(mask, labels, pred_probs, rank_by, adjust, workers)),
         }
     }

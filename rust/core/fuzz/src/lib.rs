@@ -2,14 +2,17 @@
 //!
 //! [`check`] makes a data set and options of any bytes ([`case`]), lays the matrix out in memory in
 //! two ways ([`layout`]), asks the engine everything, with other block sizes and CPU levels for
-//! each, and compares with plain loops over float64 ([`definition`]).
+//! each, and compares with plain loops over float64 ([`definition`]). [`check_states`] reads any bytes
+//! as states.
 
 mod case;
 mod check;
 mod definition;
 mod layout;
+mod states;
 
 pub use check::check;
+pub use states::check_states;
 
 #[cfg(test)]
 mod tests {
@@ -24,6 +27,7 @@ mod tests {
             let n_bytes = splitmix(&mut state) % 400;
             let bytes: Vec<u8> = (0..n_bytes).map(|_| splitmix(&mut state) as u8).collect();
             crate::check(&bytes);
+            crate::check_states(&bytes);
         }
     }
 }

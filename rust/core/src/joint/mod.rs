@@ -6,16 +6,15 @@
 //! one.
 
 mod calibrate;
+mod counts;
 mod pairwise;
 
 pub(crate) use calibrate::round_preserving_total;
 pub use calibrate::{Layout, round_preserving_row_totals};
+pub(crate) use counts::JointCounts;
 pub(crate) use pairwise::pairwise_sum;
 
-use crate::blocks::Workers;
 use crate::error::{Error, Result};
-use crate::input::Labels;
-use crate::row::{NO_CLASS, RowFacts};
 
 /// A (K, K) matrix of counts, rows given, columns true, zeros left out.
 ///
@@ -35,50 +34,6 @@ impl ConfidentJoint {
             self.counts.push(count);
         }
         self.starts.push(self.columns.len());
-    }
-
-    /// Counts the guesses of each given class; the diagonal is at least 1.
-    pub(crate) fn count(
-        facts: &[RowFacts],
-        labels: &Labels,
-        workers: &Workers<'_>,
-    ) -> Result<Self> {
-        let n_classes = labels.n_classes();
-        // Most guesses are the given class: those are counted, the others written down.
-        let none = || (vec![0_usize; n_classes], Vec::<(u32, u32)>::new());
-        let (diagonal, mut pairs) = workers.fold(
-            facts.len(),
-            size_of::<RowFacts>(),
-            none,
-            |(diagonal, pairs), rows| {
-                for row in rows {
-                    let (given, guess) = (labels.given(row), facts[row].guess);
-                    if guess as usize == given {
-                        diagonal[given] += 1;
-                    } else if guess != NO_CLASS {
-                        pairs.push((given as u32, guess));
-                    }
-                }
-                Ok(())
-            },
-            |(mut diagonal, mut pairs), (more, more_pairs)| {
-                diagonal.iter_mut().zip(more).for_each(|(count, more)| *count += more);
-                pairs.extend(more_pairs);
-                (diagonal, pairs)
-            },
-        )?;
-        pairs.extend((0..).zip(&diagonal).map(|(class, _)| (class, class)));
-        workers.sort(&mut pairs, Ord::cmp);
-        let mut joint = Self { starts: vec![0], columns: Vec::new(), counts: Vec::new() };
-        for row in pairs.chunk_by(|left, right| left.0 == right.0) {
-            joint.push_row(row.chunk_by(|left, right| left == right).map(|equal| {
-                let (given, guess) = equal[0];
-                let count =
-                    if given == guess { diagonal[given as usize].max(1) } else { equal.len() };
-                (guess, count as f64)
-            }));
-        }
-        Ok(joint)
     }
 
     /// From a dense matrix in C order.

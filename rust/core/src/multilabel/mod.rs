@@ -24,6 +24,7 @@ mod quality;
 mod reference;
 mod select;
 mod sigmoid;
+mod states;
 mod sums;
 mod tags;
 
@@ -32,7 +33,9 @@ pub use issues::{
     num_label_issues, rank_label_issues,
 };
 pub use quality::{Aggregate, label_quality_scores, label_quality_scores_per_class};
+pub use select::Flag;
 pub(crate) use sigmoid::Sigmoid;
+pub use states::{Cuts, JointState, Rule, SelectionState, ThresholdState};
 pub use sums::confident_thresholds;
 pub use tags::{Indicator, TagLabels};
 

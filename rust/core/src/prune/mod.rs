@@ -13,6 +13,8 @@ pub(crate) use by_noise_rate::{Listed, Shortlist, list_floors, longest_list};
 pub use counts::{PruneCounts, Spread};
 pub(crate) use low_score::lowest;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
@@ -21,7 +23,7 @@ use crate::look::Seen;
 use crate::row::RowFacts;
 
 /// Which examples to flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Filter {
     /// In each given class, for every other class, the largest margins: as many as the joint says.
     PruneByNoiseRate,

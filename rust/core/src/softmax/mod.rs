@@ -456,7 +456,7 @@ mod tests {
                     (Method::NormalizedMargin, Adjust::PresentClasses),
                 ] {
                     let scores = |matrix: &PredProbs<'_>, rows| {
-                        label_quality_scores(&labels, matrix, rows, method, adjust, workers)
+                        label_quality_scores(&labels, matrix, rows, method, (adjust, None), workers)
                     };
                     assert_eq!(scores(&logits, None)?, scores(&probabilities, None)?);
                     assert_eq!(scores(&logits, Some(&[0]))?, scores(&probabilities, Some(&[0]))?);
@@ -465,7 +465,7 @@ mod tests {
                 // enlarges what is rounded off it: the entropy is what has to be close.
                 let method = Method::ConfidenceWeightedEntropy;
                 let scores =
-                    label_quality_scores(&labels, &logits, None, method, Adjust::No, workers)?;
+                    label_quality_scores(&labels, &logits, None, method, (Adjust::No, None), workers)?;
                 let weighted = WeightedEntropy::<Float32>::new(k, workers.level());
                 for (row, logits) in rows.iter().enumerate() {
                     let entropy = defined_entropy(logits, temperature);

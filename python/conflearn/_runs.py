@@ -1,0 +1,140 @@
+"""Which calls go over blocks: those that read files, and those that write some, or tell of it.
+
+All others go to the engine as they are, and nothing of what a run needs is imported for them.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from conflearn._coerce import as_n_threads
+from conflearn._inputs import Inputs, TagInputs, read_inputs, read_kind, read_tag_inputs
+from conflearn.errors import OptionError
+
+if TYPE_CHECKING:
+    from conflearn.stream.run import Run
+
+__all__ = ["Path", "Progress", "read_or_open", "read_or_open_tags", "refuse_blocks"]
+
+Path: TypeAlias = str | os.PathLike[str]
+Progress: TypeAlias = bool | Callable[[str, int, int | None], object] | None
+
+
+def read_or_open(
+    labels: object,
+    pred_probs: object,
+    classes: Sequence[object] | None,
+    n_threads: object,
+    kind: object,
+    temperature: object,
+    *,
+    out: object = None,
+    progress: object = None,
+    checkpoint: object = None,
+) -> "Inputs | Run":
+    """Coerce arrays for the engine, or prepare a run over blocks of what is read from elsewhere."""
+    is_run = any(given is not None for given in (out, progress or None, checkpoint))
+    is_array = isinstance(pred_probs, np.ndarray) and not isinstance(labels, str | os.PathLike)
+    run = None
+    if is_run or not is_array:
+        run = _opened(
+            labels,
+            pred_probs,
+            classes,
+            n_threads,
+            kind,
+            temperature,
+            progress,
+            checkpoint,
+            in_memory_too=is_run,
+        )
+    if run is not None:
+        return run
+    return read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+
+
+def read_or_open_tags(
+    labels: object,
+    pred_probs: object,
+    classes: Sequence[object] | None,
+    n_threads: object,
+    kind: object,
+    temperature: object,
+    *,
+    out: object = None,
+    progress: object = None,
+    checkpoint: object = None,
+) -> "TagInputs | Run":
+    """Do the same for multi-label data."""
+    is_run = any(given is not None for given in (out, progress or None, checkpoint))
+    is_array = isinstance(pred_probs, np.ndarray) and isinstance(labels, list | np.ndarray)
+    run = None
+    if is_run or not is_array:
+        run = _opened(
+            labels,
+            pred_probs,
+            classes,
+            n_threads,
+            kind,
+            temperature,
+            progress,
+            checkpoint,
+            in_memory_too=is_run,
+            of_tags=True,
+        )
+    if run is not None:
+        return run
+    return read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+
+
+def _opened(
+    labels: object,
+    pred_probs: object,
+    classes: Sequence[object] | None,
+    n_threads: object,
+    kind: object,
+    temperature: object,
+    progress: object,
+    checkpoint: object,
+    *,
+    in_memory_too: bool,
+    of_tags: bool = False,
+) -> "Run | None":
+    from conflearn.stream import open_source
+
+    meant, divisor = read_kind(kind, temperature)
+    source = open_source(
+        labels,
+        pred_probs,
+        kind=meant,
+        classes=classes,
+        in_memory_too=in_memory_too,
+        of_tags=of_tags,
+    )
+    if source is None:
+        return None
+    from conflearn.stream.outputs import as_path
+    from conflearn.stream.progress import as_report
+    from conflearn.stream.run import Run
+
+    return Run(
+        source,
+        kind=meant,
+        temperature=divisor,
+        classes=classes,
+        n_threads=as_n_threads(n_threads),
+        report=as_report(progress),
+        checkpoint=None if checkpoint is None else as_path(checkpoint, "checkpoint"),
+    )
+
+
+def refuse_blocks(**options: object) -> None:
+    """Refuse what several matrices in memory have no use for."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise OptionError(
+                f"{name} does not go with several matrices, which are looked at in memory; leave "
+                "it out, or pass one matrix"
+            )

@@ -1,0 +1,46 @@
+"""Everything over a source; see `conflearn.analysis`."""
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from conflearn._names import SCORES, Score
+from conflearn._options import Options
+from conflearn.analysis import Analysis
+from conflearn.stream.outputs import as_target_of_several
+from conflearn.stream.search import ENTROPY, Search
+
+if TYPE_CHECKING:
+    from conflearn.stream.run import Run
+
+__all__ = ["analyze"]
+
+#: Of the files in a folder.
+_NAMES = ("is_issue", "given_label", "suggested_label", *SCORES, "ranked")
+
+
+def analyze(run: "Run", options: Options, rank_by: Score, out: object) -> Analysis:
+    """Find, rank, score and count."""
+    scores = [name for name in SCORES if run.kind != "scores" or name != ENTROPY]
+    asked = options._asdict() | {"rank_by": rank_by}
+    with run.of("analyze", asked, as_target_of_several(out, _NAMES)) as outputs:
+        search = Search(run, options, rank_by, flags=True, order=True, scores=scores)
+        joint = search.find_and_count()
+        ranked, given_of_ranked = search.ranked()
+        found = outputs.publish(
+            search.by_row, {"ranked": ranked}, {"given_of_ranked": given_of_ranked}
+        )
+        return Analysis(
+            mask=found["is_issue"],
+            ranked=found["ranked"],
+            scores=MappingProxyType({name: found[name] for name in scores}),
+            suggested_labels=found["suggested_label"],
+            thresholds=joint.thresholds,
+            num_issues=joint.num_issues,
+            filter_by=options.filter_by,
+            rank_by=rank_by,
+            kind=run.kind,
+            classes=None if run.classes is None else tuple(run.classes),
+            _given_counts=joint.given_counts,
+            _given_of_ranked=found["given_of_ranked"],
+            _joint=joint.joint(calibrate=True),
+        )

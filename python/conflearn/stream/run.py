@@ -1,0 +1,339 @@
+"""A run: passes over the blocks of a source, each of which fills a state or columns.
+
+What is done with a block is said by the modules of the nouns. Here is what all passes share: rows
+are counted, progress is told, errors name the block, and what a checkpoint has is not done again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+import conflearn
+from conflearn._coerce import readable_again
+from conflearn._coerce.objects import spelled
+from conflearn._inputs import PredProbs
+from conflearn._names import Kind
+from conflearn.errors import OptionError, ShapeError, SourceError, StateError
+from conflearn.states import JointState, Look, ThresholdState
+from conflearn.stream.checkpoint import Checkpoint, Saved
+from conflearn.stream.outputs import Outputs, Target
+from conflearn.stream.progress import Bars, Report
+from conflearn.stream.result_columns import Column
+
+if TYPE_CHECKING:
+    from conflearn.stream.source import Block, Source
+
+__all__ = ["Run", "rows_of"]
+
+
+class State(Protocol):
+    """What goes into bytes and comes back."""
+
+    def to_bytes(self) -> bytes:
+        """Write it."""
+
+    @classmethod
+    def from_bytes(cls, data: bytes, /) -> Self:
+        """Read it."""
+
+
+Filled = TypeVar("Filled", bound=State)
+
+
+class Nothing:
+    """The state of a pass that only fills columns."""
+
+    def to_bytes(self) -> bytes:
+        """See `State`."""
+        return b""
+
+    @classmethod
+    def from_bytes(cls, _: bytes, /) -> Self:
+        """See `State`."""
+        return cls()
+
+
+def rows_of(block: "Block") -> Any:
+    """Return the cells of a block as something that the states take."""
+    cells = block.pred_probs
+    return readable_again(cells) if isinstance(cells, np.ndarray) else cells
+
+
+class Run:
+    """The passes of one call over one source."""
+
+    def __init__(
+        self,
+        source: "Source",
+        *,
+        kind: Kind,
+        temperature: float,
+        classes: Sequence[object] | None,
+        n_threads: int | None,
+        report: Report | None,
+        checkpoint: Path | None,
+    ) -> None:
+        self._source = source
+        self.kind = kind
+        self.temperature = temperature
+        self.classes = classes
+        self.n_threads = n_threads
+        self.n_classes = source.n_classes
+        #: N; of batches, it is known after the first pass.
+        self.n_examples = source.n_examples
+        self._report = report
+        self._folder = checkpoint
+        self._checkpoint: Checkpoint | None = None
+        self._outputs = Outputs(None, None)
+        self._given_counts: npt.NDArray[np.int64] | None = None
+
+    @contextmanager
+    def of(
+        self, call: str, options: Mapping[str, object], target: Target | None = None
+    ) -> Iterator[Outputs]:
+        """Do the passes of a call inside of this, and publish its outputs.
+
+        After an error, nothing is left of the outputs, and the checkpoint stays. In the end, the
+        checkpoint goes.
+        """
+        if self._folder is not None:
+            self._checkpoint = Checkpoint(self._folder, self._identity(call, options))
+        try:
+            self._outputs = Outputs(target, self._folder)
+            try:
+                yield self._outputs
+            finally:
+                self._outputs.close()
+            if self._checkpoint is not None:
+                self._checkpoint.clear()
+        finally:
+            if self._checkpoint is not None:
+                self._checkpoint.release()
+            if isinstance(self._report, Bars):
+                self._report.close()
+
+    def refuse_scores(self, what: str) -> None:
+        """Refuse at once what the core would refuse after a pass."""
+        if self.kind == "scores":
+            raise OptionError(
+                f'{what} needs probabilities, which kind="scores" does not give; with scores, use '
+                "the scores self_confidence and normalized_margin, any filter, thresholds, joints "
+                "and counts"
+            )
+
+    def matrix(self, block: "Block") -> Any:
+        """Return the cells of a block with what they are, as the core takes them."""
+        if self.kind == "probabilities":
+            return block.pred_probs
+        return PredProbs((block.pred_probs,), (1.0,), self.kind, self.temperature)
+
+    def column(self, name: str, dtype: npt.DTypeLike, *, is_full: bool = True) -> Column:
+        """Make a column; full, if it gets an entry for each row."""
+        return self._outputs.column(name, dtype, self.n_examples if is_full else None)
+
+    def sweep(
+        self,
+        name: str,
+        state: Filled,
+        step: Callable[[Filled, "Block"], None],
+        columns: Sequence[Column] = (),
+    ) -> Filled:
+        """Do one pass: a step for each block, that fills the state and is appended to the columns.
+
+        Returns the state when it is full, which may be another object than the one handed over.
+        """
+        row, is_done = 0, False
+        saved = self._recall(name)
+        if saved is None:
+            for column in columns:
+                column.resize(0)
+        else:
+            row, is_done = saved.row, saved.is_done
+            state = self._restored(name, type(state), saved.state)
+            for column in columns:
+                self._cut(column, saved.lengths[column.name])
+        if not is_done:
+            row = self._go_on(name, row, state, step, columns)
+            self._save(name, row, state, columns, is_done=True)
+        self._count(row)
+        return state
+
+    def visit(self, name: str, step: Callable[["Block"], None], columns: Sequence[Column]) -> None:
+        """Do one pass that fills columns only."""
+        self.sweep(name, Nothing(), lambda _, block: step(block), columns)
+
+    def thresholds(self) -> npt.NDArray[np.float64]:
+        """Do the pass for the thresholds."""
+        return self._threshold_state().finish()
+
+    def given_counts(self) -> npt.NDArray[np.int64]:
+        """Count the examples that are given each class, by the pass for the thresholds."""
+        return self._threshold_state().given_counts
+
+    def joint(
+        self,
+        thresholds: npt.NDArray[np.float64],
+        keep: Callable[["Block", Look], None] | None = None,
+        columns: Sequence[Column] = (),
+        *,
+        entropies: bool = False,
+    ) -> JointState:
+        """Do the pass that counts the joint; ``keep`` takes what it sees of each block."""
+
+        def step(state: JointState, block: "Block") -> None:
+            look = state.update(
+                block.labels,
+                rows_of(block),
+                first_row=block.first_row,
+                entropies=entropies,
+                n_threads=self.n_threads,
+            )
+            if keep is not None:
+                keep(block, look)
+
+        empty = JointState(thresholds, kind=self.kind, temperature=self.temperature)
+        state = self.sweep("look", empty, step, columns)
+        before = self._given_counts
+        if before is not None and not np.array_equal(before, state.given_counts):
+            given = int(np.flatnonzero(before != state.given_counts)[0])
+            raise SourceError(
+                f"labels changed while they were read: {before[given]:,} examples were given class "
+                f"{given} in the first pass, and {state.given_counts[given]:,} in the second; they "
+                "must stay as they are until the call returns"
+            )
+        return state
+
+    def keep(self, name: str, state: State) -> None:
+        """Have the checkpoint keep what was made between passes."""
+        self._save(name, 0, state, (), is_done=True)
+
+    def kept(self, name: str, kind: type[Filled]) -> Filled | None:
+        """Take back what the checkpoint keeps, if it does."""
+        saved = self._recall(name)
+        return None if saved is None else self._restored(name, kind, saved.state)
+
+    def forget(self, name: str) -> None:
+        """Let the checkpoint drop a pass of which the result is kept."""
+        if self._checkpoint is not None:
+            self._checkpoint.forget(name)
+
+    def _threshold_state(self) -> ThresholdState:
+        def step(state: ThresholdState, block: "Block") -> None:
+            state.update(
+                block.labels,
+                rows_of(block),
+                first_row=block.first_row,
+                n_threads=self.n_threads,
+            )
+
+        empty = ThresholdState(self.n_classes, kind=self.kind, temperature=self.temperature)
+        state = self.sweep("thresholds", empty, step)
+        self._given_counts = state.given_counts
+        return state
+
+    def _go_on(
+        self,
+        name: str,
+        row: int,
+        state: Filled,
+        step: Callable[[Filled, "Block"], None],
+        columns: Sequence[Column],
+    ) -> int:
+        """Do what is left of a pass, and tell how many rows there are."""
+        self._tell(name, row)
+        with closing(self._source.blocks(row)) as blocks:
+            for block in blocks:
+                try:
+                    step(state, block)
+                except Exception as error:
+                    error.add_note(f"in {block.place}")
+                    raise
+                row = block.first_row + len(block.labels)
+                self._tell(name, row)
+                if self._checkpoint is not None and self._checkpoint.is_due():
+                    self._save(name, row, state, columns, is_done=False)
+        return row
+
+    def _tell(self, name: str, row: int) -> None:
+        if self._report is not None:
+            self._report(name, row, self.n_examples)
+
+    def _count(self, row: int) -> None:
+        """Check that a pass has seen all rows, or learn how many there are."""
+        if row == 0:
+            raise ShapeError("pred_probs must have at least one row, but no batch has any")
+        if self.n_examples is None:
+            self.n_examples = row
+        elif row != self.n_examples:
+            raise SourceError(
+                f"pred_probs had {self.n_examples:,} rows, but a later pass found {row:,}; they "
+                "must stay as they are until the call returns"
+            )
+
+    def _recall(self, name: str) -> Saved | None:
+        return None if self._checkpoint is None else self._checkpoint.recall(name)
+
+    def _restored(self, name: str, kind: type[Filled], data: bytes) -> Filled:
+        try:
+            return kind.from_bytes(data)
+        except StateError as error:
+            error.add_note(f"in the checkpoint of the pass {name!r}, in {self._folder}")
+            raise
+
+    def _cut(self, column: Column, length: int) -> None:
+        """Drop what was written of a column after its checkpoint."""
+        if len(column) < length:
+            raise StateError(
+                f"checkpoint={spelled(str(self._folder))} has lost a part of {column.name}.npy; "
+                "remove the folder to start anew"
+            )
+        column.resize(length)
+
+    def _save(
+        self, name: str, row: int, state: State, columns: Sequence[Column], *, is_done: bool
+    ) -> None:
+        if self._checkpoint is not None:
+            self._outputs.sync()
+            lengths = {column.name: len(column) for column in columns}
+            self._checkpoint.save(name, Saved(row, is_done, lengths, state.to_bytes()))
+
+    def _identity(self, call: str, options: Mapping[str, object]) -> dict[str, object]:
+        """Say which run this is: what another one may not go on with."""
+        every: dict[str, object] = {
+            **options,
+            "kind": self.kind,
+            "temperature": self.temperature,
+            "classes": None if self.classes is None else _digest_of(repr(tuple(self.classes))),
+        }
+        arrays = {
+            name: _digest_of(np.asarray(value).tobytes())
+            if isinstance(value, np.ndarray)
+            else value
+            for name, value in every.items()
+        }
+        return {
+            "call": call,
+            "input": self._fingerprint(),
+            **arrays,
+            "conflearn": getattr(conflearn, "__version__", ""),
+        }
+
+    def _fingerprint(self) -> str:
+        """Tell this input from another one."""
+        fingerprint = self._source.fingerprint
+        if not fingerprint:
+            raise OptionError(
+                "checkpoint needs an input that can be told from another when the run goes on, "
+                "which batches cannot; pass files or arrays, or leave checkpoint out"
+            )
+        return fingerprint
+
+
+def _digest_of(contents: str | bytes) -> str:
+    data = contents.encode() if isinstance(contents, str) else contents
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

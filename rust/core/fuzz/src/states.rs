@@ -1,0 +1,86 @@
+//! States of a stranger: any bytes are refused, or read as a state that keeps its promises.
+
+use conflearn_core::Several;
+use conflearn_core::issues::{Removals, Search};
+use conflearn_core::prune::Filter;
+use conflearn_core::quality::Method;
+use conflearn_core::states::{Cuts, JointState, SelectionState, ThresholdState};
+use conflearn_core::threads::on_this_thread;
+
+/// What a header of version 1 and this kind says of a payload: fuzzing hardly guesses a checksum.
+fn sealed(kind: u16, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = b"conflern".to_vec();
+    bytes.extend(1_u16.to_le_bytes());
+    bytes.extend(kind.to_le_bytes());
+    bytes.extend(crc32fast::hash(payload).to_le_bytes());
+    bytes.extend((payload.len() as u64).to_le_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// Reads some bytes as every kind of state, as they are and as the payload of one.
+pub fn check_states(bytes: &[u8]) {
+    thresholds(bytes);
+    thresholds(&sealed(1, bytes));
+    joint(bytes);
+    joint(&sealed(2, bytes));
+    selection(bytes);
+    selection(&sealed(3, bytes));
+    cuts(bytes);
+    cuts(&sealed(4, bytes));
+}
+
+fn thresholds(bytes: &[u8]) {
+    let Ok(mut state) = ThresholdState::from_bytes(bytes) else { return };
+    assert_eq!(ThresholdState::from_bytes(&state.to_bytes()).as_ref(), Ok(&state));
+    assert_eq!(state.finish().len(), state.spec().n_classes);
+    let once = state.clone();
+    // Twice as many may be too many.
+    if state.merge(&once).is_ok() {
+        assert_eq!(state.finish().len(), state.spec().n_classes);
+    }
+}
+
+fn joint(bytes: &[u8]) {
+    let Ok(mut state) = JointState::from_bytes(bytes) else { return };
+    assert_eq!(JointState::from_bytes(&state.to_bytes()).as_ref(), Ok(&state));
+    let once = state.clone();
+    let _ = state.merge(&once);
+    let filters = [Filter::Both, Filter::LowNormalizedMargin];
+    on_this_thread(|workers| {
+        assert_eq!(state.joint(workers).n_classes(), state.spec().n_classes);
+        for filter in filters {
+            let joint = Removals::Joint { confident_joint: None, frac_noise: 1.0, per_class: None };
+            let search = Search {
+                filter,
+                removals: joint,
+                min_examples_per_class: 1,
+                several: Several::MostProbable,
+            };
+            let plan = Cuts::plan(&state, &search, workers)?;
+            assert_eq!(Cuts::from_bytes(&plan.to_bytes()), Ok(plan));
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+fn selection(bytes: &[u8]) {
+    let Ok(mut state) = SelectionState::from_bytes(bytes) else { return };
+    assert_eq!(SelectionState::from_bytes(&state.to_bytes()).as_ref(), Ok(&state));
+    let once = state.clone();
+    state.merge(&once).unwrap();
+    if let Some(flagged) = state.flagged() {
+        assert!(flagged.rows.is_sorted());
+    }
+}
+
+fn cuts(bytes: &[u8]) {
+    let Ok(mut state) = Cuts::from_bytes(bytes) else { return };
+    assert_eq!(Cuts::from_bytes(&state.to_bytes()).as_ref(), Ok(&state));
+    // So few at a time that there are several rounds, in which nothing is found.
+    for _ in 0..4 {
+        let round = SelectionState::new(&state, Method::SelfConfidence, 3).unwrap();
+        state.close(&round).unwrap();
+    }
+}

@@ -1,0 +1,297 @@
+"""States: batches in any order and trees of merges give what one call with all rows gives."""
+
+import pickle
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import conflearn
+from conflearn.errors import (
+    InputTypeError,
+    LabelError,
+    OptionError,
+    ProbabilityError,
+    ShapeError,
+    StateError,
+)
+from conflearn.states import Cuts, JointState, Rule, SelectionState, ThresholdState, look
+from expected import refused
+from strategies import FILTERS, PRUNE_OPTIONS, datasets, random_data
+
+KINDS = (("probabilities", 1.0), ("logits", 0.5), ("scores", 1.0))
+
+
+@st.composite
+def cut_up(draw, n_examples):
+    """Batches that hold all rows, in any order, and of any size."""
+    cuts = draw(st.lists(st.integers(0, n_examples), max_size=4))
+    bounds = [0, *sorted(cuts), n_examples]
+    return draw(st.permutations(list(pairwise(bounds))))
+
+
+def merged(states, data):
+    """All states in one, by any tree; some of them written and read again on the way."""
+    states = list(states)
+    while len(states) > 1:
+        first, second = (states.pop(data.draw(st.integers(0, len(states) - 1))) for _ in range(2))
+        if data.draw(st.booleans()):
+            second = type(second).from_bytes(second.to_bytes())
+        first.merge(second)
+        states.append(first)
+    return states[0]
+
+
+def of_batches(make, update, batches, data):
+    """A state of each batch, and empty ones among them, merged."""
+
+    def of(batch):
+        state = make()
+        update(state, *batch)
+        return state
+
+    return merged([make(), *map(of, batches), make()], data)
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize(("kind", "temperature"), KINDS)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_batches_give_what_all_rows_give(filter_by, kind, temperature, data):
+    labels, pred_probs = data.draw(datasets())
+    meant = {"kind": kind, "temperature": temperature}
+    rank_by = "normalized_margin" if kind == "scores" else "confidence_weighted_entropy"
+    n_classes = pred_probs.shape[1]
+    batches = data.draw(cut_up(len(labels)))
+    most = data.draw(st.sampled_from([1, 3, 2_000_000]))
+    whole = conflearn.analyze(labels, pred_probs, filter_by=filter_by, rank_by=rank_by, **meant)
+
+    thresholds = of_batches(
+        lambda: ThresholdState(n_classes, **meant),
+        lambda state, i, j: state.update(labels[i:j], pred_probs[i:j], first_row=i),
+        batches,
+        data,
+    ).finish()
+    np.testing.assert_array_equal(thresholds, whole.thresholds)
+
+    joint = of_batches(
+        lambda: JointState(thresholds, **meant),
+        lambda state, i, j: state.update(labels[i:j], pred_probs[i:j], first_row=i),
+        batches,
+        data,
+    )
+    np.testing.assert_array_equal(joint.joint().to_dense(), whole.confident_joint)
+    counted = conflearn.confident_joint(labels, pred_probs, calibrate=False, **meant)
+    np.testing.assert_array_equal(joint.joint(calibrate=False).to_dense(), counted)
+    assert joint.num_issues == conflearn.num_label_issues(labels, pred_probs, **meant)
+    assert joint.num_issues_calibrated == conflearn.num_label_issues(
+        labels, pred_probs, method="off_diagonal_calibrated", **meant
+    )
+
+    cuts = None
+    if filter_by not in ("confident_learning", "predicted_neq_given"):
+        cuts = Cuts.plan(joint, filter_by=filter_by)
+        while not cuts.is_done:
+            selection = of_batches(
+                lambda cuts=cuts: SelectionState(cuts, rank_by=rank_by, most=most),
+                lambda state, i, j: state.update(labels[i:j], pred_probs[i:j], rows=i),
+                batches,
+                data,
+            )
+            cuts.close(selection)
+            if selection.covers_all:
+                flagged = selection.flagged()
+                np.testing.assert_array_equal(flagged.rows, np.flatnonzero(whole.mask))
+                ranked = flagged.rows[np.argsort(flagged.scores, kind="stable")]
+                np.testing.assert_array_equal(ranked, whole.ranked)
+                suggested = whole.suggested_labels[flagged.rows]
+                np.testing.assert_array_equal(flagged.suggested_labels, suggested)
+        cuts = Cuts.from_bytes(cuts.to_bytes())
+
+    rule = pickle.loads(pickle.dumps(Rule(thresholds, filter_by, cuts=cuts, **meant)))
+    wants = kind != "scores"
+    for i, j in batches:
+        found = rule.apply(labels[i:j], pred_probs[i:j], rows=i, entropies=wants)
+        np.testing.assert_array_equal(found.is_issue, whole.mask[i:j])
+        np.testing.assert_array_equal(found.self_confidence, whole.scores["self_confidence"][i:j])
+        np.testing.assert_array_equal(
+            found.normalized_margin, whole.scores["normalized_margin"][i:j]
+        )
+        np.testing.assert_array_equal(found.suggested_labels, whole.suggested_labels[i:j])
+        if wants:
+            entropies = whole.scores["confidence_weighted_entropy"][i:j]
+            np.testing.assert_array_equal(found.confidence_weighted_entropy, entropies)
+
+
+@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "prune_by_class", "both"])
+@pytest.mark.parametrize("options", PRUNE_OPTIONS)
+def test_options_of_pruning_are_those_of_the_filters(filter_by, options):
+    labels, pred_probs = random_data(500, 4, seed=3)
+    thresholds, joint = states_of(labels, pred_probs)
+    cuts = Cuts.plan(joint, filter_by=filter_by, **options)
+    cuts = select(cuts, labels, pred_probs, most=50)
+    found = Rule(thresholds.finish(), filter_by, cuts=cuts).apply(labels, pred_probs)
+    expected = conflearn.find_label_issues(labels, pred_probs, filter_by=filter_by, **options)
+    np.testing.assert_array_equal(found.is_issue, expected)
+
+
+def test_numbers_of_rows_may_be_any():
+    """Of equal rows the one of the lower number is removed, wherever it stands."""
+    labels, pred_probs = random_data(300, 3, decimals=1, seed=5)
+    numbers = np.random.default_rng(0).permutation(10_000)[:300]
+    thresholds, joint = states_of(labels, pred_probs)
+    cuts = select(Cuts.plan(joint), labels, pred_probs, rows=numbers)
+    found = Rule(thresholds.finish(), "prune_by_noise_rate", cuts=cuts).apply(
+        labels, pred_probs, rows=numbers
+    )
+    order = np.argsort(numbers)
+    expected = conflearn.find_label_issues(labels[order], pred_probs[order])
+    np.testing.assert_array_equal(found.is_issue[order], expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("order", "CF")
+def test_batches_may_have_any_dtype_and_order(dtype, order):
+    labels, pred_probs = random_data(200, 5, dtype=dtype, seed=1)
+    pred_probs = np.asarray(pred_probs, order=order)
+    thresholds, joint = states_of(labels, pred_probs)
+    np.testing.assert_array_equal(
+        thresholds.finish(), conflearn.confident_thresholds(labels, pred_probs)
+    )
+    cuts = select(Cuts.plan(joint), labels, pred_probs)
+    found = Rule(thresholds.finish(), "prune_by_noise_rate", cuts=cuts).apply(labels, pred_probs)
+    np.testing.assert_array_equal(found.is_issue, conflearn.find_label_issues(labels, pred_probs))
+
+
+def test_batches_without_rows_change_nothing():
+    nothing = np.empty(0, dtype=np.int64), np.empty((0, 3))
+    thresholds, joint = states_of(*random_data(50, 3))
+    cuts = Cuts.plan(joint)
+    selection, same = SelectionState(cuts), SelectionState(cuts)
+    before = [state.to_bytes() for state in (thresholds, joint, selection)]
+    thresholds.update(*nothing)
+    seen = joint.update(*nothing)
+    selection.update(*nothing, rows=0)
+    assert [state.to_bytes() for state in (thresholds, joint, selection)] == before
+    assert selection == same
+    assert seen.n_examples == len(seen.scores("self_confidence")) == 0
+    assert len(seen.mask("confident_learning")) == len(seen.most_probable_others()) == 0
+    results = Rule(thresholds.finish(), "confident_learning").apply(*nothing, entropies=True)
+    assert all(len(column) == 0 for column in results)
+
+
+def test_a_fault_adds_nothing_and_is_named_by_its_row():
+    labels, pred_probs = random_data(50, 3)
+    thresholds, joint = states_of(labels, pred_probs)
+    selection = SelectionState(Cuts.plan(joint))
+    before = [state.to_bytes() for state in (thresholds, joint, selection)]
+    bad = pred_probs.copy()
+    bad[7] = np.nan
+    with refused(ProbabilityError, "pred_probs[1007"):
+        thresholds.update(labels, bad, first_row=1000)
+    with refused(ProbabilityError, "pred_probs[1007"):
+        joint.update(labels, bad, first_row=1000)
+    with refused(ProbabilityError, "pred_probs[1007"):
+        selection.update(labels, bad, rows=1000)
+    with refused(LabelError, "labels[1003]", "9"):
+        joint.update(np.where(np.arange(50) == 3, 9, labels), pred_probs, first_row=1000)
+    assert [state.to_bytes() for state in (thresholds, joint, selection)] == before
+
+
+def test_states_that_do_not_belong_together_are_refused():
+    labels, pred_probs = random_data(50, 3)
+    thresholds, joint = states_of(labels, pred_probs)
+    with refused(StateError, "3 classes", "4 classes"):
+        thresholds.merge(ThresholdState(4))
+    with refused(StateError, "probabilities", "scores"):
+        thresholds.merge(ThresholdState(3, kind="scores"))
+    with refused(StateError, "temperature 2", "temperature 3"):
+        ThresholdState(3, kind="logits", temperature=2).merge(
+            ThresholdState(3, kind="logits", temperature=3)
+        )
+    with refused(StateError, "threshold of", "class 0"):
+        joint.merge(JointState([0.5, 0.5, 0.5]))
+    with refused(StateError, "ThresholdState", "JointState"):
+        thresholds.merge(joint)
+    with refused(StateError, "3 classes", "2 classes"):
+        thresholds.update([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+    cuts = Cuts.plan(joint)
+    with refused(StateError, "round of selection"):
+        SelectionState(cuts).merge(SelectionState(cuts, most=1))
+    with refused(StateError, "filter"):
+        cuts.close(SelectionState(Cuts.plan(joint, filter_by="both")))
+    with refused(StateError, "not all known"):
+        Rule(thresholds.finish(), "prune_by_noise_rate", cuts=cuts)
+    with refused(StateError, "prune_by_noise_rate", "both"):
+        Rule(thresholds.finish(), "both", cuts=cuts)
+    with refused(StateError, "one round of several"):
+        SelectionState(cuts, most=1).flagged()
+
+
+def test_bytes_that_are_no_state_are_refused():
+    thresholds, _ = states_of(*random_data(50, 3))
+    data = thresholds.to_bytes()
+    with refused(StateError, "another kind", "JointState"):
+        JointState.from_bytes(data)
+    with refused(StateError, "version 2", "version 1"):
+        ThresholdState.from_bytes(data[:8] + b"\2" + data[9:])
+    for damaged in (b"", b"hello", data[:-1], data + b"x", data[:-1] + b"~"):
+        with refused(StateError, "hold no ThresholdState"):
+            ThresholdState.from_bytes(damaged)
+    with refused(InputTypeError, "bytes", "str"):
+        ThresholdState.from_bytes("state")
+    for place in range(len(data)):
+        changed = bytearray(data)
+        changed[place] ^= 0x40
+        with pytest.raises(StateError):
+            ThresholdState.from_bytes(changed)
+
+
+def test_arguments_are_checked():
+    thresholds, joint = states_of(*random_data(50, 3))
+    with refused(ShapeError, "two columns"):
+        ThresholdState(1)
+    with refused(OptionError, "temperature"):
+        ThresholdState(3, temperature=2)
+    with refused(ShapeError, "thresholds", "(1, 2)"):
+        JointState([[0.5, 0.5]])
+    with refused(OptionError, "confident_learning", "Rule"):
+        Cuts.plan(joint, filter_by="confident_learning")
+    with refused(OptionError, "needs cuts"):
+        Rule(thresholds.finish(), "both")
+    with refused(OptionError, "needs thresholds"):
+        Rule(None, "confident_learning")
+    seen = look(*random_data(50, 3), None)
+    with refused(OptionError, "entropies=True"):
+        seen.scores("confidence_weighted_entropy")
+    with refused(OptionError, "SelectionState"):
+        seen.mask("both")
+    selection = SelectionState(Cuts.plan(joint))
+    for rows in ([1, 2], np.full(50, -1)):
+        with refused(ShapeError, "rows"):
+            selection.update(*random_data(50, 3), rows=np.array(rows))
+
+
+def test_states_are_small():
+    """What crosses machines grows with what was found, not with the rows."""
+    thresholds, joint = states_of(*random_data(20_000, 10, noise=0.1))
+    assert len(thresholds.to_bytes()) < 500
+    assert len(joint.to_bytes()) < 1000
+
+
+def states_of(labels, pred_probs):
+    thresholds = ThresholdState(pred_probs.shape[1])
+    thresholds.update(labels, pred_probs)
+    joint = JointState(thresholds.finish())
+    joint.update(labels, pred_probs)
+    return thresholds, joint
+
+
+def select(cuts, labels, pred_probs, *, rows=0, most=2_000_000):
+    while not cuts.is_done:
+        selection = SelectionState(cuts, most=most)
+        selection.update(labels, pred_probs, rows=rows)
+        cuts.close(selection)
+    return cuts
