@@ -135,7 +135,7 @@ def joined_source(
     n_classes = n_classes_of(cells, kind, of_tags=of_tags)
     columns = checked_columns(classes, n_classes)
     if apart is not None:
-        pairs = _aligned(apart, parts)
+        pairs = _aligned(apart, parts, of_tags=of_tags)
         found: Labels = _read_labels(pairs, n_classes, columns, of_tags=of_tags)
     elif of_tags:
         found = HeldTags(as_tags(labels, n_classes, n_examples=cells.n_rows, classes=columns))
@@ -283,9 +283,9 @@ def _chained(parts: Sequence[Rows], kind: Kind, *, of_tags: bool = False) -> Row
     return parts[0] if len(parts) == 1 else Chain(some)
 
 
-def _aligned(apart: _Opened, parts: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
+def _aligned(apart: _Opened, parts: Sequence[Rows], *, of_tags: bool) -> list[tuple[Rows, Rows]]:
     """Pair the files of labels with those of rows: one for all, or one for each."""
-    columns = [_column(holder, apart.names) for holder in apart.holders]
+    columns = [_column(holder, apart.names, of_tags=of_tags) for holder in apart.holders]
     if len(columns) == len(parts):
         return list(zip(columns, parts, strict=True))
     if len(columns) == 1:
@@ -296,9 +296,9 @@ def _aligned(apart: _Opened, parts: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
     )
 
 
-def _column(holder: Holder, names: Names) -> Rows:
+def _column(holder: Holder, names: Names, *, of_tags: bool) -> Rows:
     """Find labels, or of tags several columns, one a class."""
-    several = isinstance(names, tuple) and len(names) > 1
+    several = of_tags and isinstance(names, tuple) and len(names) > 1
     return holder.cells(names) if several else holder.column(names)
 
 
