@@ -7,7 +7,9 @@ its most probable class: one in twenty because the label is wrong, the rest beca
 is. The number of such rows decides how much work the default filter does after its sweep.
 """
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ Dtype = Literal["float16", "float32", "float64"]
 Order = Literal["C", "F"]
 
 CELLS_PER_BLOCK = 1 << 18  # 1 MiB of float32: a block stays in L2 until it is written out
+BYTES_PER_WRITE = 1 << 25
 SPREAD = 1.25  # standard deviation of a logit
 RIVAL_SHARE = np.float32(np.exp(-1.45))  # of the bump at the true class
 MEAN_LABEL_NOISE = 0.05
@@ -60,6 +63,13 @@ class Problem(NamedTuple):
     pred_probs: NDArray[Any]
 
 
+class Files(NamedTuple):
+    """Where the same lies on a disk."""
+
+    labels: Path
+    pred_probs: Path
+
+
 class _Rows(NamedTuple):
     """For each row: its true class, the class it is confused with, and where its noise starts."""
 
@@ -68,8 +78,49 @@ class _Rows(NamedTuple):
     noise: NDArray[np.int64]
 
 
+class _Recipe(NamedTuple):
+    """All that the cells of a matrix follow from."""
+
+    labels: NDArray[np.int64]
+    rows: _Rows
+    bumps: NDArray[np.float32]  # one a class
+    noise: NDArray[np.float32]
+
+
 def make(size: Size, *, seed: int = 0, order: Order = "C") -> Problem:
-    """Make labels and a matrix of this size; the matrix is the only big array that ever exists.
+    """Make labels and a matrix of this size; the matrix is the only big array that ever exists."""
+    recipe = _recipe(size, seed)
+    pred_probs = np.empty((size.n_examples, size.n_classes), dtype=size.dtype, order=order)
+    _fill(pred_probs, recipe, 0)
+    return Problem(recipe.labels, pred_probs)
+
+
+def write(size: Size, folder: Path, *, seed: int = 0) -> Files:
+    """Write what `make` makes into two .npy files; a few blocks of the matrix exist at a time."""
+    recipe = _recipe(size, seed)
+    files = Files(folder / "labels.npy", folder / "pred_probs.npy")
+    np.save(files.labels, recipe.labels)
+    row_bytes = size.n_classes * np.dtype(size.dtype).itemsize
+    n_rows = max(1, BYTES_PER_WRITE // row_bytes)
+    buffer = np.empty((n_rows, size.n_classes), dtype=size.dtype)
+    header = {
+        "descr": np.lib.format.dtype_to_descr(buffer.dtype),
+        "fortran_order": False,
+        "shape": (size.n_examples, size.n_classes),
+    }
+    with files.pred_probs.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, size.n_examples, n_rows):
+            block = buffer[: size.n_examples - start]
+            _fill(block, recipe, start)
+            file.write(block.data)
+        file.flush()
+        os.fsync(file.fileno())  # what is not yet on the disk cannot be dropped from the page cache
+    return files
+
+
+def _recipe(size: Size, seed: int) -> _Recipe:
+    """Draw all that is random.
 
     The noise of a row is a random window of one long array: fresh noise for every cell would
     take ten times as long, and nothing that is measured could tell the difference.
@@ -84,9 +135,7 @@ def make(size: Size, *, seed: int = 0, order: Order = "C") -> Problem:
     # In units of the summed noise of a row: 1 means about half of the row's probability.
     bumps = max(k - 2, 1) * np.exp(SPREAD**2 / 2 + rng.uniform(0.2, 2.6, k)).astype(np.float32)
     noise = np.exp(np.float32(SPREAD) * rng.standard_normal(N_NOISES + k, dtype=np.float32))
-    pred_probs = np.empty((n, k), dtype=size.dtype, order=order)
-    _fill(pred_probs, rows, bumps, noise)
-    return Problem(labels, pred_probs)
+    return _Recipe(labels, rows, bumps, noise)
 
 
 def log_in_place(pred_probs: NDArray[Any]) -> None:
@@ -106,18 +155,18 @@ def _neighbours(
     return (classes + 1 + steps % (n_classes - 1)) % n_classes
 
 
-def _fill(
-    pred_probs: NDArray[Any], rows: _Rows, bumps: NDArray[np.float32], noise: NDArray[np.float32]
-) -> None:
-    """Write the matrix block by block, on all cores."""
+def _fill(pred_probs: NDArray[Any], recipe: _Recipe, first_row: int) -> None:
+    """Write rows of the matrix, block by block, on all cores."""
     n, k = pred_probs.shape
-    windows = np.lib.stride_tricks.sliding_window_view(noise, k)
+    rows, bumps = recipe.rows, recipe.bumps
+    windows = np.lib.stride_tricks.sliding_window_view(recipe.noise, k)
     n_rows = max(1, CELLS_PER_BLOCK // k)
     starts = range(0, n, n_rows)
 
     def fill_every(first: int) -> None:
         for start in starts[first :: available_cpus()]:
-            here = slice(start, start + n_rows)
+            block = pred_probs[start : start + n_rows]
+            here = slice(first_row + start, first_row + start + len(block))
             true, rival = rows.true[here], rows.rival[here]
             cells = windows[rows.noise[here]]
             count = np.arange(true.size)
@@ -130,6 +179,6 @@ def _fill(
                 # flag for every small cell that is not one, which takes 30 times as long.
                 cells += np.float32(0.5)
                 cells -= np.float32(0.5)
-            pred_probs[here] = cells
+            block[...] = cells
 
     list(threads().map(fill_every, range(available_cpus())))

@@ -1,10 +1,11 @@
 """The compiled core. Arrays are those that `conflearn._coerce` prepares."""
 
-from typing import Any, ClassVar, Protocol, final
+from typing import Any, ClassVar, Protocol, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
+from conflearn._coerce.sparse import CompressedRows
 from conflearn._coerce.tags import Tags
 from conflearn._names import (
     Adjust,
@@ -17,6 +18,7 @@ from conflearn._names import (
     Several,
     Spread,
 )
+from conflearn.topk import TopK
 
 __all__ = [
     "Analysis",
@@ -24,16 +26,24 @@ __all__ = [
     "JointState",
     "Look",
     "SelectionState",
+    "TagCuts",
+    "TagJointState",
+    "TagRule",
+    "TagSelectionState",
+    "TagThresholdState",
     "ThresholdState",
     "accuracy",
     "analyze",
     "calibrate_confident_joint",
+    "calibrate_confident_joint_rows",
     "confident_thresholds",
     "count_confident",
+    "count_confident_rows",
     "count_confident_tags",
     "dataset_health",
     "default_n_threads",
     "estimate_noise_model",
+    "estimate_noise_model_rows",
     "find_label_issues",
     "find_tag_issues",
     "find_tag_issues_per_class",
@@ -55,9 +65,15 @@ __all__ = [
     "tag_thresholds",
 ]
 
+_Matrix: TypeAlias = npt.NDArray[Any] | TopK | CompressedRows
+#: Where rows start, columns, counts.
+_CountRows: TypeAlias = tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.float64]
+]
+
 class _PredProbs(Protocol):
     @property
-    def members(self) -> tuple[npt.NDArray[Any], ...]: ...
+    def members(self) -> tuple[_Matrix, ...]: ...
     @property
     def weights(self) -> tuple[float, ...]: ...
     @property
@@ -75,7 +91,7 @@ class _Options(Protocol):
     @property
     def min_examples_per_class(self) -> int: ...
     @property
-    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    def confident_joint(self) -> npt.NDArray[np.float64] | CompressedRows | None: ...
     @property
     def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
     @property
@@ -91,7 +107,7 @@ class _TagOptions(Protocol):
     @property
     def min_examples_per_class(self) -> int: ...
     @property
-    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    def confident_joint(self) -> npt.NDArray[np.float64] | CompressedRows | None: ...
     @property
     def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
     @property
@@ -132,12 +148,12 @@ class Analysis:
 
 def accuracy(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> float: ...
 def analyze(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -147,22 +163,35 @@ def calibrate_confident_joint(
     counts: npt.NDArray[np.int64],
     layout: Layout,
 ) -> npt.NDArray[np.int64]: ...
+def calibrate_confident_joint_rows(
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
+    counts: npt.NDArray[np.int64],
+    layout: Layout,
+) -> _CountRows: ...
 def confident_thresholds(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def count_confident(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def count_confident_rows(
+    labels: npt.NDArray[Any],
+    pred_probs: _Matrix | _PredProbs,
+    thresholds: npt.NDArray[np.float64] | None,
+    calibrate: bool,
+    several: Several,
+    n_threads: int | None,
+) -> tuple[_CountRows, npt.NDArray[np.int64]]: ...
 def dataset_health(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     several: Several,
     n_threads: int | None,
 ) -> tuple[
@@ -179,16 +208,28 @@ def estimate_noise_model(
     prior_method: PriorMethod,
     converge: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def estimate_noise_model_rows(
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
+    counts: npt.NDArray[np.int64],
+    prior_method: PriorMethod,
+    converge: bool,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.uint32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+]: ...
 def find_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def label_counts(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]: ...
 def label_quality_scores(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
     thresholds: npt.NDArray[np.float64] | None,
@@ -197,18 +238,18 @@ def label_quality_scores(
 ) -> npt.NDArray[np.float64]: ...
 def num_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     calibrated: bool,
     several: Several,
     n_threads: int | None,
 ) -> int: ...
 def num_off_diagonal(
-    confident_joint: npt.NDArray[np.float64],
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
     counts: npt.NDArray[np.int64],
 ) -> int: ...
 def off_diagonal_examples(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     several: Several,
     n_threads: int | None,
@@ -216,7 +257,7 @@ def off_diagonal_examples(
 def order_label_issues(
     mask: npt.NDArray[np.bool_],
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     rank_by: Score,
     adjust: Adjust,
     n_threads: int | None,
@@ -229,7 +270,7 @@ def prune_counts(
 ) -> npt.NDArray[np.int64]: ...
 def rank_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -240,7 +281,7 @@ def round_preserving_row_totals(
 def simd_level() -> str: ...
 def count_confident_tags(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
@@ -248,24 +289,24 @@ def count_confident_tags(
 ) -> npt.NDArray[np.int64]: ...
 def find_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def find_tag_issues_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.bool_]]: ...
 def num_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.int64]: ...
 def rank_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     rank_by: Score,
     aggregate: _AggregateOption,
@@ -274,22 +315,26 @@ def rank_tag_issues(
 def tag_counts(labels: Tags, n_classes: int) -> npt.NDArray[np.int64]: ...
 def tag_quality_scores(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
+    thresholds: npt.NDArray[np.float64] | None,
     aggregate: _AggregateOption,
+    first_row: int,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def tag_quality_scores_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
+    thresholds: npt.NDArray[np.float64] | None,
+    first_row: int,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def tag_thresholds(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 
@@ -313,7 +358,7 @@ class ThresholdState:
     def update(
         self,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         first_row: int,
         n_threads: int | None,
     ) -> None: ...
@@ -325,7 +370,7 @@ class Look:
     def __new__(
         cls,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         thresholds: npt.NDArray[np.float64] | None,
         several: Several,
         entropies: bool,
@@ -400,7 +445,7 @@ class Cuts:
         self,
         look: Look,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None,
     ) -> npt.NDArray[np.int64]: ...
@@ -425,7 +470,7 @@ class SelectionState:
     def update(
         self,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None,
     ) -> None: ...
@@ -433,3 +478,151 @@ class SelectionState:
     def flagged(
         self,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]] | None: ...
+
+@final
+class TagThresholdState:
+    def __new__(cls, n_classes: int, kind: Kind, temperature: float) -> TagThresholdState: ...
+    @property
+    def n_classes(self) -> int: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def temperature(self) -> float: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> TagThresholdState: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment] # as of everything that can change
+    @property
+    def n_examples(self) -> int: ...
+    @property
+    def given_counts(self) -> npt.NDArray[np.int64]: ...
+    def update(
+        self,
+        labels: Tags,
+        pred_probs: _Matrix | _PredProbs,
+        first_row: int,
+        n_threads: int | None,
+    ) -> None: ...
+    def merge(self, other: TagThresholdState) -> None: ...
+    def finish(self) -> npt.NDArray[np.float64]: ...
+
+@final
+class TagJointState:
+    def __new__(
+        cls, thresholds: npt.NDArray[np.float64], kind: Kind, temperature: float
+    ) -> TagJointState: ...
+    @property
+    def n_classes(self) -> int: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def temperature(self) -> float: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> TagJointState: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment] # as of everything that can change
+    @property
+    def n_examples(self) -> int: ...
+    @property
+    def given_counts(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def thresholds(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def num_issues(self) -> npt.NDArray[np.int64]: ...
+    def update(
+        self,
+        labels: Tags,
+        pred_probs: _Matrix | _PredProbs,
+        first_row: int,
+        n_threads: int | None,
+    ) -> None: ...
+    def merge(self, other: TagJointState) -> None: ...
+    def joint(self, calibrate: bool, several: Several) -> npt.NDArray[np.int64]: ...
+
+@final
+class TagCuts:
+    @property
+    def n_classes(self) -> int: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def temperature(self) -> float: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> TagCuts: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment] # as of everything that can change
+    @staticmethod
+    def plan(joint: TagJointState, options: _TagOptions) -> TagCuts: ...
+    @property
+    def filter_by(self) -> Filter: ...
+    @property
+    def is_done(self) -> bool: ...
+    def close(self, selection: TagSelectionState) -> None: ...
+
+@final
+class TagSelectionState:
+    def __new__(
+        cls, cuts: TagCuts, rank: tuple[Score, _AggregateOption] | None, most: int
+    ) -> TagSelectionState: ...
+    @property
+    def n_classes(self) -> int: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def temperature(self) -> float: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> TagSelectionState: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment] # as of everything that can change
+    @property
+    def covers_all(self) -> bool: ...
+    @property
+    def is_ranked(self) -> bool: ...
+    def update(
+        self,
+        labels: Tags,
+        pred_probs: _Matrix | _PredProbs,
+        rows: int | npt.NDArray[np.int64],
+        n_threads: int | None,
+    ) -> None: ...
+    def merge(self, other: TagSelectionState) -> None: ...
+    def flagged(
+        self,
+    ) -> (
+        tuple[
+            npt.NDArray[np.int64],
+            npt.NDArray[np.int64],
+            npt.NDArray[np.bool_],
+            npt.NDArray[np.float64],
+        ]
+        | None
+    ): ...
+
+@final
+class TagRule:
+    def __new__(
+        cls,
+        n_classes: int,
+        filter_by: Filter,
+        thresholds: npt.NDArray[np.float64] | None,
+        cuts: TagCuts | None,
+        kind: Kind,
+        temperature: float,
+    ) -> TagRule: ...
+    @property
+    def n_classes(self) -> int: ...
+    def apply(
+        self,
+        labels: Tags,
+        pred_probs: _Matrix | _PredProbs,
+        rows: int | npt.NDArray[np.int64],
+        n_threads: int | None,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]: ...

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce import (
+    CompressedRows,
     as_bool,
     as_count,
     as_joint,
+    as_joint_rows,
     as_joints,
     as_num_to_remove,
     as_positive,
@@ -16,7 +18,6 @@ from conflearn._coerce import (
     as_tag_removals,
     one_of,
 )
-from conflearn._inputs import TagInputs
 from conflearn._names import (
     AGGREGATES,
     FILTERS,
@@ -49,7 +50,7 @@ class Options(NamedTuple):
     frac_noise: float = 1.0
     num_to_remove_per_class: npt.NDArray[np.int64] | None = None
     min_examples_per_class: int = 1
-    confident_joint: npt.NDArray[np.float64] | None = None
+    confident_joint: npt.NDArray[np.float64] | CompressedRows | None = None
     prune_counts: npt.NDArray[np.int64] | None = None
     several: Several = "most_probable"
 
@@ -79,12 +80,19 @@ def read_options(
         share,
         None if removals is None else as_num_to_remove(removals, n_classes),
         least,
-        None if confident_joint is None else as_joint(confident_joint, n_classes),
+        None if confident_joint is None else _read_joint(confident_joint, n_classes),
     )
 
 
+def _read_joint(
+    confident_joint: object, n_classes: int
+) -> npt.NDArray[np.float64] | CompressedRows:
+    rows = as_joint_rows(confident_joint, n_classes)
+    return as_joint(confident_joint, n_classes) if rows is None else rows
+
+
 def read_tag_options(
-    inputs: TagInputs,
+    n_classes: int,
     filter_by: object,
     frac_noise: object,
     num_to_remove_per_class: object,
@@ -95,7 +103,7 @@ def read_tag_options(
     filter_, share, least = _read_filter(
         filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
     )
-    n_classes, removals = inputs.n_classes, num_to_remove_per_class
+    removals = num_to_remove_per_class
     return Options(
         filter_,
         share,

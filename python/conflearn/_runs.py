@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from conflearn._coerce import as_n_threads
-from conflearn._inputs import Inputs, read_inputs, read_kind
+from conflearn._inputs import Inputs, TagInputs, read_inputs, read_kind, read_tag_inputs
 from conflearn.errors import OptionError
 
 if TYPE_CHECKING:
     from conflearn.stream.run import Run
 
-__all__ = ["Path", "Progress", "read_or_open", "refuse_blocks"]
+__all__ = ["Path", "Progress", "read_or_open", "read_or_open_tags", "refuse_blocks"]
 
 Path: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = bool | Callable[[str, int, int | None], object] | None
@@ -40,11 +40,53 @@ def read_or_open(
     run = None
     if is_run or not is_array:
         run = _opened(
-            labels, pred_probs, classes, n_threads, kind, temperature, progress, checkpoint, is_run
+            labels,
+            pred_probs,
+            classes,
+            n_threads,
+            kind,
+            temperature,
+            progress,
+            checkpoint,
+            in_memory_too=is_run,
         )
     if run is not None:
         return run
     return read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+
+
+def read_or_open_tags(
+    labels: object,
+    pred_probs: object,
+    classes: Sequence[object] | None,
+    n_threads: object,
+    kind: object,
+    temperature: object,
+    *,
+    out: object = None,
+    progress: object = None,
+    checkpoint: object = None,
+) -> "TagInputs | Run":
+    """Do the same for multi-label data."""
+    is_run = any(given is not None for given in (out, progress or None, checkpoint))
+    is_array = isinstance(pred_probs, np.ndarray) and isinstance(labels, list | np.ndarray)
+    run = None
+    if is_run or not is_array:
+        run = _opened(
+            labels,
+            pred_probs,
+            classes,
+            n_threads,
+            kind,
+            temperature,
+            progress,
+            checkpoint,
+            in_memory_too=is_run,
+            of_tags=True,
+        )
+    if run is not None:
+        return run
+    return read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
 
 
 def _opened(
@@ -56,13 +98,20 @@ def _opened(
     temperature: object,
     progress: object,
     checkpoint: object,
+    *,
     in_memory_too: bool,
+    of_tags: bool = False,
 ) -> "Run | None":
     from conflearn.stream import open_source
 
     meant, divisor = read_kind(kind, temperature)
     source = open_source(
-        labels, pred_probs, kind=meant, classes=classes, in_memory_too=in_memory_too
+        labels,
+        pred_probs,
+        kind=meant,
+        classes=classes,
+        in_memory_too=in_memory_too,
+        of_tags=of_tags,
     )
     if source is None:
         return None

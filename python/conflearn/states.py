@@ -59,12 +59,22 @@ __all__ = [
 MOST_SELECTED = 2_000_000
 
 #: The filters that look at each row by itself.
-_OF_SINGLE_ROWS: tuple[Filter, ...] = ("confident_learning", "predicted_neq_given")
+OF_SINGLE_ROWS: tuple[Filter, ...] = ("confident_learning", "predicted_neq_given")
 
-_Core = TypeVar("_Core", _core.ThresholdState, _core.JointState, _core.Cuts, _core.SelectionState)
+_Core = TypeVar(
+    "_Core",
+    _core.ThresholdState,
+    _core.JointState,
+    _core.Cuts,
+    _core.SelectionState,
+    _core.TagThresholdState,
+    _core.TagJointState,
+    _core.TagCuts,
+    _core.TagSelectionState,
+)
 
 
-class _State(Generic[_Core]):
+class State(Generic[_Core]):
     """What every state does in the same way."""
 
     _read: Any  # the core's from_bytes
@@ -140,10 +150,12 @@ class _State(Generic[_Core]):
                 f"a {type(self).__name__} merges with one of its own class, not with a "
                 f"{type(other).__name__}"
             )
+        if other is self:
+            raise StateError("a state does not merge with itself: its rows would count twice")
         return other._core  # noqa: SLF001 - of the same class
 
 
-class ThresholdState(_State[_core.ThresholdState]):
+class ThresholdState(State[_core.ThresholdState]):
     """Sums of the own-class cells of each class: the first pass.
 
     Parameters
@@ -275,7 +287,7 @@ class Look:
         """
         one_of(filter_by, FILTERS, "filter_by")
         mask = None if self._core is None else self._core.mask(filter_by)
-        if filter_by not in _OF_SINGLE_ROWS:
+        if filter_by not in OF_SINGLE_ROWS:
             raise OptionError(
                 f"filter_by={filter_by!r} removes so many rows of each class, which no row can "
                 "tell by itself; use a SelectionState"
@@ -344,9 +356,14 @@ def _read_batch(
     labels: object, pred_probs: object, n_threads: object, meant: tuple[object, object]
 ) -> Inputs | None:
     """Coerce a batch, unless it has no rows: clusters have empty partitions."""
-    if _n_rows(labels) == 0 and _n_rows(pred_probs) == 0:
+    if has_no_rows(labels, pred_probs):
         return None
     return read_inputs(labels, pred_probs, None, n_threads, *meant)
+
+
+def has_no_rows(labels: object, pred_probs: object) -> bool:
+    """Whether a batch is empty."""
+    return _n_rows(labels) == 0 and _n_rows(pred_probs) == 0
 
 
 def _n_rows(batch: Any) -> int | None:
@@ -368,7 +385,7 @@ def _look(
     return Look(_core.Look(labels, pred_probs, cuts, several, wants_entropies, first, threads))
 
 
-def _as_rows(rows: Any) -> int | npt.NDArray[np.int64]:
+def as_rows(rows: Any) -> int | npt.NDArray[np.int64]:
     """Coerce the numbers of a batch's rows."""
     if isinstance(rows, int | np.integer):
         return as_count(rows, "rows")
@@ -381,7 +398,7 @@ def _as_rows(rows: Any) -> int | npt.NDArray[np.int64]:
     return np.ascontiguousarray(numbers, dtype=np.int64)
 
 
-class JointState(_State[_core.JointState]):
+class JointState(State[_core.JointState]):
     """Counts by given and guessed class: the second pass.
 
     Parameters
@@ -511,7 +528,7 @@ class JointState(_State[_core.JointState]):
         return SparseJoint.from_rows(*self._core.joint(as_bool(calibrate, "calibrate")))
 
 
-class Cuts(_State[_core.Cuts]):
+class Cuts(State[_core.Cuts]):
     """How many rows a filter removes of each class, and as it becomes known up to which row.
 
     `plan` makes them. ``while not cuts.is_done``, a `SelectionState` of them sees all rows, and
@@ -579,7 +596,7 @@ class Cuts(_State[_core.Cuts]):
     @classmethod
     def of_options(cls, joint: JointState, options: Options) -> "Cuts":
         """Do the same with options that are read already."""
-        if options.filter_by in _OF_SINGLE_ROWS:
+        if options.filter_by in OF_SINGLE_ROWS:
             raise OptionError(
                 f"filter_by={options.filter_by!r} looks at each row by itself, so there is nothing "
                 "to plan; use a Rule, or the mask of a look"
@@ -635,7 +652,7 @@ class Flagged(NamedTuple):
     suggested_labels: npt.NDArray[np.int64]
 
 
-class SelectionState(_State[_core.SelectionState]):
+class SelectionState(State[_core.SelectionState]):
     """The rows that a filter removes: the third pass.
 
     Parameters
@@ -696,7 +713,7 @@ class SelectionState(_State[_core.SelectionState]):
         batch = _read_batch(labels, pred_probs, n_threads, meant)
         if batch is not None:
             given, matrix, threads = batch
-            self._core.update(given, matrix, _as_rows(rows), threads)
+            self._core.update(given, matrix, as_rows(rows), threads)
 
     def merge(self, other: "SelectionState") -> None:
         """Add what another state has selected.
@@ -774,7 +791,7 @@ class Rule:
         self.cuts = cuts
         if self.filter_by == "confident_learning" and thresholds is None:
             raise OptionError("filter_by='confident_learning' needs thresholds")
-        if (self.filter_by in _OF_SINGLE_ROWS) != (cuts is None):
+        if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
             needs = "needs cuts, made by Cuts.plan" if cuts is None else "does not use cuts"
             raise OptionError(f"filter_by={self.filter_by!r} {needs}")
         if cuts is not None:
@@ -818,7 +835,7 @@ class Rule:
         InputError
             If shapes do not fit, or a label or a cell is out of range.
         """
-        numbers = _as_rows(rows)
+        numbers = as_rows(rows)
         first = numbers if isinstance(numbers, int) else 0
         batch = _read_batch(labels, pred_probs, n_threads, (self.kind, self.temperature))
         seen = _look(batch, self.thresholds, "most_probable", first, entropies)

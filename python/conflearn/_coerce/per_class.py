@@ -182,14 +182,15 @@ def as_joints(
 
 
 def as_tag_thresholds(value: object, n_classes: int, *, name: str = "thresholds") -> Array:
-    """Return C-contiguous float64 of shape (K, 2), finite."""
+    """Return C-contiguous float64 of shape (K, 2), where infinity is out of reach."""
     values = as_floats(value, name)
     if values.shape != (n_classes, 2):
         raise ShapeError(
             f"{name} must have one entry without and one with the tag for each of the {n_classes} "
             f"classes, the shape ({n_classes}, 2); its shape is {values.shape}"
         )
-    _demand(np.isfinite(values), values, name, "must be finite; put a number there")
+    rule = "must be a number, or infinity for a side that is never confident"
+    _demand(values > -np.inf, values, name, rule)
     return _as_the_core_reads(values)
 
 

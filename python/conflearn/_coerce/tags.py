@@ -21,12 +21,34 @@ from conflearn._coerce.objects import (
 )
 from conflearn.errors import InputTypeError, LabelError, ShapeError
 
-__all__ = ["Tags", "as_tags"]
+__all__ = ["TagRows", "Tags", "as_tags"]
 
 #: Where the classes of each example start, and the classes; or an (N, K) array of zeros and ones.
 Tags: TypeAlias = tuple[Array, Array] | Array
 
 _INT64_END = 2**63
+
+
+class TagRows:
+    """The tags of some examples that are coerced already, and where the classes of each start."""
+
+    def __init__(self, starts: Array, classes: Array) -> None:
+        self.starts = starts
+        self.classes = classes
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, rows: slice) -> "TagRows":
+        first, last, _ = rows.indices(len(self))
+        starts = self.starts[first : max(first, last) + 1]
+        classes = self.classes[starts[0] : starts[-1]]
+        return TagRows(starts - starts[0], classes)
+
+    @property
+    def as_core(self) -> tuple[Array, Array]:
+        """As the core reads them."""
+        return self.starts, self.classes
 
 
 def as_tags(
@@ -45,9 +67,14 @@ def as_tags(
     the tag. That numbers lie in 0..K-1, and cells are 0 or 1, is left for the core to check.
     """
     value: Any = labels
-    if is_a(value, "scipy.sparse", "spmatrix", "sparray"):
-        tags: Tags = _from_sparse(value, name)
+    if isinstance(value, TagRows):
+        tags: Tags = value.as_core
+        length, width = len(value), n_classes
+    elif is_a(value, "scipy.sparse", "spmatrix", "sparray"):
+        tags = _from_sparse(value, name)
         length, width = value.shape
+    elif (lists := _from_arrow(value)) is not None:
+        tags, length, width = lists, len(lists[0]) - 1, n_classes
     elif (rows := _rows_of(value)) is not None:
         tags = _from_rows(rows, n_classes, classes, name, columns_of)
         length, width = len(rows), n_classes
@@ -70,6 +97,25 @@ def as_tags(
 
 
 # --- A list of classes for each example ----------------------------------------------------------
+
+
+def _from_arrow(value: Any) -> tuple[Array, Array] | None:
+    """Read an Arrow column of lists of whole numbers, none of them missing; None of others."""
+    if not is_a(value, "pyarrow", "ListArray", "LargeListArray", "ChunkedArray"):
+        return None
+    if is_a(value, "pyarrow", "ChunkedArray"):
+        value = value.combine_chunks()
+        if not is_a(value, "pyarrow", "ListArray", "LargeListArray"):
+            return None
+    numbers = value.flatten()
+    if value.null_count or numbers.null_count or str(numbers.type) not in _WHOLE_IN_ARROW:
+        return None
+    starts = value.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
+    return starts - starts[0], numbers.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+_WHOLE_IN_ARROW = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32))
+_WHOLE_IN_ARROW |= {"int64"}
 
 
 def _rows_of(value: Any) -> Sequence[Any] | None:

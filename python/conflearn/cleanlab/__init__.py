@@ -10,6 +10,7 @@ types of error, and on float64 data with its answers:
 `classification`              `CleanLearning`; needs scikit-learn and pandas
 `count`                       joints, thresholds, noise matrices, numbers of issues
 `dataset`                     health of a data set; needs pandas
+`experimental`                data larger than memory: `label_issues_batched`
 `filter`                      which labels are wrong
 `rank`                        how good each label is
 `multilabel_classification`   the same of multi-label data: `filter`, `rank`, and
@@ -37,6 +38,7 @@ What differs, on purpose (docs/method.md has the names of the tests that show bo
 - the default of `clf` is None, which stands for ``LogisticRegression()``;
 - `CleanLearning` estimates anew in each call, and writes to nothing that it is passed;
 - ``low_memory=True`` flags what ``filter_by="low_self_confidence"`` does, exactly;
+- batches give the answers of all data at once, sorted as documented, and nothing is copied;
 - multi-label data may come as an array, frame or sparse matrix of zeros and ones, and may have a
   tag that every example has, or none.
 """
@@ -55,7 +57,7 @@ from conflearn.cleanlab import (
 __all__ = ["benchmarking", "count", "dataset", "filter", "rank"]
 
 #: What has more to import than numpy is imported when it is asked for.
-_LATER = ("classification", "internal", "multilabel_classification")
+_LATER = ("classification", "experimental", "internal", "multilabel_classification")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -264,7 +264,7 @@ def scores_by_class(inputs: TagInputs, method: str, *, adjust_pred_probs: bool =
     """Score each class of each example, (N, K)."""
     score, adjust = checked_score(_lower(method), "method", adjust_pred_probs=adjust_pred_probs)
     return _core.tag_quality_scores_per_class(
-        inputs.tags, inputs.pred_probs, score, adjust, inputs.n_threads
+        inputs.tags, inputs.pred_probs, score, adjust, None, 0, inputs.n_threads
     )
 
 
@@ -298,7 +298,9 @@ def scores_of_examples(
         inputs.pred_probs,
         score,
         adjust,
+        None,
         _aggregate_option(aggregate, options, inputs.n_classes),
+        0,
         inputs.n_threads,
     )
 

@@ -165,7 +165,7 @@ confident_joint, kind, temperature, n_threads
         classes = tuple(classes)  # read more than once
     inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,

@@ -1,13 +1,14 @@
 """Which tags are wrong or missing: by example, by tag, and how many."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import one_of
-from conflearn._inputs import TagInputs, read_tag_inputs
+from conflearn._inputs import TagInputs
 from conflearn._names import SCORES, Aggregate, Filter, Kind, Score
 from conflearn._options import (
     ALPHA,
@@ -16,6 +17,10 @@ from conflearn._options import (
     read_aggregate,
     read_tag_options,
 )
+from conflearn._runs import Path, Progress, read_or_open_tags
+
+if TYPE_CHECKING:
+    from conflearn.stream.run import Run
 
 
 def find_label_issues(
@@ -31,15 +36,21 @@ def find_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Find the examples that have a wrong tag, or lack one.
 
     Parameters
     ----------
     labels : list of N lists, or array_like of shape (N, K)
-        Given tags: a list of classes for each example, or zeros and ones, dense or scipy sparse.
+        Given tags: a list of classes for each example, or zeros and ones, dense or scipy sparse. Or
+        where they lie: a file of zeros and ones, one that `scipy.sparse.save_npz` wrote in
+        compressed rows, a column of lists in a table, or None where `pred_probs` is batches.
     pred_probs : array_like of shape (N, K)
-        Out-of-sample predicted probabilities; rows need not sum to 1.
+        Out-of-sample predicted probabilities; rows need not sum to 1. Or where they lie: all that
+        `conflearn.find_label_issues` reads in blocks.
     filter_by : str, default "prune_by_noise_rate"
         As in `conflearn.find_label_issues`, for each class by itself. An example is flagged when
         any class flags it.
@@ -62,11 +73,16 @@ def find_label_issues(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    out : path, optional
+        An ``.npy`` or ``.parquet`` file to write the answer to, whole or not at all. See
+        `conflearn.find_label_issues`.
+    progress, checkpoint
+        As there: who is told how far the passes are, and a folder to go on from after a crash.
 
     Returns
     -------
     ndarray of shape (N,), bool
-        True where an example has an issue.
+        True where an example has an issue. With `out`, a map of what was written.
 
     Raises
     ------
@@ -88,15 +104,29 @@ def find_label_issues(
     >>> multilabel.find_label_issues(labels, pred_probs)
     array([False, False, False, False,  True, False])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
     )
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.find_label_issues(inputs, options, out)
     return _core.find_tag_issues(inputs.tags, inputs.pred_probs, options, inputs.n_threads)
 
 
@@ -117,13 +147,16 @@ def rank_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.int64]:
     """Find the examples that have a wrong tag, or lack one, the worst first.
 
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads, out, progress, checkpoint
         As in `find_label_issues`.
     rank_by, aggregate, alpha, softmin_temperature
         The score to rank by: `method` and the rest of `label_quality_scores`.
@@ -148,15 +181,29 @@ confident_joint, kind, temperature, classes, n_threads
     """
     method = one_of(rank_by, SCORES, "rank_by")
     how = read_aggregate(aggregate, alpha, softmin_temperature)
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
     )
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.rank_label_issues(inputs, options, method, how, out)
     return _core.rank_tag_issues(
         inputs.tags, inputs.pred_probs, options, method, how, inputs.n_threads
     )
@@ -175,13 +222,15 @@ def find_label_issues_per_class(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Find the tags that are wrong, or missing.
 
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
 
     Returns
@@ -203,17 +252,26 @@ confident_joint, kind, temperature, classes, n_threads
     >>> multilabel.find_label_issues_per_class(labels, pred_probs)[4]
     array([False,  True])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
     )
-    mask = np.zeros(inputs.pred_probs.shape, dtype=np.bool_)
     cells, _ = located(inputs, options)
+    mask = np.zeros((inputs.n_examples or 0, inputs.n_classes), dtype=np.bool_)
     mask[cells] = True
     return mask
 
@@ -231,14 +289,20 @@ def locate_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Find the tags that are wrong, or missing, without an array of N times K cells.
 
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads
+confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
+    out : path, optional
+        A folder for ``row.npy``, ``class_index.npy`` and ``has_tag.npy``, or a ``.parquet`` file of
+        these columns; ``has_tag`` is True where the tag is wrong, False where it is missing.
 
     Returns
     -------
@@ -260,23 +324,38 @@ confident_joint, kind, temperature, classes, n_threads
     >>> multilabel.locate_label_issues(labels, pred_probs)
     (array([4]), array([1]))
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_tag_options(
-        inputs,
+        inputs.n_classes,
         filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
     )
-    cells, _ = located(inputs, options)
+    cells, _ = located(inputs, options, out)
     return cells
 
 
 def located(
-    inputs: TagInputs, options: Options
+    inputs: "TagInputs | Run", options: Options, out: object = None
 ) -> tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], npt.NDArray[np.bool_]]:
     """Rows and classes of the flagged cells, and whether their tags are given."""
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        rows, classes, given = tag_issues.locate_label_issues(inputs, options, out)
+        return (rows, classes), given
     starts, columns, given = _core.find_tag_issues_per_class(
         inputs.tags, inputs.pred_probs, options, inputs.n_threads
     )
@@ -292,6 +371,8 @@ def num_label_issues(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> int:
     """Count the examples that have a wrong tag, or lack one.
 
@@ -307,6 +388,8 @@ def num_label_issues(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -326,7 +409,20 @@ def num_label_issues(
     >>> multilabel.num_label_issues(labels, pred_probs)
     1
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.num_label_issues(inputs)
     options = Options("confident_learning")
     mask = _core.find_tag_issues(inputs.tags, inputs.pred_probs, options, inputs.n_threads)
     return int(np.count_nonzero(mask))
@@ -340,12 +436,14 @@ def num_label_issues_per_class(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.int64]:
     """Count the tags of each class that are missing, and those that are wrong.
 
     Parameters
     ----------
-    labels, pred_probs, kind, temperature, classes, n_threads
+    labels, pred_probs, kind, temperature, classes, n_threads, progress, checkpoint
         As in `num_label_issues`.
 
     Returns
@@ -368,5 +466,18 @@ def num_label_issues_per_class(
     array([[0, 0],
            [1, 0]])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.num_label_issues_per_class(inputs)
     return _core.num_tag_issues(*inputs)

@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_bool, as_joints, as_tag_thresholds, as_tags
-from conflearn._inputs import read_tag_inputs
+from conflearn._inputs import TagInputs, read_tag_inputs
 from conflearn._names import Kind
+from conflearn._runs import Path, Progress, read_or_open_tags
 from conflearn.errors import InputError
 
 
@@ -22,6 +23,8 @@ def confident_joint(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.int64]:
     """Count the examples of each class by given and confidently guessed side.
 
@@ -41,6 +44,8 @@ def confident_joint(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -62,8 +67,21 @@ def confident_joint(
            [0, 2]])
     """
     calibrate = as_bool(calibrate, "calibrate")
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     cut = None if thresholds is None else as_tag_thresholds(thresholds, inputs.n_classes)
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.confident_joint(inputs, cut, calibrate=calibrate)
     return _core.count_confident_tags(
         inputs.tags, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
     )

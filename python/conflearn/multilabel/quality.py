@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import one_of
-from conflearn._inputs import read_tag_inputs
+from conflearn._inputs import TagInputs
 from conflearn._names import SCORES, Aggregate, Kind, Score
 from conflearn._options import ALPHA, SOFTMIN_TEMPERATURE, read_adjustment, read_aggregate
+from conflearn._runs import Path, Progress, read_or_open_tags
 
 
 def label_quality_scores(
@@ -25,6 +26,9 @@ def label_quality_scores(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    out: Path | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.float64]:
     """Score the tags of each example from 0 (some are likely wrong) to 1 (all are likely right).
 
@@ -54,6 +58,8 @@ def label_quality_scores(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    out, progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -81,9 +87,23 @@ def label_quality_scores(
     one_of(method, SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
     how = read_aggregate(aggregate, alpha, softmin_temperature)
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out=out,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.label_quality_scores(inputs, method, adjust, how, out)
     return _core.tag_quality_scores(
-        inputs.tags, inputs.pred_probs, method, adjust, how, inputs.n_threads
+        inputs.tags, inputs.pred_probs, method, adjust, None, how, 0, inputs.n_threads
     )
 
 
@@ -97,6 +117,8 @@ def label_quality_scores_per_class(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.float64]:
     """Score each class of each example from 0 (wrong, or missing) to 1 (right).
 
@@ -116,6 +138,8 @@ def label_quality_scores_per_class(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -138,7 +162,20 @@ def label_quality_scores_per_class(
     """
     one_of(method, SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.label_quality_scores_per_class(inputs, method, adjust)
     return _core.tag_quality_scores_per_class(
-        inputs.tags, inputs.pred_probs, method, adjust, inputs.n_threads
+        inputs.tags, inputs.pred_probs, method, adjust, None, 0, inputs.n_threads
     )

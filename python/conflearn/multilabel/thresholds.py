@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._inputs import read_tag_inputs
+from conflearn._inputs import TagInputs
 from conflearn._names import Kind
+from conflearn._runs import Path, Progress, read_or_open_tags
 
 
 def confident_thresholds(
@@ -18,6 +19,8 @@ def confident_thresholds(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.float64]:
     """Mean self-confidence without and with each tag.
 
@@ -33,6 +36,8 @@ def confident_thresholds(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -53,5 +58,18 @@ def confident_thresholds(
     array([[0.75, 0.75],
            [0.75, 2.  ]])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        return tag_issues.confident_thresholds(inputs)
     return _core.tag_thresholds(*inputs)

@@ -17,11 +17,12 @@ from conflearn.stream.rows import Piece, Rows, rows_text
 from conflearn.stream.source import aligned_bytes
 from conflearn.stream.stored import StoredArray
 
-__all__ = ["Archive", "open_npz", "open_safetensors"]
+__all__ = ["Archive", "arrays_of_npz", "is_sparse", "open_npz", "open_safetensors"]
 
 _MATRIX = 2  # dimensions
 
-_SPARSE = {"data", "format", "indices", "indptr", "shape"}
+#: What a sparse matrix has, beside its format, which is no array with rows.
+_SPARSE = {"data", "indices", "indptr", "shape"}
 
 
 class Archive(Holder):
@@ -128,9 +129,9 @@ class PackedArray(Rows):
                         rows = memory.view(self._dtype).reshape(n, *self.shape[1:])
                         yield Piece(rows, rows_text(start, n, self.place))
                     stream.read(1)  # at its end the check sum is compared
-            except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-                if isinstance(error, SourceError):
-                    raise
+            except SourceError:
+                raise
+            except Exception as error:  # each way of packing has its own
                 raise failure(self.place, self._file.argument, error) from error
 
     def _skip(self, stream: IO[bytes], size: int) -> None:
@@ -154,15 +155,25 @@ class PackedArray(Rows):
 
 def open_npz(file: File) -> Archive:
     """Find the arrays in a file that `numpy.savez` or `numpy.savez_compressed` wrote."""
+    arrays = arrays_of_npz(file)
+    if is_sparse(arrays):
+        raise file.error(
+            "holds a scipy sparse matrix; pass scipy.sparse.load_npz(path), which reads it"
+        )
+    return Archive(file, arrays)
+
+
+def is_sparse(arrays: Mapping[str, Rows]) -> bool:
+    """Whether these are the parts of a sparse matrix, as `scipy.sparse.save_npz` writes them."""
+    return arrays.keys() >= _SPARSE
+
+
+def arrays_of_npz(file: File) -> "dict[str, StoredArray | PackedArray]":
+    """Find them by name."""
     arrays: dict[str, StoredArray | PackedArray] = {}
     try:
         with zipfile.ZipFile(file.path) as zipped:
             members = [info for info in zipped.infolist() if info.filename.endswith(".npy")]
-            names = {info.filename.removesuffix(".npy") for info in members}
-            if names >= _SPARSE:
-                raise file.error(
-                    "holds a scipy sparse matrix; pass scipy.sparse.load_npz(path), which reads it"
-                )
             for info in members:
                 name = info.filename.removesuffix(".npy")
                 with zipped.open(info) as stream:
@@ -181,9 +192,11 @@ def open_npz(file: File) -> Archive:
                     )
                 else:
                     arrays[name] = PackedArray(file, info.filename, header)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except SourceError:
+        raise
+    except Exception as error:  # each way of packing has its own
         raise failure(str(file.path), file.argument, error) from error
-    return Archive(file, arrays)
+    return arrays
 
 
 def _header_or_none(stream: IO[bytes], file: File, name: str) -> Header | None:

@@ -121,8 +121,9 @@ class Handle:
                 f"cannot be read at byte {at:,} ({reason}); check the disk"
             ) from error
         if done < len(view):
+            end = min(offset + done, os.fstat(self._stream.fileno()).st_size)
             raise self._file.error(
-                f"ends at byte {offset + done:,}, but must reach byte {offset + len(view):,} for "
+                f"ends at byte {end:,}, but must reach byte {offset + len(view):,} for "
                 "what its header promises; it was cut short, so make it anew"
             )
 

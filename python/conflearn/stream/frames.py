@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from typing import Any
 
+import numpy as np
+
 from conflearn.stream.rows import digest
 from conflearn.stream.tables import Sort, Table
 
@@ -112,8 +114,10 @@ def _pandas_sort(column: Any) -> Sort:
     kind = getattr(column.dtype, "kind", "O")
     if kind == "f":
         return "float"
-    if kind == "O" and len(column) and hasattr(column.iloc[0], "__len__"):
-        return "label" if isinstance(column.iloc[0], str) else "list"
+    if kind == "O" and len(column) and not isinstance(column.iloc[0], str):
+        first = np.asarray(column.iloc[0])
+        if first.ndim:
+            return "list" if first.dtype.kind in "fiu" else "other"
     return "label" if kind in "biuUO" else "other"
 
 

@@ -5,14 +5,16 @@ from collections.abc import Generator
 from contextlib import closing, nullcontext
 from typing import Any
 
-from conflearn._coerce import as_block, as_labels, as_pred_probs
+from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._names import Kind
 from conflearn.errors import ShapeError, SourceError
 from conflearn.stream.ahead import read_ahead
+from conflearn.stream.cells import as_cells
 from conflearn.stream.labels import Labels
 from conflearn.stream.rows import Rows
 from conflearn.stream.source import Block, Source, rows_of
+from conflearn.stream.tags import as_tag_rows
 
 __all__ = ["JoinedSource", "n_classes_of"]
 
@@ -28,13 +30,15 @@ class JoinedSource(Source):
         kind: Kind,
         columns: CheckedColumns | None,
         ahead: bool = True,
+        of_tags: bool = False,
     ) -> None:
         self._cells = cells
         self._labels = labels
         self._kind = kind
         self._columns = columns
         self._ahead = ahead
-        self.n_classes, self._row_bytes = _width(cells, kind)
+        self._of_tags = of_tags
+        self.n_classes, self._row_bytes = _width(cells, kind, of_tags=of_tags)
         self.n_examples = cells.n_rows
 
     @property
@@ -77,8 +81,7 @@ class JoinedSource(Source):
             )
 
     def _coerced(self, values: Any, first_row: int, place: str) -> Any:
-        with as_block(first_row):
-            cells = as_pred_probs(values, kind=self._kind)
+        cells = as_cells(values, self._kind, first_row=first_row, of_tags=self._of_tags)
         if int(cells.shape[1]) != self.n_classes:
             raise SourceError(
                 f"pred_probs has {self.n_classes} columns at first, but {cells.shape[1]} in {place}"
@@ -88,18 +91,20 @@ class JoinedSource(Source):
 
     def _coerced_labels(self, labels: Any, first_row: int, n_rows: int) -> Any:
         with as_block(first_row):
+            if self._of_tags:
+                return as_tag_rows(labels, self.n_classes, n_rows, self._columns)
             return as_labels(labels, self.n_classes, n_examples=n_rows, classes=self._columns)
 
 
-def n_classes_of(cells: Rows, kind: Kind) -> int:
+def n_classes_of(cells: Rows, kind: Kind, *, of_tags: bool = False) -> int:
     """Return K, of which the rows themselves need not know."""
-    return _width(cells, kind)[0]
+    return _width(cells, kind, of_tags=of_tags)[0]
 
 
-def _width(cells: Rows, kind: Kind) -> tuple[int, int]:
+def _width(cells: Rows, kind: Kind, *, of_tags: bool) -> tuple[int, int]:
     """Return K, and the bytes of a row."""
     if not cells.n_rows:
         raise ShapeError(f"pred_probs is empty: {cells.place} has no rows; it needs at least one")
-    with as_block(0):
-        row = as_pred_probs(cells.probe(), kind=kind)[:1]
-    return int(row.shape[1]), int(row.nbytes if cells.row_bytes is None else cells.row_bytes)
+    row = as_cells(cells.probe(), kind, of_tags=of_tags)
+    row_bytes = row[:1].nbytes if cells.row_bytes is None else cells.row_bytes
+    return int(row.shape[1]), int(row_bytes)

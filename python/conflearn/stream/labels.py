@@ -10,7 +10,7 @@ from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import Array
 from conflearn.stream.rows import Rows, Take, digest, in_step
 
-__all__ = ["HeldLabels", "Labels", "ReadLabels"]
+__all__ = ["HeldLabels", "Labels", "ReadLabels", "Take"]
 
 # Labels of a file are read so many at a time.
 _AT_A_TIME = 1 << 18

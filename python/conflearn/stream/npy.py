@@ -1,6 +1,6 @@
 """The .npy format, in a file of its own or within another one."""
 
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.lib import format as npy
@@ -28,6 +28,12 @@ def open_npy(file: File) -> StoredArray:
     return StoredArray(file, offset, header.dtype, header.shape, fortran=header.fortran)
 
 
+def _refuse_version(version: tuple[int, int], file: File, name: str) -> NoReturn:
+    raise file.error(
+        f"{name} is of version {version} of the .npy format, which is for records; save numbers"
+    )
+
+
 def read_header(stream: IO[bytes], file: File, member: str = "") -> Header:
     """Read the header that a stream is at, and check what it says."""
     name = f"[{member!r}]" if member else ""
@@ -38,13 +44,10 @@ def read_header(stream: IO[bytes], file: File, member: str = "") -> Header:
         elif version == (2, 0):
             header = Header(*npy.read_array_header_2_0(stream))
         else:
-            raise file.error(
-                f"{name} is of version {version} of the .npy format, which is for records; save "
-                "numbers"
-            )
+            _refuse_version(version, file, name)
     except SourceError:
         raise
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # it is parsed as Python, which fails in many ways
         reason = str(error).partition("\n")[0]
         raise file.error(
             f"{name} does not begin with the header of a .npy file at byte 0 ({reason}); write it "
@@ -62,6 +65,8 @@ def read_header(stream: IO[bytes], file: File, member: str = "") -> Header:
             f"{name} holds cells of two bytes without a name; if these are bfloat16, save them as "
             ".safetensors, or as float32: numpy.save(path, array.astype('float32'))"
         )
+    if not dtype.itemsize:
+        raise file.error(f"{name} holds cells of no size; its dtype is {dtype}")
     if not header.shape or min(header.shape) < 0:
         raise file.error(f"{name} has the shape {header.shape}; it must have rows")
     return header

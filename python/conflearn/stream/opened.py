@@ -79,6 +79,7 @@ def open_source(
     kind: Kind = "probabilities",
     classes: Iterable[Any] | None = None,
     in_memory_too: bool = False,
+    of_tags: bool = False,
 ) -> Source | None:
     """Open labels and matrix that are to be read in blocks.
 
@@ -100,6 +101,9 @@ def open_source(
         What the columns of `pred_probs` stand for.
     in_memory_too : bool, default False
         Whether to make a source of what lies in memory, by lending slices.
+    of_tags : bool, default False
+        Whether each example has any number of tags. Then labels may have two dimensions, and the
+        file of a sparse matrix may hold them.
 
     Returns
     -------
@@ -128,8 +132,8 @@ def open_source(
     from conflearn.stream.opening import batches_source, joined_source
 
     if is_batches:
-        return batches_source(pred_probs, kind, classes)
-    return joined_source(labels, pred_probs, kind, classes)
+        return batches_source(pred_probs, kind, classes, of_tags=of_tags)
+    return joined_source(labels, pred_probs, kind, classes, of_tags=of_tags)
 
 
 def is_source(value: object) -> bool:
@@ -174,10 +178,10 @@ def is_sliceable(value: object) -> bool:
     if isinstance(value, type | memoryview) or any(is_a(value, *known) for known in _IN_MEMORY):
         return False
     return (
-        isinstance(getattr(value, "shape", None), tuple)
+        not is_top_k(value)
+        and isinstance(getattr(value, "shape", None), tuple)
         and hasattr(value, "__getitem__")
         and not any(hasattr(value, lends) for lends in _LENDING)
-        and not is_top_k(value)
     )
 
 
@@ -200,7 +204,7 @@ def _is_iterated(value: object) -> bool:
     if isinstance(value, list | tuple):
         return True
     return callable(value) or (
-        isinstance(value, Iterable) and not hasattr(value, "shape") and not is_top_k(value)
+        isinstance(value, Iterable) and not is_top_k(value) and not hasattr(value, "shape")
     )
 
 

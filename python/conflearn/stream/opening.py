@@ -3,13 +3,13 @@
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from conflearn._coerce import as_labels, as_pred_probs, checked_columns, readable_again
+from conflearn._coerce import as_labels, as_tags, checked_columns
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import is_a
 from conflearn._names import Kind
@@ -23,6 +23,7 @@ from conflearn.stream.arrow import (
     open_parquet,
 )
 from conflearn.stream.batches import BatchSource
+from conflearn.stream.cells import as_sliceable
 from conflearn.stream.columns import Columns
 from conflearn.stream.file import File
 from conflearn.stream.frames import PandasFrame, PolarsFrame, PolarsQuery
@@ -33,6 +34,8 @@ from conflearn.stream.npy import open_npy
 from conflearn.stream.opened import is_name, is_path, is_sliceable, is_source, is_top_k
 from conflearn.stream.rows import ArrayRows, Chain, Rows
 from conflearn.stream.sliceable import SliceableRows
+from conflearn.stream.tag_batches import TagBatchSource
+from conflearn.stream.tags import HeldTags, ReadTags, open_tags_npz
 from conflearn.stream.topk import TopKRows
 
 __all__ = ["batches_source", "joined_source"]
@@ -43,7 +46,9 @@ def _open_npy(file: File) -> Holder:
     return Array(rows, file.argument, rows.shape)
 
 
-_FORMATS: dict[str, Callable[[File], Holder]] = {
+Formats: TypeAlias = Mapping[str, Callable[[File], Holder]]
+
+_FORMATS: Formats = {
     ".npy": _open_npy,
     ".npz": open_npz,
     ".safetensors": open_safetensors,
@@ -54,6 +59,9 @@ _FORMATS: dict[str, Callable[[File], Holder]] = {
     ".ipc": open_ipc,
     ".feather": open_ipc,
 }
+
+#: Of tags: a sparse matrix has them too.
+_TAG_FORMATS: Formats = {**_FORMATS, ".npz": open_tags_npz}
 
 #: Tables that are scanned, and tables that lie in memory, where they may as well be read as they
 #: are. Who reads what: the library, its class, and the function that knows it.
@@ -93,64 +101,82 @@ class _Opened(NamedTuple):
     names: Names
 
 
-def batches_source(batches: Any, kind: Kind, classes: Iterable[Any] | None) -> BatchSource:
+def batches_source(
+    batches: Any, kind: Kind, classes: Iterable[Any] | None, *, of_tags: bool = False
+) -> BatchSource | TagBatchSource:
     """Make a source of batches that hold their labels."""
+    if of_tags:
+        return TagBatchSource(batches, kind, lambda n_classes: checked_columns(classes, n_classes))
     return BatchSource(batches, kind, lambda n_classes: checked_columns(classes, n_classes))
 
 
 def joined_source(
-    labels: Any, pred_probs: Any, kind: Kind, classes: Iterable[Any] | None
+    labels: Any,
+    pred_probs: Any,
+    kind: Kind,
+    classes: Iterable[Any] | None,
+    *,
+    of_tags: bool = False,
 ) -> JoinedSource:
     """Make a source of a matrix and labels, wherever each of them lies."""
     is_beside = labels is None or is_name(labels)
     opened = _opened(pred_probs, "pred_probs", in_memory=is_beside)
-    apart = None if opened is not None and is_beside else _opened(labels, "labels")
+    formats = _TAG_FORMATS if of_tags else _FORMATS
+    apart = None if opened is not None and is_beside else _opened(labels, "labels", formats)
     ahead = opened is not None or apart is not None
     if opened is None:
-        matrix = as_pred_probs(pred_probs, kind=kind)
-        rows = ArrayRows(_again(matrix), "pred_probs")
+        matrix = as_sliceable(pred_probs, kind, of_tags=of_tags)
+        rows = ArrayRows(matrix, "pred_probs")
         opened = _Opened([Array(rows, "pred_probs", matrix.shape)], None)
     elif is_beside and apart is None:
-        return _beside(labels, opened, kind, classes)
+        return _beside(labels, opened, kind, classes, of_tags=of_tags)
     parts = [holder.cells(opened.names) for holder in opened.holders]
-    cells = _chained(parts, kind)
-    n_classes = n_classes_of(cells, kind)
+    cells = _chained(parts, kind, of_tags=of_tags)
+    n_classes = n_classes_of(cells, kind, of_tags=of_tags)
     columns = checked_columns(classes, n_classes)
     if apart is not None:
-        found: Labels = _read_labels(_aligned(apart, parts), n_classes, columns)
+        pairs = _aligned(apart, parts, of_tags=of_tags)
+        found: Labels = _read_labels(pairs, n_classes, columns, of_tags=of_tags)
+    elif of_tags:
+        found = HeldTags(as_tags(labels, n_classes, n_examples=cells.n_rows, classes=columns))
     else:
         given = as_labels(labels, n_classes, n_examples=cells.n_rows, classes=columns)
         found = HeldLabels(given)
-    return JoinedSource(cells, found, kind=kind, columns=columns, ahead=ahead)
-
-
-def _again(matrix: Any) -> Any:
-    return readable_again(matrix) if isinstance(matrix, np.ndarray) else matrix
+    return JoinedSource(cells, found, kind=kind, columns=columns, ahead=ahead, of_tags=of_tags)
 
 
 def _beside(
-    name: str | None, opened: _Opened, kind: Kind, classes: Iterable[Any] | None
+    name: str | None,
+    opened: _Opened,
+    kind: Kind,
+    classes: Iterable[Any] | None,
+    *,
+    of_tags: bool,
 ) -> JoinedSource:
     """Find the labels in the same files, or the same table, as the matrix."""
     names = [holder.label_name(name) for holder in opened.holders]
     named = list(zip(opened.holders, names, strict=True))
     if all(holder.is_table for holder in opened.holders):
-        cells = _chained([holder.cells(opened.names, label) for holder, label in named], kind)
-        columns = checked_columns(classes, n_classes_of(cells, kind))
-        return JoinedSource(cells, None, kind=kind, columns=columns)
+        tables = [holder.cells(opened.names, label) for holder, label in named]
+        cells = _chained(tables, kind, of_tags=of_tags)
+        columns = checked_columns(classes, n_classes_of(cells, kind, of_tags=of_tags))
+        return JoinedSource(cells, None, kind=kind, columns=columns, of_tags=of_tags)
     parts = [holder.cells(opened.names) for holder in opened.holders]
-    cells = _chained(parts, kind)
-    n_classes = n_classes_of(cells, kind)
+    cells = _chained(parts, kind, of_tags=of_tags)
+    n_classes = n_classes_of(cells, kind, of_tags=of_tags)
     columns = checked_columns(classes, n_classes)
     labels = [holder.column(label) for holder, label in named]
-    found = _read_labels(list(zip(labels, parts, strict=True)), n_classes, columns)
-    return JoinedSource(cells, found, kind=kind, columns=columns)
+    pairs = list(zip(labels, parts, strict=True))
+    found = _read_labels(pairs, n_classes, columns, of_tags=of_tags)
+    return JoinedSource(cells, found, kind=kind, columns=columns, of_tags=of_tags)
 
 
 # --- What an argument holds ----------------------------------------------------------------------
 
 
-def _opened(value: Any, argument: str, *, in_memory: bool = False) -> _Opened | None:
+def _opened(
+    value: Any, argument: str, formats: Formats = _FORMATS, *, in_memory: bool = False
+) -> _Opened | None:
     """Open what lies outside of memory, and also frames if wanted; None for what lies in it."""
     names: Names = None
     named = isinstance(value, Columns)
@@ -159,10 +185,11 @@ def _opened(value: Any, argument: str, *, in_memory: bool = False) -> _Opened | 
     if isinstance(value, str | os.PathLike):
         if argument == "labels" and not named and is_name(value):
             return None
-        return _Opened([_open_file(path, argument) for path in _matching(value, argument)], names)
+        paths = _matching(value, argument)
+        return _Opened([_open_file(path, argument, formats) for path in paths], names)
     if isinstance(value, list | tuple) and value and all(map(is_path, value)):
         paths = [path for item in value for path in _matching(item, argument)]
-        return _Opened([_open_file(path, argument) for path in paths], names)
+        return _Opened([_open_file(path, argument, formats) for path in paths], names)
     if (table := _table(value, argument, in_memory=named or in_memory)) is not None:
         return _Opened([table], names)
     if is_sliceable(value):
@@ -221,14 +248,14 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)]
 
 
-def _open_file(path: str, argument: str) -> Holder:
+def _open_file(path: str, argument: str, known: Formats) -> Holder:
     suffix = Path(path).suffix.lower()
     if Path(path).is_dir():
         advice = _ADVICE.get(suffix, "pass its files, such as os.path.join(path, '*.npy')")
         raise SourceError(f"{argument}: {path} is a folder; {advice}")
-    open_format = _FORMATS.get(suffix)
+    open_format = known.get(suffix)
     if open_format is None:
-        formats = ", ".join(_FORMATS)
+        formats = ", ".join(known)
         advice = _ADVICE.get(suffix, "convert it, or pass an array")
         raise SourceError(
             f"{argument}: {path} is of a format that conflearn does not read ({formats}); {advice}"
@@ -239,16 +266,16 @@ def _open_file(path: str, argument: str) -> Holder:
 # --- Shards --------------------------------------------------------------------------------------
 
 
-def _chained(parts: Sequence[Rows], kind: Kind) -> Rows:
+def _chained(parts: Sequence[Rows], kind: Kind, *, of_tags: bool = False) -> Rows:
     """Put shards together, which have as many columns each."""
     some = [part for part in parts if part.n_rows]
     if not some:
         raise ShapeError(
             f"pred_probs is empty: {parts[0].place} has no rows; it needs at least one"
         )
-    first = n_classes_of(some[0], kind)
+    first = n_classes_of(some[0], kind, of_tags=of_tags)
     for part in some[1:]:
-        if (width := n_classes_of(part, kind)) != first:
+        if (width := n_classes_of(part, kind, of_tags=of_tags)) != first:
             raise SourceError(
                 f"pred_probs: {some[0].place} has {first} columns, but {part.place} has {width}; "
                 "all files must have a column for each class"
@@ -256,9 +283,9 @@ def _chained(parts: Sequence[Rows], kind: Kind) -> Rows:
     return parts[0] if len(parts) == 1 else Chain(some)
 
 
-def _aligned(apart: _Opened, parts: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
+def _aligned(apart: _Opened, parts: Sequence[Rows], *, of_tags: bool) -> list[tuple[Rows, Rows]]:
     """Pair the files of labels with those of rows: one for all, or one for each."""
-    columns = [holder.column(apart.names) for holder in apart.holders]
+    columns = [_column(holder, apart.names, of_tags=of_tags) for holder in apart.holders]
     if len(columns) == len(parts):
         return list(zip(columns, parts, strict=True))
     if len(columns) == 1:
@@ -269,9 +296,19 @@ def _aligned(apart: _Opened, parts: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
     )
 
 
+def _column(holder: Holder, names: Names, *, of_tags: bool) -> Rows:
+    """Find labels, or of tags several columns, one a class."""
+    several = of_tags and isinstance(names, tuple) and len(names) > 1
+    return holder.cells(names) if several else holder.column(names)
+
+
 def _read_labels(
-    pairs: Sequence[tuple[Rows, Rows]], n_classes: int, columns: CheckedColumns | None
-) -> ReadLabels:
+    pairs: Sequence[tuple[Rows, Rows]],
+    n_classes: int,
+    columns: CheckedColumns | None,
+    *,
+    of_tags: bool,
+) -> Labels:
     for column, rows in pairs:
         if column.n_rows != rows.n_rows:
             raise SourceError(
@@ -279,4 +316,6 @@ def _read_labels(
                 f"{rows.n_rows:,} rows; there must be one label for each row"
             )
     parts = [column for column, _ in pairs]
-    return ReadLabels(parts[0] if len(parts) == 1 else Chain(parts), n_classes, columns)
+    joined = parts[0] if len(parts) == 1 else Chain(parts)
+    read = ReadTags if of_tags else ReadLabels
+    return read(joined, n_classes, columns)

@@ -11,7 +11,7 @@ __all__ = ["Block", "Source"]
 
 #: Of the cells of one block. Three blocks are in memory at a time. Measured from 1 to 32 MiB: see
 #: docs/design.md.
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 
 #: Of one block, so that labels and results stay as small as the cells where there are few classes.
 BLOCK_ROWS = 1 << 18

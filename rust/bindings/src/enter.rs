@@ -55,12 +55,25 @@ pub(crate) fn enter_with_tags<R: Send>(
     n_threads: Option<usize>,
     work: impl FnOnce(&TagLabels, &PredProbs<'_>, &Workers<'_>) -> Result<R> + Send,
 ) -> PyResult<R> {
+    enter_batch_of_tags(py, tags, pred_probs, 0, n_threads, work)
+}
+
+/// The same of a batch of rows: errors count them from `first_row` on.
+pub(crate) fn enter_batch_of_tags<R: Send>(
+    py: Python<'_>,
+    tags: &Tags<'_>,
+    pred_probs: &RawPredProbs<'_>,
+    first_row: usize,
+    n_threads: Option<usize>,
+    work: impl FnOnce(&TagLabels, &PredProbs<'_>, &Workers<'_>) -> Result<R> + Send,
+) -> PyResult<R> {
     let n_threads = n_threads.unwrap_or_else(threads::default_n_threads);
     let raw_tags = tags.borrow()?;
     let pred_probs = pred_probs.view()?;
     leave(py, n_threads, pred_probs.n_bytes(), |workers| {
-        let labels = raw_tags.check(pred_probs.shape().1, workers)?;
-        work(&labels, &pred_probs, workers)
+        let labels = raw_tags.check(pred_probs.shape().1, workers);
+        let found = labels.and_then(|labels| work(&labels, &pred_probs, workers));
+        found.map_err(|error| error.of_rows_from(first_row))
     })
 }
 

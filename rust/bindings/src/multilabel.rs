@@ -10,7 +10,7 @@ use numpy::{
 use pyo3::prelude::*;
 
 use crate::arrays::{self, RawPredProbs, Tags, by_class};
-use crate::enter::enter_with_tags as enter;
+use crate::enter::{enter_batch_of_tags as enter_batch, enter_with_tags as enter};
 use crate::names::Named;
 
 /// What to look for, as one argument.
@@ -27,7 +27,7 @@ pub(crate) struct TagOptions<'py> {
 
 impl TagOptions<'_> {
     /// As the core wants it.
-    fn search(&self) -> PyResult<Search> {
+    pub(crate) fn search(&self) -> PyResult<Search> {
         let removals = if let Some(counts) = &self.prune_counts {
             Removals::Counts(by_class(counts.as_slice()?))
         } else {
@@ -67,7 +67,7 @@ pub(crate) enum AggregateName {
 }
 
 impl AggregateOption {
-    fn chosen(&self) -> Aggregate {
+    pub(crate) fn chosen(&self) -> Aggregate {
         match self.name.0 {
             AggregateName::ExponentialMovingAverage => {
                 Aggregate::ExponentialMovingAverage { alpha: self.parameter }
@@ -159,6 +159,16 @@ pub(crate) fn tag_thresholds<'py>(
     PyArray1::from_slice(py, found.as_flattened()).reshape([found.len(), 2])
 }
 
+/// Thresholds that are handed over, as the core wants them.
+fn thresholds_of(
+    thresholds: Option<&PyReadonlyArray2<'_, f64>>,
+) -> PyResult<Option<Vec<[f64; 2]>>> {
+    Ok(match thresholds {
+        Some(thresholds) => Some(by_class(thresholds.as_slice()?)),
+        None => None,
+    })
+}
+
 /// The confident joint of each class: (K, 2, 2).
 #[pyfunction]
 #[allow(clippy::too_many_arguments)] // as many as the question has parts
@@ -171,10 +181,7 @@ pub(crate) fn count_confident_tags<'py>(
     several: Named<Several>,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray3<i64>>> {
-    let thresholds = match &thresholds {
-        Some(thresholds) => Some(by_class::<_, 2>(thresholds.as_slice()?)),
-        None => None,
-    };
+    let thresholds = thresholds_of(thresholds.as_ref())?;
     let how = (calibrate, several.0);
     let joints = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
         multilabel::confident_joints(labels, pred_probs, thresholds.as_deref(), how, workers)
@@ -205,29 +212,40 @@ pub(crate) fn tag_quality_scores<'py>(
     pred_probs: RawPredProbs<'py>,
     method: Named<Method>,
     adjust: Named<Adjust>,
+    thresholds: Option<PyReadonlyArray2<'py, f64>>,
     aggregate: AggregateOption,
+    first_row: usize,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let (method, adjust, aggregate) = (method.0, adjust.0, aggregate.chosen());
-    let scores = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
-        multilabel::label_quality_scores(labels, pred_probs, method, adjust, aggregate, workers)
-    })?;
+    let thresholds = thresholds_of(thresholds.as_ref())?;
+    let (method, aggregate) = (method.0, aggregate.chosen());
+    let adjust = (adjust.0, thresholds.as_deref());
+    let scores =
+        enter_batch(py, &labels, &pred_probs, first_row, n_threads, |labels, matrix, workers| {
+            multilabel::label_quality_scores(labels, matrix, method, adjust, aggregate, workers)
+        })?;
     Ok(scores.into_pyarray(py))
 }
 
 /// One score for each class of each example: (N, K).
 #[pyfunction]
+#[allow(clippy::too_many_arguments)] // as many as the question has parts
 pub(crate) fn tag_quality_scores_per_class<'py>(
     py: Python<'py>,
     labels: Tags<'py>,
     pred_probs: RawPredProbs<'py>,
     method: Named<Method>,
     adjust: Named<Adjust>,
+    thresholds: Option<PyReadonlyArray2<'py, f64>>,
+    first_row: usize,
     n_threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let (n_examples, n_classes) = pred_probs.view()?.shape();
-    let scores = enter(py, &labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
-        multilabel::label_quality_scores_per_class(labels, pred_probs, method.0, adjust.0, workers)
-    })?;
+    let thresholds = thresholds_of(thresholds.as_ref())?;
+    let adjust = (adjust.0, thresholds.as_deref());
+    let scores =
+        enter_batch(py, &labels, &pred_probs, first_row, n_threads, |labels, matrix, workers| {
+            multilabel::label_quality_scores_per_class(labels, matrix, method.0, adjust, workers)
+        })?;
     scores.into_pyarray(py).reshape([n_examples, n_classes])
 }

@@ -29,7 +29,7 @@ pub(crate) enum Rows<'py> {
 }
 
 impl Rows<'_> {
-    fn borrow(&self) -> PyResult<RowNumbers<'_>> {
+    pub(crate) fn borrow(&self) -> PyResult<RowNumbers<'_>> {
         Ok(match self {
             Self::From(first) => RowNumbers::From(*first),
             Self::Each(rows) => RowNumbers::Each(rows.as_slice()?),
@@ -37,7 +37,7 @@ impl Rows<'_> {
     }
 
     /// Where errors count rows from.
-    fn first(&self) -> usize {
+    pub(crate) fn first(&self) -> usize {
         match self {
             Self::From(first) => *first as usize,
             Self::Each(_) => 0,
@@ -82,6 +82,7 @@ macro_rules! state {
         }
     };
 }
+pub(crate) use state;
 
 /// The first pass: sums of the own-class cells of each class.
 #[pyclass(name = "ThresholdState", module = "conflearn._core")]

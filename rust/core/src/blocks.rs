@@ -193,6 +193,22 @@ impl<'a> Workers<'a> {
         Ok(self.fill(n, CHEAP_ROW_BYTES, || (), fill)?.0)
     }
 
+    /// Does something with each of many values by itself.
+    pub(crate) fn each_mut<T: Send>(
+        &self,
+        values: &mut [T],
+        work: impl Fn(usize, &mut T) + Sync + Send,
+    ) -> Result<()> {
+        let n_together = self.block_rows(values.len(), CHEAP_ROW_BYTES);
+        self.share(values.chunks_mut(n_together).enumerate(), &|queue| {
+            while let Some((number, values)) = queue.take()? {
+                let places = number * n_together..;
+                places.zip(values).for_each(|(place, value)| work(place, value));
+            }
+            Ok(())
+        })
+    }
+
     /// Sorts by a total order, in which no two values are equal.
     pub(crate) fn sort<T: Send>(&self, values: &mut [T], order: impl Fn(&T, &T) -> Order + Sync) {
         if self.parallel {

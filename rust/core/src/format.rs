@@ -13,6 +13,7 @@
 use std::marker::PhantomData;
 
 use half::{bf16, f16};
+use serde::{Deserialize, Serialize};
 
 use crate::entropy::Real;
 use crate::thresholds::{FLOOR, NEVER};
@@ -81,7 +82,7 @@ pub trait Format: Copy + Send + Sync + 'static {
 }
 
 /// What the cells of a matrix mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Meaning {
     /// P(class), from 0 to 1.
     Probability,

@@ -79,6 +79,9 @@ impl JointCounts {
 
     /// Counts what is written down, once it is sorted.
     fn count_recent(&mut self) {
+        if self.recent.is_empty() {
+            return;
+        }
         let equal = self.recent.chunk_by(|left, right| left == right);
         let recent: Vec<_> = equal.map(|some| (some[0].0, some[0].1, some.len() as u64)).collect();
         self.counted = sum_of(&self.counted, &recent);
@@ -142,25 +145,78 @@ impl PartialEq for JointCounts {
     }
 }
 
-/// Adds counts of pairs, both ascending.
+/// Adds counts of pairs, both ascending. Which of them is next cannot be foreseen, so nothing branches
+/// on it.
 fn sum_of(left: &[(u32, u32, u64)], right: &[(u32, u32, u64)]) -> Vec<(u32, u32, u64)> {
+    let pair = |entry: &(u32, u32, u64)| (u64::from(entry.0) << 32) | u64::from(entry.1);
+    let count_if = |is_next: bool, count: u64| if is_next { count } else { 0 };
     let mut sums = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left, right);
-    while let ([first, left_rest @ ..], [second, right_rest @ ..]) = (left, right) {
-        let (pair, other) = ((first.0, first.1), (second.0, second.1));
-        sums.push(match pair.cmp(&other) {
-            std::cmp::Ordering::Less => *first,
-            std::cmp::Ordering::Greater => *second,
-            std::cmp::Ordering::Equal => (pair.0, pair.1, first.2.saturating_add(second.2)),
-        });
-        if pair <= other {
-            left = left_rest;
+    let (mut n_left, mut n_right) = (0, 0);
+    while let (Some(first), Some(second)) = (left.get(n_left), right.get(n_right)) {
+        let next = pair(first).min(pair(second));
+        let (is_first, is_second) = (pair(first) == next, pair(second) == next);
+        let sum = count_if(is_first, first.2).saturating_add(count_if(is_second, second.2));
+        sums.push(((next >> 32) as u32, next as u32, sum));
+        n_left += usize::from(is_first);
+        n_right += usize::from(is_second);
+    }
+    sums.extend(&left[n_left..]);
+    sums.extend(&right[n_right..]);
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Counts of some pairs, given by one batch.
+    fn counts_of(pairs: &[(u32, u32)], n_classes: usize) -> JointCounts {
+        let mut counts = JointCounts::new(n_classes);
+        for &(given, guess) in pairs {
+            if given == guess {
+                counts.diagonal[given as usize] += 1;
+            } else {
+                counts.recent.push((given, guess));
+            }
         }
-        if other <= pair {
-            right = right_rest;
+        counts
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_a_map(
+            pairs in prop::collection::vec((0..6_u32, 0..6_u32), 0..80),
+            cuts in prop::collection::vec(0..80_usize, 0..4),
+        ) {
+            let mut expected = BTreeMap::new();
+            for &pair in &pairs {
+                *expected.entry(pair).or_insert(0_u64) += 1;
+            }
+            let mut bounds: Vec<_> = cuts.into_iter().map(|cut| cut.min(pairs.len())).collect();
+            bounds.extend([0, pairs.len()]);
+            bounds.sort_unstable();
+            let mut merged = JointCounts::new(6);
+            for bound in bounds.windows(2) {
+                merged.merge(&counts_of(&pairs[bound[0]..bound[1]], 6));
+            }
+            let whole = counts_of(&pairs, 6);
+            prop_assert_eq!(&merged, &whole);
+            let settled = whole.settled();
+            prop_assert!(settled.could_be_of(&[80; 6]));
+            for (&(given, guess), &count) in &expected {
+                let found = if given == guess {
+                    settled.diagonal[given as usize]
+                } else {
+                    let place = settled.counted.binary_search_by_key(&(given, guess), |e| (e.0, e.1));
+                    settled.counted[place.unwrap()].2
+                };
+                prop_assert_eq!(found, count);
+            }
+            let off_diagonal = expected.keys().filter(|pair| pair.0 != pair.1).count();
+            prop_assert_eq!(settled.counted.len(), off_diagonal);
         }
     }
-    sums.extend(left);
-    sums.extend(right);
-    sums
 }

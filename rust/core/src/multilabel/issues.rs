@@ -10,12 +10,14 @@ use crate::prune::{Filter, PruneCounts};
 use crate::quality::{Adjust, Method};
 use crate::rank::{ordered, rows_of_mask};
 use crate::row::Several;
+use crate::states::RowNumbers;
 
 use super::bounds::{Cell, Guesses, Range};
-use super::look::{Candidate, ClassCounts, Seen, look};
+use super::look::{Candidate, ClassCounts, Seen, look, most_candidates};
 use super::quality::{Aggregate, scores_of};
-use super::select::{By, Quotas, all_again};
+use super::select::{Flag, Groups, Heaps, Window, candidates_of, pieces};
 use super::sums::means;
+use super::tags::Sides;
 use super::{TagLabels, check_shape, disagrees, with_cells};
 
 /// How many examples the prune filters remove from each side of each class.
@@ -52,8 +54,8 @@ pub struct Search {
 }
 
 impl Search {
-    fn check(&self, labels: &TagLabels) -> Result<()> {
-        let n_classes = labels.n_classes();
+    pub(super) fn check(&self, sides: &Sides) -> Result<()> {
+        let n_classes = sides.n_classes();
         let one_per_class = |name, found| {
             if found == n_classes {
                 Ok(())
@@ -73,7 +75,7 @@ impl Search {
                 let Some(per_class) = per_class else { return Ok(()) };
                 one_per_class("num_to_remove_per_class", per_class.len())?;
                 for (class, &asked) in per_class.iter().enumerate() {
-                    let available = labels.counts(class);
+                    let available = sides.counts(class);
                     for given in [0, 1] {
                         if asked[given] > available[given] {
                             return Err(Error::TooManyTagsToRemove {
@@ -90,11 +92,14 @@ impl Search {
         }
     }
 
-    /// How many to prune of each side of each class: by margins, and by what speaks for the label.
-    fn quotas(&self, labels: &TagLabels, counts: &[ClassCounts]) -> Result<[Vec<usize>; 2]> {
+    /// How many to select of each group, in their order.
+    pub(super) fn quotas(&self, sides: &Sides, counts: &[ClassCounts]) -> Result<Vec<u64>> {
+        if !self.filter.prunes() {
+            return Ok(counts.iter().map(|counts| counts.issues.iter().sum()).collect());
+        }
         let (mut by_noise_rate, mut by_class) = (Vec::new(), Vec::new());
         for (class, of_class) in counts.iter().enumerate() {
-            let given_counts = labels.counts(class);
+            let given_counts = sides.counts(class);
             let prune = match &self.removals {
                 Removals::Counts(counts) => PruneCounts::from_dense(&counts[class], 2),
                 Removals::Joints { confident_joints, frac_noise, per_class } => {
@@ -115,12 +120,16 @@ impl Search {
             for given in [0, 1] {
                 let n_given = given_counts[given];
                 let is_pruned = n_given > self.min_examples_per_class;
-                let to_other = prune.removed(given).iter().map(|&(_, n)| n).sum();
-                by_noise_rate.push(if is_pruned { to_other } else { 0 });
-                by_class.push(if is_pruned { prune.n_removed(given, n_given) } else { 0 });
+                let to_other: usize = prune.removed(given).iter().map(|&(_, n)| n).sum();
+                by_noise_rate.push(if is_pruned { to_other as u64 } else { 0 });
+                by_class.push(if is_pruned { prune.n_removed(given, n_given) as u64 } else { 0 });
             }
         }
-        Ok([by_noise_rate, by_class])
+        Ok(match self.filter {
+            Filter::PruneByNoiseRate => by_noise_rate,
+            Filter::PruneByClass => by_class,
+            _ => [by_noise_rate, by_class].concat(),
+        })
     }
 }
 
@@ -135,7 +144,7 @@ pub fn find_label_issues(
     workers: &Workers<'_>,
 ) -> Result<Vec<bool>> {
     check_shape(labels, pred_probs)?;
-    search.check(labels)?;
+    search.check(&Sides::of(labels))?;
     with_cells!(pred_probs, workers, matrix, meaning => {
         Ok(mask_of(&flagged(matrix, labels, search, meaning, workers)?, labels.n_examples()))
     })
@@ -153,16 +162,14 @@ pub fn find_label_issues_per_class(
     workers: &Workers<'_>,
 ) -> Result<(TagLabels, Vec<bool>)> {
     check_shape(labels, pred_probs)?;
-    search.check(labels)?;
-    let mut cells = with_cells!(pred_probs, workers, matrix, meaning => {
+    search.check(&Sides::of(labels))?;
+    let mut flags = with_cells!(pred_probs, workers, matrix, meaning => {
         flagged(matrix, labels, search, meaning, workers)?
     });
-    workers.sort(&mut cells, Ord::cmp);
-    let given = workers.each(cells.len(), |place| {
-        let (row, class) = cells[place];
-        labels.has(row, class as usize)
-    })?;
-    Ok((TagLabels::of_sorted(&cells, labels.n_examples(), labels.n_classes())?, given))
+    workers.sort(&mut flags, Flag::order);
+    let given = flags.iter().map(|flag| flag.tagged).collect();
+    let cells = flags.iter().map(|flag| (flag.number as usize, flag.class));
+    Ok((TagLabels::of_sorted(cells, labels.n_examples(), labels.n_classes())?, given))
 }
 
 /// The examples that have an issue in any class, the worst first by their aggregated scores.
@@ -177,13 +184,13 @@ pub fn rank_label_issues(
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
     check_shape(labels, pred_probs)?;
-    search.check(labels)?;
+    search.check(&Sides::of(labels))?;
     aggregate.check()?;
     with_cells!(pred_probs, workers, matrix, meaning => {
         super::quality::check_meaning(rank_by, Adjust::No, aggregate, meaning)?;
         let found = flagged(matrix, labels, search, meaning, workers)?;
         let rows = rows_of_mask(&mask_of(&found, labels.n_examples()));
-        let how = (rank_by, Adjust::No, Some(aggregate));
+        let how = (rank_by, Vec::new(), Some(aggregate));
         let scores = scores_of(matrix, labels, &&rows[..], how, meaning, workers)?;
         Ok(ordered(scores.into_iter().zip(rows).collect(), workers))
     })
@@ -226,10 +233,19 @@ pub fn confident_joints(
     let counts = with_cells!(pred_probs, workers, matrix, meaning => {
         seen(matrix, labels, thresholds, (meaning, false), workers)?.0.counts
     });
+    joints_of(&counts, &Sides::of(labels), (calibrate, several))
+}
+
+/// The same of counts.
+pub(super) fn joints_of(
+    counts: &[ClassCounts],
+    sides: &Sides,
+    (calibrate, several): (bool, Several),
+) -> Result<Vec<[i64; 4]>> {
     let joint = |(class, counts): (usize, &ClassCounts)| {
         let joint = joint_of(counts)?;
         let joint = if calibrate {
-            joint.calibrated(&labels.counts(class), several.layout())
+            joint.calibrated(&sides.counts(class), several.layout())
         } else {
             joint
         };
@@ -257,7 +273,9 @@ fn seen<F: Cell>(
         Some(thresholds) => Guesses::new(thresholds, &range),
         None => Guesses::new(&means(matrix, labels, meaning, workers)?, &range),
     };
-    let seen = look(matrix, labels, &guesses, (meaning, wants_candidates), workers)?;
+    let most = wants_candidates.then(|| most_candidates(matrix));
+    let all = 0..labels.n_examples();
+    let seen = look(matrix, labels, all, &guesses, (meaning, most), workers)?;
     Ok((seen, guesses))
 }
 
@@ -268,64 +286,77 @@ fn flagged<F: Cell>(
     search: &Search,
     meaning: Meaning,
     workers: &Workers<'_>,
-) -> Result<Vec<(usize, u32)>> {
+) -> Result<Vec<Flag>> {
     let (seen, guesses) = if search.filter.counts() {
         seen(matrix, labels, None, (meaning, true), workers)?
     } else {
         let none = Guesses::none(labels.n_classes());
-        (look(matrix, labels, &none, (meaning, true), workers)?, none)
+        let (all, most) = (0..labels.n_examples(), most_candidates(matrix));
+        (look(matrix, labels, all, &none, (meaning, Some(most)), workers)?, none)
     };
-    let choose = |by, most, both_sides| {
-        let quotas = Quotas { by, most, both_sides, spares_agreeing: !both_sides };
+    if let Some(groups) = Groups::of(search.filter, labels.n_classes(), meaning) {
+        let quotas = search.quotas(&Sides::of(labels), &seen.counts)?;
+        let windows = quotas.into_iter().map(|most| Window { after: None, most });
+        let mut heaps = Heaps::new(groups, windows.collect());
+        let rows = RowNumbers::From(0);
         match &seen.candidates {
-            Some(candidates) => quotas.choose(candidates, meaning, workers),
-            None => quotas.choose_again(matrix, labels, meaning, workers),
+            Some(candidates) => heaps.offer(candidates, rows, |_| 0.0, workers)?,
+            None => heaps.offer_matrix(matrix, labels, rows, None, workers)?,
         }
-    };
-    let of_all = |holds: &(dyn Fn(f64, usize, bool) -> bool + Sync)| {
-        let holds = |one: &Candidate| holds(one.p, one.class(), one.tagged());
-        if let Some(candidates) = &seen.candidates {
-            let disagreeing =
-                candidates.iter().filter(|one| disagrees(one.p, one.tagged(), meaning));
-            let found = disagreeing.filter(|one| holds(one));
-            Ok(found.map(|one| (one.row(), one.class() as u32)).collect())
-        } else {
-            all_again(matrix, labels, meaning, holds, workers)
-        }
-    };
-    let issues = || seen.counts.iter().map(|counts| counts.issues.iter().sum::<u64>() as usize);
-    match search.filter {
-        Filter::PredictedNeqGiven => of_all(&|_, _, _| true),
-        Filter::ConfidentLearning => {
-            let zero_to: Vec<f64> = guesses.zero_to.iter().map(|&key| F::widen(key)).collect();
-            let one_from: Vec<f64> = guesses.one_from.iter().map(|&key| F::widen(key)).collect();
-            of_all(&|p, class, tagged| {
-                if tagged { p <= zero_to[class] } else { p >= one_from[class] }
-            })
-        }
-        Filter::LowSelfConfidence => choose(By::SelfConfidence, issues().collect(), true),
-        Filter::LowNormalizedMargin => choose(By::NormalizedMargin, issues().collect(), true),
-        Filter::PruneByNoiseRate => {
-            let [by_noise_rate, _] = search.quotas(labels, &seen.counts)?;
-            choose(By::Lead, by_noise_rate, false)
-        }
-        Filter::PruneByClass => {
-            let [_, by_class] = search.quotas(labels, &seen.counts)?;
-            choose(By::Own, by_class, false)
-        }
-        Filter::Both => {
-            let [by_noise_rate, by_class] = search.quotas(labels, &seen.counts)?;
-            let mut left = choose(By::Lead, by_noise_rate, false)?;
-            let mut right = choose(By::Own, by_class, false)?;
-            workers.sort(&mut right, Ord::cmp);
-            left.retain(|cell| right.binary_search(cell).is_ok());
-            Ok(left)
-        }
+        return heaps.flagged(workers);
+    }
+    let is_flagged = by_itself(search.filter, &guesses, meaning);
+    match seen.candidates {
+        Some(candidates) => Ok(flags_among(&candidates, is_flagged).collect()),
+        None => flags_of(matrix, labels, is_flagged, meaning, workers),
     }
 }
 
-fn mask_of(cells: &[(usize, u32)], n_examples: usize) -> Vec<bool> {
+/// Whether a candidate is flagged by a filter that looks at each by itself.
+pub(super) fn by_itself<F: Cell>(
+    filter: Filter,
+    guesses: &Guesses<F>,
+    meaning: Meaning,
+) -> impl Fn(&Candidate) -> bool + use<F> {
+    let values = |keys: &[F::Key]| keys.iter().map(|&key| F::widen(key)).collect::<Vec<f64>>();
+    let asks = filter == Filter::ConfidentLearning;
+    let (zero_to, one_from) = (values(&guesses.zero_to), values(&guesses.one_from));
+    move |one: &Candidate| {
+        let (p, class) = (one.p, one.class());
+        let is_confident = || if one.tagged() { p <= zero_to[class] } else { p >= one_from[class] };
+        disagrees(p, one.tagged(), meaning) && (!asks || is_confident())
+    }
+}
+
+fn flags_among(
+    candidates: &[Candidate],
+    is_flagged: impl Fn(&Candidate) -> bool,
+) -> impl Iterator<Item = Flag> {
+    candidates.iter().filter(move |one| is_flagged(one)).map(|one| {
+        let (number, class, tagged) = (one.row() as u64, one.class() as u32, one.tagged());
+        Flag { number, class, tagged, score: 0.0 }
+    })
+}
+
+/// The candidates of a matrix that are flagged, in no order, where something can say of each by itself
+/// whether it is.
+pub(super) fn flags_of<F: Cell>(
+    matrix: &Matrix<'_, F>,
+    labels: &TagLabels,
+    is_flagged: impl Fn(&Candidate) -> bool,
+    meaning: Meaning,
+    workers: &Workers<'_>,
+) -> Result<Vec<Flag>> {
+    let mut flags = Vec::new();
+    for rows in pieces(labels) {
+        let candidates = candidates_of(matrix, labels, rows, meaning, workers)?;
+        flags.extend(flags_among(&candidates, &is_flagged));
+    }
+    Ok(flags)
+}
+
+fn mask_of(flags: &[Flag], n_examples: usize) -> Vec<bool> {
     let mut mask = vec![false; n_examples];
-    cells.iter().for_each(|&(row, _)| mask[row] = true);
+    flags.iter().for_each(|flag| mask[flag.number as usize] = true);
     mask
 }

@@ -9,6 +9,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Bits as _, Meaning};
@@ -30,12 +32,31 @@ const SHARE: usize = 8;
 const ALWAYS: usize = 1 << 16;
 
 /// What is known of a class.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ClassCounts {
     /// By side and guess.
     pub(super) guessed: [[u64; 2]; 2],
     /// By side, off-diagonal cells that the agreement rule leaves.
     pub(super) issues: [u64; 2],
+}
+
+impl ClassCounts {
+    /// Adds those of other examples.
+    pub(super) fn add(&mut self, more: &Self) {
+        let ours = self.guessed.as_flattened_mut().iter_mut().chain(&mut self.issues);
+        let theirs = more.guessed.as_flattened().iter().chain(&more.issues);
+        ours.zip(theirs).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Whether so many examples without and with the tag may have them.
+    pub(super) fn could_be_of(&self, counts: [usize; 2]) -> bool {
+        [0, 1].into_iter().all(|side| {
+            let [zero, one] = self.guessed[side];
+            let off_diagonal = self.guessed[side][1 - side];
+            zero.checked_add(one).is_some_and(|guessed| guessed <= counts[side] as u64)
+                && self.issues[side] <= off_diagonal
+        })
+    }
 }
 
 /// A cell where model and label do not agree (or are as good as that, see [`bounds::Range`]).
@@ -124,9 +145,7 @@ impl<F: Cell> State<F> {
             all.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
         for (counts, more) in self.counts.iter_mut().zip(other.counts) {
-            let ours = counts.guessed.as_flattened_mut().iter_mut().chain(&mut counts.issues);
-            let theirs = more.guessed.as_flattened().iter().chain(&more.issues);
-            ours.zip(theirs).for_each(|(sum, more)| *sum += more);
+            counts.add(&more);
         }
         if self.candidates.is_empty() {
             self.candidates = other.candidates;
@@ -137,24 +156,25 @@ impl<F: Cell> State<F> {
     }
 }
 
-/// Looks at all cells. Candidates are kept if the caller wants them.
+/// Looks at all cells of some rows. No more candidates are kept than the caller says, if any.
 pub(super) fn look<F: Cell>(
     matrix: &Matrix<'_, F>,
     labels: &TagLabels,
+    looked_at: Range<usize>,
     guesses: &Guesses<F>,
-    (meaning, wants_candidates): (Meaning, bool),
+    (meaning, most): (Meaning, Option<usize>),
     workers: &Workers<'_>,
 ) -> Result<Seen> {
     let n_classes = labels.n_classes();
-    let n_bytes = labels.n_examples().saturating_mul(matrix.row_bytes());
     let budget = Budget {
-        most: most_candidates(n_bytes),
+        most: most.unwrap_or_default(),
         used: AtomicUsize::new(0),
-        is_over: AtomicBool::new(!wants_candidates),
+        is_over: AtomicBool::new(most.is_none()),
     };
     let range = bounds::Range::<F>::new(meaning);
     let all = AllRows(labels.n_examples());
-    let add = |state: &mut State<F>, mut rows: Range<usize>| {
+    let add = |state: &mut State<F>, rows: Range<usize>| {
+        let mut rows = looked_at.start + rows.start..looked_at.start + rows.end;
         let known = state.candidates.len();
         while !rows.is_empty() {
             let some = rows.start..rows.end.min(rows.start + MOST_ROWS);
@@ -178,7 +198,7 @@ pub(super) fn look<F: Cell>(
     };
     let row_bytes = matrix.row_bytes();
     let new = || State::new(n_classes);
-    let found = workers.fold(labels.n_examples(), row_bytes, new, add, State::merge);
+    let found = workers.fold(looked_at.len(), row_bytes, new, add, State::merge);
     let State { all, mut counts, candidates, .. } = checked(found, matrix, meaning, workers)?;
     for (counts, all) in counts.iter_mut().zip(all) {
         for guess in [0, 1] {
@@ -189,8 +209,9 @@ pub(super) fn look<F: Cell>(
     Ok(Seen { counts, candidates })
 }
 
-/// How many candidates of a matrix of so many bytes are kept.
-pub(super) fn most_candidates(n_bytes: usize) -> usize {
+/// How many candidates of a whole matrix are kept.
+pub(super) fn most_candidates<F: Cell>(matrix: &Matrix<'_, F>) -> usize {
+    let n_bytes = matrix.n_rows().saturating_mul(matrix.row_bytes());
     (n_bytes / SHARE / size_of::<Candidate>()).max(ALWAYS)
 }
 

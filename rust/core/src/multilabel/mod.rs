@@ -24,6 +24,7 @@ mod quality;
 mod reference;
 mod select;
 mod sigmoid;
+mod states;
 mod sums;
 mod tags;
 
@@ -32,7 +33,9 @@ pub use issues::{
     num_label_issues, rank_label_issues,
 };
 pub use quality::{Aggregate, label_quality_scores, label_quality_scores_per_class};
+pub use select::Flag;
 pub(crate) use sigmoid::Sigmoid;
+pub use states::{Cuts, JointState, Rule, SelectionState, ThresholdState};
 pub use sums::confident_thresholds;
 pub use tags::{Indicator, TagLabels};
 
@@ -73,6 +76,9 @@ macro_rules! with_cells {
             $crate::PredProbs::BFloat16(narrow) => widened!(narrow),
             $crate::PredProbs::Float32(cells) => stored!(cells.as_scores(), Probability),
             $crate::PredProbs::Float64(cells) => stored!(cells.as_scores(), Probability),
+            $crate::PredProbs::Sparse32(_) | $crate::PredProbs::Sparse64(_) => {
+                return Err($crate::Error::SparseTags);
+            }
             $crate::PredProbs::Scores16(narrow) => stored!(narrow.scores(), Score),
             $crate::PredProbs::BScores16(narrow) => stored!(narrow.scores(), Score),
             $crate::PredProbs::Scores32(cells) => stored!(*cells, Score),

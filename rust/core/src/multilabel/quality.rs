@@ -11,6 +11,8 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::{Filling, Workers};
 use crate::entropy::{Real, ln_1p};
 use crate::error::{Error, Result};
@@ -30,7 +32,7 @@ use super::sums::means;
 use super::{TagLabels, bad_row, check_shape, checked, own_and_other, with_cells};
 
 /// How the scores of an example's classes become one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Aggregate {
     /// Of descending scores.
     ExponentialMovingAverage {
@@ -81,7 +83,8 @@ pub(super) fn check_meaning(
     }
 }
 
-/// One score an example.
+/// One score an example. Thresholds, of which those who adjust ask, are those of the data unless they are
+/// given.
 ///
 /// # Errors
 /// If the shapes differ, an option is out of range, or a cell is no probability.
@@ -89,16 +92,18 @@ pub fn label_quality_scores(
     labels: &TagLabels,
     pred_probs: &PredProbs<'_>,
     method: Method,
-    adjust: Adjust,
+    (adjust, thresholds): (Adjust, Option<&[[f64; 2]]>),
     aggregate: Aggregate,
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     check_shape(labels, pred_probs)?;
+    check_thresholds(labels, thresholds)?;
     aggregate.check()?;
     with_cells!(pred_probs, workers, matrix, meaning => {
         check_meaning(method, adjust, aggregate, meaning)?;
         let all = AllRows(labels.n_examples());
-        scores_of(matrix, labels, &all, (method, adjust, Some(aggregate)), meaning, workers)
+        let shifts = shifts_of(matrix, labels, (adjust, thresholds), meaning, workers)?;
+        scores_of(matrix, labels, &all, (method, shifts, Some(aggregate)), meaning, workers)
     })
 }
 
@@ -110,14 +115,45 @@ pub fn label_quality_scores_per_class(
     labels: &TagLabels,
     pred_probs: &PredProbs<'_>,
     method: Method,
-    adjust: Adjust,
+    (adjust, thresholds): (Adjust, Option<&[[f64; 2]]>),
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     check_shape(labels, pred_probs)?;
+    check_thresholds(labels, thresholds)?;
     with_cells!(pred_probs, workers, matrix, meaning => {
         check_meaning(method, adjust, Aggregate::Min, meaning)?;
         let all = AllRows(labels.n_examples());
-        scores_of(matrix, labels, &all, (method, adjust, None), meaning, workers)
+        let shifts = shifts_of(matrix, labels, (adjust, thresholds), meaning, workers)?;
+        scores_of(matrix, labels, &all, (method, shifts, None), meaning, workers)
+    })
+}
+
+fn check_thresholds(labels: &TagLabels, thresholds: Option<&[[f64; 2]]>) -> Result<()> {
+    let n_classes = labels.n_classes();
+    let found = thresholds.map_or(n_classes, <[_]>::len);
+    if found == n_classes {
+        Ok(())
+    } else {
+        Err(Error::OnePerClass { name: "thresholds", n_classes, found })
+    }
+}
+
+/// What is added to the two sides of each class before they are scored; nothing if they are scored as
+/// they are.
+fn shifts_of<F: Cell>(
+    matrix: &Matrix<'_, F>,
+    labels: &TagLabels,
+    (adjust, thresholds): (Adjust, Option<&[[f64; 2]]>),
+    meaning: Meaning,
+    workers: &Workers<'_>,
+) -> Result<Vec<[f64; 2]>> {
+    let of_all = |thresholds: &[[f64; 2]]| {
+        thresholds.iter().map(|thresholds| shifts(thresholds, adjust)).collect()
+    };
+    Ok(match (adjust, thresholds) {
+        (Adjust::No, _) => Vec::new(),
+        (_, Some(thresholds)) => of_all(thresholds),
+        (_, None) => of_all(&means(matrix, labels, meaning, workers)?),
     })
 }
 
@@ -126,17 +162,11 @@ pub(super) fn scores_of<F: Cell, R: Rows>(
     matrix: &Matrix<'_, F>,
     labels: &TagLabels,
     rows: &R,
-    (method, adjust, aggregate): (Method, Adjust, Option<Aggregate>),
+    (method, shifts, aggregate): (Method, Vec<[f64; 2]>, Option<Aggregate>),
     meaning: Meaning,
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     let n_classes = labels.n_classes();
-    let shifts = if adjust == Adjust::No {
-        Vec::new()
-    } else {
-        let thresholds = means(matrix, labels, meaning, workers)?;
-        thresholds.iter().map(|thresholds| shifts(thresholds, adjust)).collect()
-    };
     let per_row = if aggregate.is_some() { 1 } else { n_classes };
     let row_bytes = matrix.row_bytes() / per_row;
     let scorer = Scorer { method, aggregate, shifts, range: bounds::Range::<F>::new(meaning) };

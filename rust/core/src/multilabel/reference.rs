@@ -3,18 +3,19 @@
 use proptest::prelude::*;
 
 use super::{
-    Aggregate, Removals, Search, TagLabels, confident_joints, confident_thresholds,
-    find_label_issues_per_class, label_quality_scores, label_quality_scores_per_class,
-    num_label_issues, rank_label_issues,
+    Aggregate, Cuts, JointState, Removals, Rule, Search, SelectionState, TagLabels, ThresholdState,
+    confident_joints, confident_thresholds, find_label_issues_per_class, label_quality_scores,
+    label_quality_scores_per_class, num_label_issues, rank_label_issues,
 };
 use crate::blocks::Workers;
 use crate::format::{Float32, Float64, Format, Scores};
 use crate::input::{Labels, Matrix};
-use crate::pred_probs::PredProbs;
+use crate::pred_probs::{Kind, PredProbs};
 use crate::prune::Filter;
 use crate::quality::{Adjust, Method};
 use crate::row::Several;
 use crate::simd::Level;
+use crate::states::{RowNumbers, Spec};
 use crate::threads::{on_pool, on_this_thread};
 use crate::{issues, quality, thresholds};
 
@@ -188,13 +189,14 @@ fn check(
             }
         }
     }
-    let no = Adjust::No;
+    let (no, as_they_are) = (Adjust::No, (Adjust::No, None));
     for method in METHODS {
         if is_scores && method == Method::ConfidenceWeightedEntropy {
             continue;
         }
         let scores =
-            label_quality_scores_per_class(labels, pred_probs, method, no, workers).unwrap();
+            label_quality_scores_per_class(labels, pred_probs, method, as_they_are, workers)
+                .unwrap();
         for class in 0..data.n_classes {
             let expected = data.with_class(class, is_scores, |given, binary| {
                 quality::label_quality_scores(given, binary, None, method, (no, None), workers)
@@ -207,7 +209,8 @@ fn check(
         }
         let aggregate = Aggregate::ExponentialMovingAverage { alpha: 0.8 };
         let averages =
-            label_quality_scores(labels, pred_probs, method, no, aggregate, workers).unwrap();
+            label_quality_scores(labels, pred_probs, method, as_they_are, aggregate, workers)
+                .unwrap();
         for (scores, average) in scores.chunks(data.n_classes).zip(averages) {
             let mut scores = scores.to_vec();
             scores.sort_by(|left, right| right.total_cmp(left));
@@ -230,12 +233,12 @@ fn answers(labels: &TagLabels, pred_probs: &PredProbs<'_>, workers: &Workers<'_>
     ];
     let scores = METHODS.map(|method| {
         aggregates.map(|aggregate| {
-            label_quality_scores(labels, pred_probs, method, Adjust::No, aggregate, workers)
+            label_quality_scores(labels, pred_probs, method, (Adjust::No, None), aggregate, workers)
         })
     });
     let adjusted = [Adjust::PresentClasses, Adjust::AllClasses].map(|adjust| {
         let method = Method::NormalizedMargin;
-        label_quality_scores_per_class(labels, pred_probs, method, adjust, workers)
+        label_quality_scores_per_class(labels, pred_probs, method, (adjust, None), workers)
     });
     let found = FILTERS
         .map(|filter| find_label_issues_per_class(labels, pred_probs, &search(filter), workers));
@@ -297,6 +300,107 @@ proptest! {
     }
 
     #[test]
+    fn batches_are_merged_to_what_all_rows_leave(
+        data in data(),
+        cut in 0.0..1.0_f64,
+        most in prop_oneof![Just(u64::MAX), 1..9_u64],
+    ) {
+        let cut = (data.rows.len() as f64 * cut) as usize;
+        let batch = |rows: std::ops::Range<usize>| Data {
+            tags: data.tags[rows.clone()].to_vec(),
+            rows: data.rows[rows].to_vec(),
+            ..data.clone()
+        };
+        let all = batch(0..data.rows.len());
+        let parts = [(cut, batch(cut..data.rows.len())), (0, batch(0..cut))];
+        let parts: Vec<_> = parts.iter().filter(|(_, part)| !part.rows.is_empty()).collect();
+        on_this_thread(|workers| {
+            // What a state has seen of some rows: `update!(data, |labels, matrix| ...)`.
+            macro_rules! update {
+                ($part:expr, $update:expr) => {
+                    $part.with_matrix::<Float64, _>(false, |matrix| {
+                        $update(&$part.labels(workers), &PredProbs::Float64(matrix)).unwrap();
+                    })
+                };
+            }
+            macro_rules! merged {
+                ($new:expr, $part:ident, $update:expr) => {{
+                    let mut merged = $new;
+                    for (_first, $part) in &parts {
+                        let state = std::cell::RefCell::new($new);
+                        update!($part, |labels: &TagLabels, matrix: &PredProbs<'_>| {
+                            $update(&mut state.borrow_mut(), *_first as u64, labels, matrix)
+                        });
+                        merged.merge(&state.into_inner()).unwrap();
+                    }
+                    merged
+                }};
+            }
+            let spec = Spec { n_classes: all.n_classes, kind: Kind::Probabilities, temperature: 1.0 };
+            let sums = merged!(ThresholdState::new(spec).unwrap(), part,
+                |state: &mut ThresholdState, _, labels: &_, matrix: &_| {
+                    state.update(labels, matrix, workers)
+                });
+            let sums = ThresholdState::from_bytes(&sums.to_bytes()).unwrap();
+            let thresholds = sums.finish();
+            let joint = merged!(JointState::new(spec, thresholds.clone()).unwrap(), part,
+                |state: &mut JointState, _, labels: &_, matrix: &_| {
+                    state.update(labels, matrix, workers)
+                });
+            let joint = JointState::from_bytes(&joint.to_bytes()).unwrap();
+            let labels = all.labels(workers);
+            all.with_matrix::<Float64, _>(false, |matrix| {
+                let pred_probs = PredProbs::Float64(matrix);
+                let expected = confident_thresholds(&labels, &pred_probs, workers).unwrap();
+                assert_eq!(thresholds, expected);
+                assert_eq!(
+                    joint.num_issues(),
+                    num_label_issues(&labels, &pred_probs, workers).unwrap()
+                );
+            });
+            for filter in FILTERS {
+                let mut cuts = Cuts::plan(&joint, &search(filter)).unwrap();
+                while !cuts.is_done() {
+                    let round = merged!(SelectionState::new(&cuts, None, most).unwrap(), part,
+                        |state: &mut SelectionState, first, labels: &_, matrix: &_| {
+                            state.update(labels, matrix, RowNumbers::From(first), workers)
+                        });
+                    let read = SelectionState::from_bytes(&round.to_bytes()).unwrap();
+                    assert_eq!(read, round);
+                    cuts.close(&read).unwrap();
+                    assert_eq!(Cuts::from_bytes(&cuts.to_bytes()).unwrap(), cuts);
+                }
+                let cuts = (filter.prunes() || matches!(
+                    filter,
+                    Filter::LowSelfConfidence | Filter::LowNormalizedMargin
+                )).then_some(&cuts);
+                let rule = Rule::new(spec, filter, thresholds.clone(), cuts).unwrap();
+                let mut found = Vec::new();
+                for (first, part) in &parts {
+                    part.with_matrix::<Float64, _>(false, |matrix| {
+                        let labels = part.labels(workers);
+                        let numbers = RowNumbers::From(*first as u64);
+                        rule.apply(&labels, &PredProbs::Float64(matrix), numbers, workers).unwrap()
+                    })
+                    .into_iter()
+                    .for_each(|flag| found.push((flag.number as usize + first, flag.class)));
+                }
+                found.sort_unstable();
+                let (cells, _) = all.with_matrix::<Float64, _>(false, |matrix| {
+                    let pred_probs = PredProbs::Float64(matrix);
+                    find_label_issues_per_class(&labels, &pred_probs, &search(filter), workers)
+                        .unwrap()
+                });
+                let expected: Vec<_> = (0..all.rows.len())
+                    .flat_map(|row| cells.of(row).iter().map(move |&class| (row, class)))
+                    .collect();
+                assert_eq!(found, expected, "{filter:?}");
+            }
+            Ok(())
+        }).unwrap();
+    }
+
+    #[test]
     fn logits_become_probabilities(data in data(), temperature in 0.1..5.0_f64) {
         let logit = |p: f64| ((p + 1e-3) / (1.001 - p)).ln() * 3.0;
         let logits = Data {
@@ -304,7 +408,7 @@ proptest! {
             ..data.clone()
         };
         let sigmoid = |z: f64| 1.0 / (1.0 + (-z / temperature).exp());
-        let how = (Method::SelfConfidence, Adjust::No);
+        let how = (Method::SelfConfidence, (Adjust::No, None));
         on_this_thread(|workers| {
             let labels = data.labels(workers);
             let scores = |pred_probs: &PredProbs<'_>| {

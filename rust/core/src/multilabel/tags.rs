@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 
@@ -17,6 +19,62 @@ pub struct TagLabels {
     starts: Vec<usize>,
     classes: Vec<u32>,
     counts: Vec<usize>,
+}
+
+/// How many examples there are, and how many of them have each tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sides {
+    n_examples: u64,
+    tagged: Vec<u64>,
+}
+
+/// No more examples are counted, so that sums of them fit.
+const MOST_EXAMPLES: u64 = 1 << 53;
+
+impl Sides {
+    /// Of no examples.
+    pub(super) fn new(n_classes: usize) -> Self {
+        Self { n_examples: 0, tagged: vec![0; n_classes] }
+    }
+
+    /// Of some.
+    pub(super) fn of(labels: &TagLabels) -> Self {
+        let tagged = labels.counts.iter().map(|&count| count as u64).collect();
+        Self { n_examples: labels.n_examples() as u64, tagged }
+    }
+
+    /// N.
+    pub(super) fn n_examples(&self) -> u64 {
+        self.n_examples
+    }
+
+    /// K.
+    pub(super) fn n_classes(&self) -> usize {
+        self.tagged.len()
+    }
+
+    /// How many are without the tag, and how many with it.
+    pub(super) fn counts(&self, class: usize) -> [usize; 2] {
+        [self.n_examples - self.tagged[class], self.tagged[class]].map(|count| count as usize)
+    }
+
+    /// The same of all classes.
+    pub(super) fn all_counts(&self) -> Vec<[usize; 2]> {
+        (0..self.n_classes()).map(|class| self.counts(class)).collect()
+    }
+
+    /// Whether they can be what they say.
+    pub(super) fn are_sound(&self) -> bool {
+        self.n_examples <= MOST_EXAMPLES && self.tagged.iter().all(|&n| n <= self.n_examples)
+    }
+
+    /// Those of both, unless they are too many.
+    pub(super) fn and(&self, other: &Self) -> Option<Self> {
+        let sum = |(left, right): (&u64, &u64)| left + right;
+        let n_examples = self.n_examples + other.n_examples;
+        let tagged = self.tagged.iter().zip(&other.tagged).map(sum).collect();
+        (n_examples <= MOST_EXAMPLES).then_some(Self { n_examples, tagged })
+    }
 }
 
 /// The tags of some examples.
@@ -162,7 +220,7 @@ impl TagLabels {
 
     /// From cells sorted by row, then class.
     pub(crate) fn of_sorted(
-        cells: &[(usize, u32)],
+        cells: impl ExactSizeIterator<Item = (usize, u32)>,
         n_examples: usize,
         n_classes: usize,
     ) -> Result<Self> {
@@ -170,7 +228,7 @@ impl TagLabels {
         tags.starts.try_reserve_exact(n_examples + 1)?;
         tags.starts.resize(n_examples + 1, 0);
         tags.classes.try_reserve_exact(cells.len())?;
-        for &(row, class) in cells {
+        for (row, class) in cells {
             tags.starts[row + 1] += 1;
             tags.classes.push(class);
             tags.counts[class as usize] += 1;

@@ -49,7 +49,7 @@ pub struct Spec {
 
 impl Spec {
     /// Checks what other code relies on.
-    fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
         if !(2..=crate::input::MAX_CLASSES).contains(&self.n_classes) {
             return Err("its number of classes is out of range");
         }
@@ -61,7 +61,7 @@ impl Spec {
     }
 
     /// The same, of arguments.
-    fn checked(&self) -> Result<()> {
+    pub(crate) fn checked(&self) -> Result<()> {
         if self.n_classes < 2 {
             return Err(Error::TooFewClasses { n_classes: self.n_classes });
         }
@@ -84,7 +84,7 @@ impl Spec {
     }
 
     /// Checks that two states, or a state and a batch, have the same.
-    fn same(&self, name: &'static str, found: &Self) -> Result<()> {
+    pub(crate) fn same(&self, name: &'static str, found: &Self) -> Result<()> {
         if self == found {
             return Ok(());
         }
@@ -109,7 +109,7 @@ pub enum RowNumbers<'a> {
 }
 
 impl RowNumbers<'_> {
-    fn check(&self, n_examples: usize) -> Result<()> {
+    pub(crate) fn check(&self, n_examples: usize) -> Result<()> {
         let wrong = |why| Err(Error::RowNumbers { n_examples, why });
         match *self {
             Self::From(first) if first > i64::MAX as u64 - n_examples as u64 => {
@@ -127,7 +127,7 @@ impl RowNumbers<'_> {
     }
 
     #[inline(always)]
-    fn of(&self, place: usize) -> u64 {
+    pub(crate) fn of(&self, place: usize) -> u64 {
         match *self {
             Self::From(first) => first + place as u64,
             Self::Each(rows) => rows[place] as u64,

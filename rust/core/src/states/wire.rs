@@ -85,3 +85,46 @@ pub(crate) trait Wire: Serialize + DeserializeOwned {
         Ok(state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+    use crate::pred_probs::Kind;
+    use crate::row::Several;
+    use crate::states::{JointState, Spec, ThresholdState};
+
+    const SPEC: Spec = Spec { n_classes: 3, kind: Kind::Logits, temperature: 2.0 };
+
+    #[test]
+    fn states_are_read_as_they_were_written() {
+        let state = ThresholdState::new(SPEC).unwrap();
+        assert_eq!(ThresholdState::from_bytes(&state.to_bytes()), Ok(state));
+        let state = JointState::new(SPEC, &[0.5, 0.25, 2.0], Several::MostProbable).unwrap();
+        assert_eq!(JointState::from_bytes(&state.to_bytes()), Ok(state));
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_version_1() {
+        // Whoever changes them counts up the version.
+        let mut expected = b"conflern\x01\x00\x01\x00".to_vec();
+        let payload = b"\x03\x01\x00\x00\x00\x00\x00\x00\x00\x40\x03\x00\x00\x00\x03\x00\x00\x00";
+        expected.extend(crc32fast::hash(payload).to_le_bytes());
+        expected.extend((payload.len() as u64).to_le_bytes());
+        expected.extend(payload);
+        assert_eq!(ThresholdState::new(SPEC).unwrap().to_bytes(), expected);
+    }
+
+    #[test]
+    fn what_was_cut_short_or_changed_is_refused() {
+        let bytes = ThresholdState::new(SPEC).unwrap().to_bytes();
+        for length in 0..bytes.len() {
+            let cut = ThresholdState::from_bytes(&bytes[..length]);
+            assert!(matches!(cut, Err(Error::StateDamaged { .. })));
+        }
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert!(ThresholdState::from_bytes(&changed).is_err());
+        }
+    }
+}

@@ -1,0 +1,310 @@
+"""Parts of a data set as Arrow tables: what the workers of engines are handed, and hand back.
+
+A worker feeds its rows to a state, or applies a rule to them. Both take an iterator of record
+batches and yield record batches, as Spark's ``mapInArrow`` wants it; `conflearn.ray` calls them,
+too. Nothing here computes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import errors, passes
+from conflearn._coerce import as_labels, as_pred_probs
+from conflearn._names import SCORES, Kind, Score
+from conflearn.errors import InputError, InputTypeError, MissingDependencyError, OptionError
+from conflearn.states import Rule
+
+__all__ = ["FLAG", "SUGGESTION", "Columns", "apply", "feed", "merge"]
+
+#: A pyarrow.Table or RecordBatch: what comes back is of the same class.
+Batch: TypeAlias = Any
+
+#: Columns of results, beside one for each score.
+FLAG, SUGGESTION = "is_issue", "suggested_label"
+
+_STATE, _ERROR, _N_ROWS, _LARGEST = "state", "error", "n_rows", "largest"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where the rows of a table hold what the functions take.
+
+    Attributes
+    ----------
+    labels : str
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : str or sequence of K str
+        A column of tensors, fixed-size lists or lists, K numbers a row; or a column a class.
+    id : str, optional
+        A number for each row, at least 0, that no other row has. Of equally bad labels, the one of
+        the lower number is flagged first. Filters that do not rank do without it.
+    keep : sequence of str
+        What else to repeat beside the results.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when labels are names. Suggested labels are
+        names then, too.
+
+    Examples
+    --------
+    >>> from conflearn.arrow import Columns
+    >>> Columns("label", "pred_probs", id="id").read
+    ('label', 'pred_probs', 'id')
+    """
+
+    labels: str = "label"
+    pred_probs: str | Sequence[str] = "pred_probs"
+    id: str | None = None
+    keep: Sequence[str] = ()
+    classes: Sequence[object] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("keep", "classes", "pred_probs"):
+            value = getattr(self, name)
+            if isinstance(value, str) and name == "keep":
+                raise InputTypeError(f"keep must be a list of columns; pass keep=[{value!r}]")
+            if value is not None and not isinstance(value, str):
+                object.__setattr__(self, name, tuple(value))
+        taken = {FLAG, SUGGESTION, *SCORES}.intersection(self._repeated)
+        if taken:
+            raise OptionError(
+                f"the column {min(taken)!r} cannot be kept, for one of the results is called so; "
+                "rename it first"
+            )
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns that are looked at."""
+        several = (self.pred_probs,) if isinstance(self.pred_probs, str) else self.pred_probs
+        return (self.labels, *several, *(() if self.id is None else (self.id,)))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """These, and what is kept: each once."""
+        return tuple(dict.fromkeys((*self.read, *self.keep)))
+
+    @property
+    def _repeated(self) -> tuple[str, ...]:
+        return (*(() if self.id is None else (self.id,)), *self.keep)
+
+    def check(self, present: Iterable[str]) -> None:
+        """Refuse a table that lacks one of the columns."""
+        names = list(present)
+        for name in self.needed:
+            if name not in names:
+                raise InputError(
+                    f"there is no column {name!r}; the columns are {', '.join(map(repr, names))}"
+                )
+
+    def n_classes(self, batch: Batch, kind: Kind = "probabilities") -> int:
+        """Count the classes, K, by a row or more."""
+        n_classes: int = as_pred_probs(self._pred_probs(batch), kind=kind).shape[1]
+        return n_classes
+
+    def rows(self, batch: Batch, kind: Kind) -> tuple[Any, Any, int | npt.NDArray[np.int64]]:
+        """Return labels, matrix and row numbers of a batch, copied only if they are apart."""
+        pred_probs = as_pred_probs(self._pred_probs(batch), kind=kind)
+        labels = as_labels(
+            _whole(batch.column(self.labels)),
+            pred_probs.shape[1],
+            n_examples=len(pred_probs),
+            classes=self.classes,
+        )
+        if self.id is None:
+            return labels, pred_probs, 0
+        numbers = batch.column(self.id)
+        if numbers.null_count:
+            raise InputError(f"{self.id} is missing in some rows; number all of them from 0")
+        return labels, pred_probs, passes.as_row_numbers(_numpy(numbers), self.id)
+
+    def repeated(self, batch: Batch) -> dict[str, Any]:
+        """Return the columns that stand beside the results."""
+        return {name: batch.column(name) for name in self._repeated}
+
+    def _pred_probs(self, batch: Batch) -> Any:
+        if isinstance(self.pred_probs, str):
+            return _whole(batch.column(self.pred_probs))
+        # Each column has its own memory, so there is no way around a copy of one batch.
+        columns = [_numpy(batch.column(name)) for name in self.pred_probs]
+        dtype = np.result_type(np.float16, *columns)
+        matrix = np.empty((batch.num_rows, len(columns)), dtype, order="F")
+        for into, column in zip(matrix.T, columns, strict=True):
+            into[:] = column
+        return matrix
+
+
+def feed(
+    batches: Iterable[Batch], state: Any, columns: Columns, n_threads: int | None = None
+) -> Iterator[Batch]:
+    """Feed a worker's rows to a copy of the state.
+
+    Parameters
+    ----------
+    batches : iterable of pyarrow.RecordBatch or pyarrow.Table
+        Rows, in any order.
+    state : ThresholdState, JointState or SelectionState
+        What a pass sends out. It is left as it is.
+    columns : Columns
+        Where to look.
+    n_threads : int, optional
+        As in `conflearn.find_label_issues`. Engines give a task one, by ``OMP_NUM_THREADS``.
+
+    Yields
+    ------
+    pyarrow.RecordBatch or pyarrow.Table
+        One row, for `merge`: ``state`` (binary), the fed state; ``error`` (string), null, or what
+        is wrong with the rows, since engines that are told by an exception try again and bury it in
+        their own; ``n_rows`` and ``largest`` (int64), how many ids there were and the largest.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from conflearn import arrow
+    >>> from conflearn.states import ThresholdState
+    >>> table = pa.table({"label": [0, 1], "p0": [0.9, 0.4], "p1": [0.1, 0.6]})
+    >>> columns = arrow.Columns("label", ["p0", "p1"])
+    >>> fed = arrow.feed(table.to_batches(), ThresholdState(2), columns)
+    >>> arrow.merge(ThresholdState(2), fed).finish()
+    array([0.9, 0.6])
+    """
+    arrow = _pyarrow()
+    fed, error = copy(state), None
+    n_rows, largest, first = 0, -1, None
+    make = arrow.RecordBatch
+    try:
+        for batch in batches:
+            make = type(batch)
+            if batch.num_rows:
+                columns.check(batch.schema.names)
+                labels, pred_probs, rows = columns.rows(batch, state.kind)
+                if not isinstance(rows, int):
+                    n_rows, largest, first = n_rows + len(rows), max(largest, rows.max()), rows[0]
+                passes.feed(fed, labels, pred_probs, rows=rows, n_threads=n_threads)
+    except (InputError, InputTypeError) as refused:
+        where = "" if columns.id is None else f", in which {columns.id} begins with {first}"
+        error = f"{type(refused).__name__}: {refused} (rows are counted within a batch{where})"
+    data = None if error else fed.to_bytes()
+    row = {
+        _STATE: arrow.array([data], arrow.binary()),
+        _ERROR: arrow.array([error], arrow.string()),
+        _N_ROWS: arrow.array([n_rows], arrow.int64()),
+        _LARGEST: arrow.array([largest], arrow.int64()),
+    }
+    yield make.from_arrays(list(row.values()), names=list(row))
+
+
+def merge(state: Any, batches: Iterable[Batch]) -> Any:
+    """Merge into a state what workers have fed to its copies.
+
+    Parameters
+    ----------
+    state : ThresholdState, JointState or SelectionState
+        What a pass sends out. It is changed.
+    batches : iterable of pyarrow.RecordBatch or pyarrow.Table
+        What `feed` yields, in any order.
+
+    Returns
+    -------
+    ThresholdState, JointState or SelectionState
+        The state.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the rows of some worker break a rule, or cannot all have an id of their own.
+
+    Examples
+    --------
+    See `feed`.
+    """
+    n_rows, largest = 0, -1
+    for batch in batches:
+        for row in batch.to_pylist():
+            if row[_ERROR] is not None:
+                name, _, message = row[_ERROR].partition(": ")
+                raise getattr(errors, name)(message)
+            state.merge(type(state).from_bytes(row[_STATE]))
+            n_rows, largest = n_rows + row[_N_ROWS], max(largest, row[_LARGEST])
+    passes.check_largest_number(n_rows, largest, "id")
+    return state
+
+
+def apply(
+    batches: Iterable[Batch],
+    rule: Rule,
+    columns: Columns,
+    n_threads: int | None = None,
+    *,
+    scores: Sequence[Score] = (),
+) -> Iterator[Batch]:
+    """Apply a rule to a worker's rows.
+
+    Parameters
+    ----------
+    batches : iterable of pyarrow.RecordBatch or pyarrow.Table
+        Rows, in any order.
+    rule : Rule
+        What `conflearn.passes.find_rule` finds.
+    columns : Columns
+        Where to look.
+    n_threads : int, optional
+        As in `feed`.
+    scores : sequence of str
+        Which label quality scores to add, see `conflearn.label_quality_scores`. If there are any,
+        there is ``suggested_label``, too.
+
+    Yields
+    ------
+    pyarrow.RecordBatch or pyarrow.Table
+        For each batch one with as many rows: the id, the columns to keep, ``is_issue`` (bool),
+        ``suggested_label`` (int64, or as `Columns.classes` has it), and the scores (float64).
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from conflearn import arrow
+    >>> from conflearn.states import Rule
+    >>> table = pa.table({"id": [7, 8], "label": [0, 0], "p0": [0.9, 0.4], "p1": [0.1, 0.6]})
+    >>> columns = arrow.Columns("label", ["p0", "p1"], id="id")
+    >>> rule = Rule(None, "predicted_neq_given", kind="probabilities", temperature=1.0)
+    >>> next(arrow.apply([table], rule, columns)).to_pydict()
+    {'id': [7, 8], 'is_issue': [False, True]}
+    """
+    arrow = _pyarrow()
+    entropies = "confidence_weighted_entropy" in scores
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        columns.check(batch.schema.names)
+        labels, pred_probs, rows = columns.rows(batch, rule.kind)
+        found = rule.apply(labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads)
+        results = columns.repeated(batch) | {FLAG: arrow.array(found.is_issue)}
+        if scores:
+            suggested = arrow.array(found.suggested_labels)
+            names = columns.classes
+            results[SUGGESTION] = suggested if names is None else arrow.array(names).take(suggested)
+            results |= {score: arrow.array(getattr(found, score)) for score in scores}
+        yield type(batch).from_arrays(list(results.values()), names=list(results))
+
+
+def _whole(column: Any) -> Any:
+    """Return a column of a table as one array: it is in one piece already, as a rule."""
+    return column.combine_chunks() if hasattr(column, "chunks") else column
+
+
+def _numpy(column: Any) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = _whole(column).to_numpy(zero_copy_only=False)
+    return array
+
+
+def _pyarrow() -> Any:
+    try:
+        return import_module("pyarrow")
+    except ImportError as error:
+        message = "conflearn.arrow needs pyarrow: pip install pyarrow"
+        raise MissingDependencyError(message) from error

@@ -1,0 +1,549 @@
+"""Label issues of Dask arrays, or of columns of Dask frames, chunk by chunk.
+
+Only states of some kilobytes leave the workers; they are merged in a tree, by workers too. Results
+are chunked as the input is, and are computed when they are asked for. Chunks have an order, so
+every row has a number, and the answers are those of `conflearn.find_label_issues` and
+`conflearn.analyze`, to the bit.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import accumulate, repeat
+from typing import Any, NamedTuple, Unpack
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import passes
+from conflearn._coerce import as_labels, as_pred_probs, one_of
+from conflearn._coerce.objects import is_a
+from conflearn._names import SCORES, Kind, Score
+from conflearn.errors import InputTypeError, MissingDependencyError, ShapeError
+from conflearn.states import Rule
+
+__all__ = ["Analysis", "analyze", "find_label_issues"]
+
+#: How many states a worker merges at a time.
+_FAN_IN = 8
+
+#: What the number of a row is called among its results.
+_ROW = "row"
+
+_MATRIX = 2  # dimensions
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis(passes.Findings):
+    """What `analyze` finds.
+
+    What is known about all rows together is here: ``thresholds``, ``num_issues``,
+    ``confident_joint``, ``joint``, ``noise_model``, ``health``, see `conflearn.passes.Findings`.
+    What is known about each row is computed when it is asked for, by `dask.compute`, which reads
+    the input once for all that it is asked for at once.
+
+    Attributes
+    ----------
+    results : dict of str to dask.array.Array, or dask.dataframe.DataFrame
+        Of arrays, arrays of shape (N,); of frames, a frame with their index, and the id if there
+        is one. Either has ``is_issue``, ``suggested_label`` and the scores by name, in the order
+        and the chunks of the input.
+    issues : dask.array.Array of shape (M,), int64, or dask.dataframe.DataFrame
+        Of arrays, the rows that are flagged, the worst label first; of frames, these rows of
+        `results`. Of equals, the lower row. One chunk has them all.
+    rank_by : str
+        The score by which `issues` are ordered.
+    """
+
+    results: Any
+    issues: Any
+    rank_by: Score
+
+
+def find_label_issues(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    id: Any = None,  # noqa: A002 - what such a column is called
+    classes: Sequence[object] | None = None,
+    n_classes: int | None = None,
+    n_threads: int = 1,
+    **options: Unpack[passes.Options],
+) -> Any:
+    """Flag the examples whose given label is likely wrong.
+
+    Parameters
+    ----------
+    labels : dask.array.Array of shape (N,), or dask.dataframe.Series
+        Given labels: integers 0..K-1, or names together with `classes`.
+    pred_probs : dask.array.Array of shape (N, K), or dask.dataframe.DataFrame or Series
+        Out-of-sample predicted probabilities. A frame has a column a class, in their order; a
+        series holds a list a row. Its chunks of rows are those of `labels`, whether their sizes are
+        known or not. It is read once in each pass: one for ``filter_by="confident_learning"``,
+        three or more for others that count, and another one for the results.
+    id : dask.array.Array of shape (N,), or dask.dataframe.Series, optional
+        Whole numbers, at least 0, each its own, in place of row numbers: ties go to the lower one.
+    classes : sequence of K names, optional
+        What the columns of `pred_probs` stand for, when labels are names.
+    n_classes : int, optional
+        K, where `pred_probs` is a series. By default it is seen from a row.
+    n_threads : int, default 1
+        Number of threads of a task. Dask gives it one.
+    **options
+        ``filter_by``, ``frac_noise``, ``num_to_remove_per_class``, ``min_examples_per_class``,
+        ``confident_joint``, ``kind``, ``temperature``, as in `conflearn.find_label_issues`.
+
+    Returns
+    -------
+    dask.array.Array of shape (N,), bool, or dask.dataframe.DataFrame
+        True where the label is likely wrong. Of frames a frame with their index: ``is_issue``, and
+        the id if there is one. Chunked as the input is, and computed when it is asked for.
+
+    Raises
+    ------
+    InputError
+        If chunks or shapes do not fit, or a label or a probability is out of range, or two rows are
+        seen to have the same id.
+    OptionError
+        If there is no such filter, or it does not use an option that was given.
+    MissingDependencyError
+        If Dask is not installed.
+
+    Examples
+    --------
+    >>> import dask.array as da, conflearn.dask
+    >>> labels = da.from_array([0, 0, 0, 1, 1], chunks=3)
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> issues = conflearn.dask.find_label_issues(labels, da.from_array(pred_probs, chunks=(3, 2)))
+    >>> issues.compute()
+    array([False, False,  True, False, False])
+    """
+    chunks = _read(labels, pred_probs, id, classes, n_threads, options)
+    n_classes = chunks.n_classes() if n_classes is None else n_classes
+    rule = passes.find_rule(chunks.reduce, n_classes, **options)
+    results = chunks.collect(chunks.apply(rule, ()), ())
+    return results["is_issue"] if isinstance(results, dict) else results
+
+
+def analyze(
+    labels: Any,
+    pred_probs: Any,
+    *,
+    id: Any = None,  # noqa: A002 - what such a column is called
+    rank_by: Score = "self_confidence",
+    classes: Sequence[object] | None = None,
+    n_classes: int | None = None,
+    n_threads: int = 1,
+    **options: Unpack[passes.Options],
+) -> Analysis:
+    """Find, score and count label issues.
+
+    Parameters
+    ----------
+    labels, pred_probs, id, classes, n_classes, n_threads, **options
+        As in `find_label_issues`. All filters take two passes or more, and another one for the
+        results.
+    rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
+        The score to order `Analysis.issues` by; lower is worse, ties go to the lower row.
+
+    Returns
+    -------
+    Analysis
+        With ``results``, ``issues``, ``thresholds``, ``num_issues``, ``confident_joint``,
+        ``joint``, ``noise_model`` and ``health``.
+
+    Raises
+    ------
+    InputError, OptionError, MissingDependencyError
+        As in `find_label_issues`.
+
+    Examples
+    --------
+    >>> import dask.array as da, conflearn.dask
+    >>> labels = da.from_array([0, 0, 0, 1, 1], chunks=3)
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> analysis = conflearn.dask.analyze(labels, da.from_array(pred_probs, chunks=(3, 2)))
+    >>> analysis.num_issues
+    1
+    >>> analysis.issues.compute()
+    array([2])
+    """
+    one_of(rank_by, SCORES, "rank_by")
+    chunks = _read(labels, pred_probs, id, classes, n_threads, options)
+    n_classes = chunks.n_classes() if n_classes is None else n_classes
+    found = passes.analyze(chunks.reduce, n_classes, classes=classes, **options)
+    scores = SCORES if found.kind != "scores" else SCORES[:2]
+    parts = chunks.apply(found.rule, scores)
+    return Analysis(
+        **vars(found),
+        results=chunks.collect(parts, scores),
+        issues=chunks.collect_issues(parts, scores, rank_by),
+        rank_by=rank_by,
+    )
+
+
+def _read(
+    labels: Any,
+    pred_probs: Any,
+    id: Any,  # noqa: A002 - what such a column is called
+    classes: Sequence[object] | None,
+    n_threads: int,
+    options: passes.Options,
+) -> "_Chunks":
+    """Check what the arguments are, and put their chunks side by side."""
+    if find_spec("dask") is None:
+        raise MissingDependencyError('conflearn.dask needs Dask: pip install "conflearn[dask]"')
+    of_frames = is_a(pred_probs, "dask.dataframe", "DataFrame", "Series")
+    wanted = ("dask.dataframe", "DataFrame", "Series") if of_frames else ("dask.array", "Array")
+    for name, value in {"labels": labels, "pred_probs": pred_probs, "id": id}.items():
+        if not is_a(value, *wanted) and not (name == "id" and value is None):
+            raise InputTypeError(
+                f"{name} must be a dask array, or of dask.dataframe as all arguments are then, but "
+                f"is a {type(value).__module__}.{type(value).__name__}; convert it, or call "
+                "conflearn itself if it is in memory"
+            )
+    worker = _Worker(
+        None if classes is None else tuple(classes),
+        options.get("kind", "probabilities"),
+        n_threads,
+    )
+    return (_FrameChunks if of_frames else _ArrayChunks)(labels, pred_probs, id, worker)
+
+
+# --- On the workers ------------------------------------------------------------------------------
+
+
+class _Chunk(NamedTuple):
+    """The same rows of all arguments."""
+
+    labels: Any
+    pred_probs: Any
+    id: Any
+
+
+class _Worker(NamedTuple):
+    """What is done to a chunk, which is changed as little as a state is that was sent."""
+
+    classes: tuple[object, ...] | None
+    kind: Kind
+    n_threads: int
+
+    def feed(self, state: Any, chunk: _Chunk, first_row: int) -> Any:
+        fed = copy(state)
+        if len(chunk.labels):
+            labels, pred_probs, rows = self._read(chunk, first_row)
+            passes.feed(fed, labels, pred_probs, rows=rows, n_threads=self.n_threads)
+        return fed
+
+    def apply(
+        self, rule: Rule, chunk: _Chunk, first_row: int, scores: Sequence[Score]
+    ) -> dict[str, npt.NDArray[Any]]:
+        if not len(chunk.labels):
+            return {name: np.empty(0, dtype) for name, dtype in self.dtypes(scores).items()}
+        labels, pred_probs, rows = self._read(chunk, first_row)
+        entropies = "confidence_weighted_entropy" in scores
+        found = rule.apply(
+            labels, pred_probs, rows=rows, entropies=entropies, n_threads=self.n_threads
+        )
+        numbers = np.arange(rows, rows + len(labels)) if isinstance(rows, int) else rows
+        results = {_ROW: numbers, "is_issue": found.is_issue}
+        if scores:
+            suggested = found.suggested_labels
+            names = self.classes
+            results["suggested_label"] = (
+                suggested if names is None else np.asarray(names)[suggested]
+            )
+        return results | {score: getattr(found, score) for score in scores}
+
+    def dtypes(self, scores: Sequence[Score]) -> dict[str, np.dtype[Any]]:
+        """Name what `apply` returns."""
+        dtypes = {_ROW: np.dtype(np.int64), "is_issue": np.dtype(bool)}
+        if scores:
+            names = None if self.classes is None else np.asarray(self.classes).dtype
+            dtypes["suggested_label"] = names or np.dtype(np.int64)
+        return dtypes | dict.fromkeys(scores, np.dtype(np.float64))
+
+    def _read(
+        self, chunk: _Chunk, first_row: int
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int | npt.NDArray[np.int64]]:
+        pred_probs = as_pred_probs(_matrix(chunk.pred_probs), kind=self.kind)
+        n_examples, n_classes = pred_probs.shape
+        labels = as_labels(chunk.labels, n_classes, n_examples=n_examples, classes=self.classes)
+        if chunk.id is None:
+            return labels, pred_probs, first_row
+        return labels, pred_probs, passes.as_row_numbers(np.asarray(chunk.id), "id")
+
+
+def _matrix(pred_probs: Any) -> Any:
+    """Make a chunk of a frame an array: its columns may lie apart, its lists always do."""
+    if is_a(pred_probs, "pandas", "DataFrame"):
+        if all(isinstance(dtype, np.dtype) for dtype in pred_probs.dtypes):
+            return pred_probs.to_numpy()
+        # Nullable and Arrow columns know the numpy dtype of their values.
+        dtypes = (getattr(dtype, "numpy_dtype", dtype) for dtype in pred_probs.dtypes)
+        return pred_probs.to_numpy(dtype=np.result_type(np.float16, *dtypes), na_value=np.nan)
+    if is_a(pred_probs, "pandas", "Series"):
+        if pred_probs.dtype == object:
+            lists = pred_probs.tolist()
+            return np.stack(lists) if len(set(map(np.size, lists))) == 1 else lists
+        return pred_probs.array.__arrow_array__().combine_chunks()
+    return pred_probs
+
+
+def _merge(states: list[Any]) -> Any:
+    """Merge into a copy: a worker may be asked for a state again."""
+    total = copy(states[0])
+    for state in states[1:]:
+        total.merge(state)
+    return total
+
+
+def _measure(chunk: _Chunk) -> tuple[int, int]:
+    """Count the rows, and find their largest id."""
+    n_rows = len(chunk.labels)
+    return n_rows, -1 if chunk.id is None or not n_rows else int(np.asarray(chunk.id).max())
+
+
+# --- On the client -------------------------------------------------------------------------------
+
+
+class _Chunks(ABC):
+    """The chunks of the arguments, side by side."""
+
+    #: Each a `_Chunk`, delayed.
+    chunks: list[Any]
+    #: How many rows each has. Where nobody knows, the first pass finds out.
+    lengths: list[int] | None
+
+    def __init__(self, labels: Any, pred_probs: Any, id: Any, worker: _Worker) -> None:  # noqa: A002
+        self.labels, self.pred_probs, self.id, self.worker = labels, pred_probs, id, worker
+        self.lengths = None
+        self.chunks = self.split()
+        self.is_measured = self.lengths is not None and id is None
+
+    @abstractmethod
+    def split(self) -> list[Any]:
+        """Return the chunks, and set their lengths if they are known."""
+
+    @abstractmethod
+    def collect(self, parts: list[Any], scores: Sequence[Score]) -> Any:
+        """Put the results of all chunks together."""
+
+    @abstractmethod
+    def collect_issues(self, parts: list[Any], scores: Sequence[Score], rank_by: Score) -> Any:
+        """Put the flagged rows of all chunks together, the worst first."""
+
+    def n_classes(self) -> int:
+        """Count the classes, where nobody has said how many there are."""
+        is_matrix = self.pred_probs.ndim == _MATRIX
+        return max(2, self.pred_probs.shape[1]) if is_matrix else 2
+
+    def reduce(self, state: Any) -> Any:
+        """Feed all chunks, and merge in a tree."""
+        import dask
+
+        merge, measure = dask.delayed(_merge), dask.delayed(_measure)
+        fed = self._each(self.worker.feed, state)
+        while len(fed) > 1:
+            fed = [merge(fed[i : i + _FAN_IN]) for i in range(0, len(fed), _FAN_IN)]
+        asked = [] if self.is_measured else [measure(chunk) for chunk in self.chunks]
+        total, *found = dask.compute(*fed, *asked)
+        if not self.is_measured:
+            self.is_measured = True
+            self.lengths = [length for length, _ in found]
+            if self.id is not None:
+                largest = max(last for _, last in found)
+                passes.check_largest_number(sum(self.lengths), largest, "id")
+        return total
+
+    def apply(self, rule: Rule, scores: Sequence[Score]) -> list[Any]:
+        """Say for each chunk what becomes of its rows, delayed."""
+        return self._each(self.worker.apply, rule, tuple(scores))
+
+    def _each(self, function: Any, sent: Any, *others: Any) -> list[Any]:
+        import dask
+
+        call, sent_once = dask.delayed(function), dask.delayed(sent)
+        firsts = accumulate(self.lengths, initial=0) if self.lengths else repeat(0)
+        return [
+            call(sent_once, chunk, first, *others)
+            for chunk, first in zip(self.chunks, firsts, strict=False)
+        ]
+
+
+class _ArrayChunks(_Chunks):
+    """Of dask arrays."""
+
+    def split(self) -> list[Any]:
+        import dask
+
+        pred_probs = self.pred_probs
+        if pred_probs.ndim == _MATRIX:
+            pred_probs = pred_probs.rechunk({1: -1})  # whole rows
+        lengths = pred_probs.chunks[0]
+        if not np.isnan(lengths).any():
+            self.lengths = list(lengths)
+        columns = [
+            repeat(None) if one is None else self._column(one, name, lengths)
+            for name, one in (("labels", self.labels), ("id", self.id))
+        ]
+        make = dask.delayed(_Chunk)
+        labels, ids = columns
+        blocks = pred_probs.to_delayed().ravel()
+        return [make(*parts) for parts in zip(labels, blocks, ids, strict=False)]
+
+    def _column(self, column: Any, name: str, lengths: tuple[float, ...]) -> Any:
+        """Cut a column where the matrix is cut."""
+        if column.ndim != 1:
+            raise ShapeError(
+                f"{name} must have one dimension, but its shape is {column.shape}; there must be "
+                "one entry for each row of pred_probs"
+            )
+        if self.lengths and not np.isnan(column.shape[0]):
+            if column.shape[0] != self.pred_probs.shape[0]:
+                raise ShapeError(
+                    f"{name} has {column.shape[0]} entries, but pred_probs has "
+                    f"{self.pred_probs.shape[0]} rows; there must be one for each row"
+                )
+            column = column.rechunk((lengths,))
+        _check_number_of_chunks(column.numblocks[0], name, len(lengths))
+        return column.to_delayed()
+
+    def collect(self, parts: list[Any], scores: Sequence[Score]) -> dict[str, Any]:
+        import dask.array as da
+
+        lengths: Sequence[float] = self.lengths or [np.nan] * len(parts)
+        return {
+            name: da.concatenate(
+                [
+                    da.from_delayed(part[name], (length,), dtype)
+                    for part, length in zip(parts, lengths, strict=True)
+                ],
+                allow_unknown_chunksizes=True,
+            )
+            for name, dtype in self.worker.dtypes(scores).items()
+            if name != _ROW
+        }
+
+    def collect_issues(self, parts: list[Any], scores: Sequence[Score], rank_by: Score) -> Any:  # noqa: ARG002
+        import dask
+        import dask.array as da
+
+        flagged = [dask.delayed(_flagged)(part, rank_by) for part in parts]
+        return da.from_delayed(dask.delayed(_worst_rows)(flagged), (np.nan,), np.int64)
+
+
+class _FrameChunks(_Chunks):
+    """Of columns of dask frames."""
+
+    def split(self) -> list[Any]:
+        if self.pred_probs.ndim != _MATRIX and is_a(self.pred_probs.dtype, "pandas", "StringDtype"):
+            raise InputTypeError(
+                "pred_probs holds strings; if these were lists, Dask has made strings of them: say "
+                'dask.config.set({"dataframe.convert-string": False}) before it reads them'
+            )
+        n_chunks = self.pred_probs.npartitions
+        for name, one in (("labels", self.labels), ("id", self.id)):
+            if one is not None:
+                _check_number_of_chunks(one.npartitions, name, n_chunks)
+        # One expression, so that a file is read once for all of its columns.
+        chunks = self.labels.map_partitions(
+            _Chunk,
+            self.pred_probs,
+            self.id,
+            meta=self.labels._meta,  # noqa: SLF001 - dask's own; it is not looked at
+            enforce_metadata=False,
+            align_dataframes=False,
+        )
+        # Simplified, no other column is read; optimized, chunks would be put together, too.
+        return list(chunks.simplify().to_delayed(optimize_graph=False))
+
+    def n_classes(self) -> int:
+        if self.pred_probs.ndim == _MATRIX:
+            return super().n_classes()
+        head = self.pred_probs.head(1, npartitions=-1)
+        if not len(head):
+            raise ShapeError("pred_probs is empty; it needs at least one row")
+        return int(as_pred_probs(_matrix(head), kind=self.worker.kind).shape[1])
+
+    def collect(self, parts: list[Any], scores: Sequence[Score]) -> Any:
+        import dask
+
+        frames = [
+            dask.delayed(_as_frame)(part, chunk, self._id_name)
+            for part, chunk in zip(parts, self.chunks, strict=True)
+        ]
+        return self._from_delayed(frames, scores, self.labels.divisions)
+
+    def collect_issues(self, parts: list[Any], scores: Sequence[Score], rank_by: Score) -> Any:
+        import dask
+
+        flagged = [dask.delayed(_flagged)(part, rank_by) for part in parts]
+        frames = [
+            dask.delayed(_flagged_of_frame)(part, chunk, self._id_name)
+            for part, chunk in zip(parts, self.chunks, strict=True)
+        ]
+        return self._from_delayed([dask.delayed(_worst_of_frames)(flagged, frames)], scores, None)
+
+    @property
+    def _id_name(self) -> str:
+        name = getattr(self.id, "name", None)
+        return "id" if name is None else str(name)
+
+    def _from_delayed(self, frames: list[Any], scores: Sequence[Score], divisions: Any) -> Any:
+        import dask.dataframe as dd
+
+        nothing = _Chunk(self.labels._meta, None, None if self.id is None else self.id._meta)  # noqa: SLF001 - dask's own way to know dtypes
+        none = {name: np.empty(0, dtype) for name, dtype in self.worker.dtypes(scores).items()}
+        return dd.from_delayed(
+            frames, meta=_as_frame(none, nothing, self._id_name), divisions=divisions
+        )
+
+
+def _check_number_of_chunks(n_chunks: int, name: str, wanted: int) -> None:
+    if n_chunks != wanted:
+        raise ShapeError(
+            f"{name} has {n_chunks} chunks, but pred_probs has {wanted}, and where they end is not "
+            "known; take both from the same source, or call compute_chunk_sizes() of both"
+        )
+
+
+# --- Results, on the workers ---------------------------------------------------------------------
+
+
+def _as_frame(part: dict[str, Any], chunk: _Chunk, id_name: str) -> Any:
+    """Give the results of a chunk the index that it had."""
+    import pandas as pd
+
+    index = chunk.labels.index
+    ids = {} if chunk.id is None else {id_name: np.asarray(chunk.id)}
+    return pd.DataFrame(
+        ids | {name: values for name, values in part.items() if name != _ROW}, index=index
+    )
+
+
+def _flagged(part: dict[str, Any], rank_by: Score) -> tuple[Any, Any]:
+    return part[_ROW][part["is_issue"]], part[rank_by][part["is_issue"]]
+
+
+def _flagged_of_frame(part: dict[str, Any], chunk: _Chunk, id_name: str) -> Any:
+    return _as_frame(part, chunk, id_name)[part["is_issue"]]
+
+
+def _worst_first(flagged: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    rows, scores = (np.concatenate(parts) for parts in zip(*flagged, strict=True))
+    return rows, np.lexsort([rows, scores])
+
+
+def _worst_rows(flagged: list[tuple[Any, Any]]) -> Any:
+    rows, order = _worst_first(flagged)
+    return rows[order]
+
+
+def _worst_of_frames(flagged: list[tuple[Any, Any]], frames: list[Any]) -> Any:
+    import pandas as pd
+
+    _, order = _worst_first(flagged)
+    return pd.concat(frames).iloc[order]

@@ -1,0 +1,445 @@
+"""The passes over data that lie in parts: in shards, in processes, on a cluster.
+
+In each pass an empty state goes out. Whoever holds a part of the rows feeds it to a copy of that
+state; the fed copies are merged, in any order, and the next pass follows from the sum::
+
+    thresholds -> joint -> selection, once or more often -> a rule that decides about any row
+
+Who sends, feeds and merges is not known here. A function ``reduce(state)`` does it, of which each
+engine has its own: `conflearn.ray` and `conflearn.dask`, and a few lines for anything else. This
+one holds all parts itself:
+
+>>> import numpy as np
+>>> from conflearn import passes
+>>> labels = np.array([[0, 0, 0], [0, 1, 1]])
+>>> pred_probs = np.array(
+...     [[[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]], [[0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]]
+... )
+>>> def reduce(state):
+...     for part in range(2):
+...         passes.feed(state, labels[part], pred_probs[part], rows=3 * part)
+...     return state
+>>> rule = passes.find_rule(reduce, n_classes=2)
+>>> rule.apply(labels[1], pred_probs[1], rows=3).is_issue
+array([ True, False, False])
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn._coerce import as_class_names, as_count
+from conflearn._coerce.objects import first_true, spelled
+from conflearn._inputs import read_kind
+from conflearn._names import Filter, Kind
+from conflearn._options import Options as FilterOptions
+from conflearn._options import read_options
+from conflearn._sparse_joint import SparseJoint
+from conflearn.errors import InputError, InputTypeError, OptionError, ShapeError
+from conflearn.health import DatasetHealth
+from conflearn.noise_model import NoiseModel
+from conflearn.states import Cuts, JointState, Rule, SelectionState, ThresholdState
+
+__all__ = [
+    "UNRANKED_FILTERS",
+    "Findings",
+    "Options",
+    "Reduce",
+    "State",
+    "analyze",
+    "as_row_numbers",
+    "check_largest_number",
+    "feed",
+    "find_rule",
+]
+
+State: TypeAlias = ThresholdState | JointState | SelectionState
+
+#: From an empty state to one that has been fed all rows.
+Reduce: TypeAlias = Callable[[Any], Any]
+
+#: Filters that look at a row by itself. The others take so many of the worst, and of equals the
+#: lower row: they need to know which row is lower.
+UNRANKED_FILTERS: tuple[Filter, ...] = ("confident_learning", "predicted_neq_given")
+
+_LEAST_CLASSES = 2
+
+_NUMBER = "number the rows throughout, not anew in each file"
+
+
+class Options(TypedDict, total=False):
+    """What functions hand on to `find_rule`; as in `conflearn.find_label_issues`."""
+
+    filter_by: Filter
+    frac_noise: float
+    num_to_remove_per_class: object
+    min_examples_per_class: int
+    confident_joint: object
+    kind: Kind
+    temperature: float
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What `analyze` finds about all rows together. It is small, and can be pickled.
+
+    Matrices of shape (K, K) are made when they are first asked for.
+
+    Attributes
+    ----------
+    rule : Rule
+        Decides about rows, wherever they are: `conflearn.states.Rule.apply`.
+    thresholds : ndarray of shape (K,), float64
+        See `conflearn.confident_thresholds`.
+    num_issues : int
+        How many labels are wrong, as `conflearn.num_label_issues` counts them: an estimate,
+        whatever the filter flags.
+    n_examples : int
+        N.
+    filter_by, kind : str
+        What was asked for.
+    classes : tuple or None
+        What the columns stand for, if that was told.
+    """
+
+    rule: Rule
+    thresholds: npt.NDArray[np.float64]
+    num_issues: int
+    n_examples: int
+    filter_by: Filter
+    kind: Kind
+    classes: tuple[object, ...] | None
+    _given_counts: npt.NDArray[np.int64]
+    _joint: SparseJoint
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return len(self.thresholds)
+
+    @cached_property
+    def confident_joint(self) -> npt.NDArray[np.int64]:
+        """Calibrated counts ``[given, true]``, of shape (K, K); see `conflearn.confident_joint`."""
+        return self._joint.to_dense()
+
+    @cached_property
+    def joint(self) -> npt.NDArray[np.float64]:
+        """Distribution of given and true labels; see `conflearn.estimate_joint`."""
+        return self.health.joint
+
+    @cached_property
+    def noise_model(self) -> NoiseModel:
+        """Prior and noise matrices of the joint; see `conflearn.estimate_noise_model`."""
+        return self.health.noise_model
+
+    @cached_property
+    def health(self) -> DatasetHealth:
+        """Health of the data set, its classes and their pairs; see `conflearn.dataset_health`."""
+        return DatasetHealth(
+            num_issues=self.num_issues,
+            n_examples=self.n_examples,
+            class_names=self.classes,
+            _joint=self._joint,
+            _given_counts=self._given_counts,
+        )
+
+
+def analyze(
+    reduce: Reduce,
+    n_classes: int,
+    *,
+    filter_by: Filter = "prune_by_noise_rate",
+    frac_noise: float = 1.0,
+    num_to_remove_per_class: object = None,
+    min_examples_per_class: int = 1,
+    confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
+    classes: Sequence[object] | None = None,
+) -> Findings:
+    """Make all passes, and say what follows about the rows together.
+
+    Parameters
+    ----------
+    reduce : callable
+        Called with an empty state, returns one that has been fed all rows: the same state, or any
+        of its kind. `feed` does that to a batch; states are merged with ``state.merge(other)``, and
+        travel by pickle or by ``to_bytes()`` and ``from_bytes()``. It is called three times or more
+        often, and must find the same rows each time.
+    n_classes : int
+        K.
+    filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, kind, \
+temperature
+        As in `conflearn.find_label_issues`.
+    classes : sequence of K names, optional
+        What the columns are called, for `Findings.health`. Batches hold numbers.
+
+    Returns
+    -------
+    Findings
+        With ``rule``, ``thresholds``, ``num_issues``, ``confident_joint``, ``joint``,
+        ``noise_model`` and ``health``.
+
+    Raises
+    ------
+    InputError, OptionError
+        As in `conflearn.find_label_issues`.
+
+    Examples
+    --------
+    >>> from conflearn import passes
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> def reduce(state):
+    ...     return passes.feed(state, [0, 0, 0, 1, 1], pred_probs)
+    >>> passes.analyze(reduce, n_classes=2).num_issues
+    1
+    """
+    search = _Search.read(
+        reduce,
+        n_classes,
+        filter_by,
+        frac_noise,
+        num_to_remove_per_class,
+        min_examples_per_class,
+        confident_joint,
+        kind,
+        temperature,
+    )
+    names = (
+        None
+        if classes is None
+        else as_class_names(classes, search.n_classes, columns_of="pred_probs", name="classes")
+    )
+    joint = search.joint(search.thresholds())
+    is_ranked = search.options.filter_by not in UNRANKED_FILTERS
+    return Findings(
+        rule=search.rule(joint.thresholds, search.cuts(joint) if is_ranked else None),
+        thresholds=joint.thresholds,
+        num_issues=joint.num_issues,
+        n_examples=joint.n_examples,
+        filter_by=search.options.filter_by,
+        kind=search.kind,
+        classes=names,
+        _given_counts=joint.given_counts,
+        _joint=joint.joint(),
+    )
+
+
+def find_rule(
+    reduce: Reduce,
+    n_classes: int,
+    *,
+    filter_by: Filter = "prune_by_noise_rate",
+    frac_noise: float = 1.0,
+    num_to_remove_per_class: object = None,
+    min_examples_per_class: int = 1,
+    confident_joint: object = None,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
+) -> Rule:
+    """Make the passes that a filter needs: none, one, or three and more.
+
+    Parameters
+    ----------
+    reduce, n_classes, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
+confident_joint, kind, temperature
+        As in `analyze`.
+
+    Returns
+    -------
+    Rule
+        Decides about rows, wherever they are. ``rule.apply(labels, pred_probs, rows=...)`` says
+        which are flagged, and gives their scores and suggested labels. Can be pickled.
+
+    Raises
+    ------
+    InputError, OptionError
+        As in `conflearn.find_label_issues`.
+
+    Examples
+    --------
+    >>> from conflearn import passes
+    >>> labels = [0, 0, 0, 1, 1]
+    >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> def reduce(state):
+    ...     return passes.feed(state, labels, pred_probs)
+    >>> rule = passes.find_rule(reduce, n_classes=2, filter_by="confident_learning")
+    >>> rule.apply(labels, pred_probs).is_issue
+    array([False, False,  True, False, False])
+    """
+    search = _Search.read(
+        reduce,
+        n_classes,
+        filter_by,
+        frac_noise,
+        num_to_remove_per_class,
+        min_examples_per_class,
+        confident_joint,
+        kind,
+        temperature,
+    )
+    match search.options.filter_by:
+        case "predicted_neq_given":
+            return search.rule(None, None)
+        case "confident_learning":
+            return search.rule(search.thresholds().finish(), None)
+    joint = search.joint(search.thresholds())
+    return search.rule(joint.thresholds, search.cuts(joint))
+
+
+def feed(
+    state: Any,
+    labels: object,
+    pred_probs: object,
+    *,
+    rows: int | npt.NDArray[np.int64] = 0,
+    n_threads: int | None = None,
+) -> Any:
+    """Update a state with a batch, whichever pass it belongs to.
+
+    Parameters
+    ----------
+    state : ThresholdState, JointState or SelectionState
+        What `analyze` or `find_rule` asks to reduce, or a copy of it. It is changed.
+    labels, pred_probs, n_threads
+        As in `conflearn.find_label_issues`, of the rows of this batch.
+    rows : int or ndarray of shape (n,), int64
+        The number of the batch's first row, if they follow each other; or a number for each row.
+        No two rows of all batches have the same. Of equally bad labels, the one of the lower number
+        is flagged first.
+
+    Returns
+    -------
+    ThresholdState, JointState or SelectionState
+        The state.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability is out of range. The state is as it was.
+
+    Examples
+    --------
+    >>> from conflearn import passes
+    >>> from conflearn.states import ThresholdState
+    >>> passes.feed(ThresholdState(2), [0, 1], [[0.9, 0.1], [0.4, 0.6]]).finish()
+    array([0.9, 0.6])
+    """
+    if isinstance(state, SelectionState):
+        state.update(labels, pred_probs, rows=rows, n_threads=n_threads)
+    else:
+        first_row = rows if isinstance(rows, int) else 0
+        state.update(labels, pred_probs, first_row=first_row, n_threads=n_threads)
+    return state
+
+
+def as_row_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int64]:
+    """Coerce a column that numbers the rows: whole, at least 0, each its own within the batch."""
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        raise InputTypeError(
+            f"{name} must hold a whole number for each row, but has the dtype {values.dtype} and "
+            f"the shape {values.shape}; number the rows from 0 in a column of integers"
+        )
+    # Of uint64, what does not fit becomes negative.
+    numbers = values.astype(np.int64, copy=False)
+    below = first_true(numbers < 0)
+    if below is not None:
+        raise InputError(
+            f"{name} must be numbers from 0 to 2^63 - 1, but {name}[{below}] is "
+            f"{spelled(values[below])}; number the rows from 0"
+        )
+    ascending = numbers if bool((numbers[1:] > numbers[:-1]).all()) else np.sort(numbers)
+    twice = first_true(ascending[1:] == ascending[:-1])
+    if twice is not None:
+        raise InputError(
+            f"{name} must be different for all rows, but two rows have {ascending[twice]}; "
+            f"{_NUMBER}"
+        )
+    return numbers
+
+
+def check_largest_number(n_examples: int, largest: int, name: str) -> None:
+    """Refuse numbers of which some must be equal, since there are fewer than rows."""
+    if largest < n_examples - 1:
+        raise InputError(
+            f"{name} must be different for all rows, but of {n_examples} rows the largest is "
+            f"{largest}; {_NUMBER}"
+        )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One search for label issues: what is asked, and who reads the rows."""
+
+    reduce: Reduce
+    n_classes: int
+    options: FilterOptions
+    kind: Kind
+    temperature: float
+
+    @classmethod
+    def read(
+        cls,
+        reduce: Reduce,
+        n_classes: object,
+        filter_by: object,
+        frac_noise: object,
+        num_to_remove_per_class: object,
+        min_examples_per_class: object,
+        confident_joint: object,
+        kind: object,
+        temperature: object,
+    ) -> "_Search":
+        """Coerce the arguments, before rows are read that may take an hour."""
+        n = as_count(n_classes, "n_classes")
+        if n < _LEAST_CLASSES:
+            raise OptionError(f"n_classes must be at least 2, but is {n}")
+        options = read_options(
+            n,
+            filter_by,
+            frac_noise,
+            num_to_remove_per_class,
+            min_examples_per_class,
+            confident_joint,
+        )
+        return cls(reduce, n, options, *read_kind(kind, temperature))
+
+    def thresholds(self) -> ThresholdState:
+        state: ThresholdState = self.reduce(
+            ThresholdState(self.n_classes, kind=self.kind, temperature=self.temperature)
+        )
+        if not state.n_examples:
+            raise ShapeError("the data are empty; there must be at least one row")
+        return state
+
+    def joint(self, before: ThresholdState) -> JointState:
+        joint: JointState = self.reduce(
+            JointState(before.finish(), kind=self.kind, temperature=self.temperature)
+        )
+        if not np.array_equal(before.given_counts, joint.given_counts):
+            raise InputError(
+                "the rows must be the same in each pass, but there were "
+                f"{before.n_examples} in the first and {joint.n_examples} in the second, or their "
+                "labels were others; write what is drawn at random to files first"
+            )
+        return joint
+
+    def cuts(self, joint: JointState) -> Cuts:
+        cuts = Cuts.of_options(joint, self.options)
+        while not cuts.is_done:
+            selection: SelectionState = self.reduce(SelectionState(cuts))
+            cuts.close(selection)
+        return cuts
+
+    def rule(self, thresholds: npt.NDArray[np.float64] | None, cuts: Cuts | None) -> Rule:
+        return Rule(
+            thresholds,
+            self.options.filter_by,
+            cuts=cuts,
+            kind=self.kind,
+            temperature=self.temperature,
+        )

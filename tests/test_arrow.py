@@ -1,0 +1,193 @@
+"""Arrow tables as parts of a data set: every layout gives the answers of arrays in memory."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import conflearn
+from conflearn import arrow, passes
+from conflearn.errors import (
+    InputError,
+    InputTypeError,
+    LabelError,
+    MissingDependencyError,
+    OptionError,
+    ProbabilityError,
+    ShapeError,
+)
+from expected import refused
+from strategies import SCORES, random_data
+
+pa = pytest.importorskip("pyarrow")
+
+NAMES = ("ant", "bee", "cat", "dog")
+DATA = random_data(300, 4, decimals=1, n_absent=1)
+MASK = conflearn.find_label_issues(*DATA)
+CELLS = pa.array(DATA.pred_probs.ravel())
+COLUMN_A_CLASS = [f"p_{name}" for name in NAMES]
+
+
+def table_of(**columns: Any) -> Any:
+    rows = {"id": np.arange(300), "label": DATA.labels}
+    return pa.table({name: pa.array(column) for name, column in (rows | columns).items()})
+
+
+TENSORS = pa.table(
+    {
+        "id": np.arange(300),
+        "label": DATA.labels,
+        "pred_probs": pa.FixedShapeTensorArray.from_numpy_ndarray(DATA.pred_probs),
+    }
+)
+TABLES = {
+    "lists": table_of(pred_probs=list(DATA.pred_probs)),
+    "large lists": table_of(pred_probs=pa.LargeListArray.from_arrays(np.arange(0, 1201, 4), CELLS)),
+    "fixed-size lists": table_of(pred_probs=pa.FixedSizeListArray.from_arrays(CELLS, 4)),
+    "tensors": TENSORS,
+}
+WIDE = table_of(**dict(zip(COLUMN_A_CLASS, DATA.pred_probs.T, strict=True)))
+
+
+def reduce_over(batches: list[Any], columns: arrow.Columns) -> passes.Reduce:
+    """One worker for each batch, but the last worker, which has none."""
+    return lambda state: arrow.merge(
+        state,
+        [fed for part in [*([b] for b in batches), []] for fed in arrow.feed(part, state, columns)],
+    )
+
+
+def mask_of(table: Any, columns: arrow.Columns, **options: Any) -> np.ndarray:
+    batches = table.to_batches(max_chunksize=70)
+    rule = passes.find_rule(reduce_over(batches, columns), 4, **options)
+    return np.concatenate(
+        [
+            result.column("is_issue").to_numpy(zero_copy_only=False)
+            for result in arrow.apply(batches, rule, columns)
+        ]
+    )
+
+
+@pytest.mark.parametrize("layout", TABLES)
+def test_layouts(layout) -> None:
+    columns = arrow.Columns(id="id")
+    assert columns.n_classes(TABLES[layout]) == 4
+    assert mask_of(TABLES[layout], columns).tobytes() == MASK.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_column_a_class(dtype) -> None:
+    narrow = DATA.pred_probs.astype(dtype)
+    table = table_of(**dict(zip(COLUMN_A_CLASS, narrow.T, strict=True)))
+    columns = arrow.Columns(pred_probs=COLUMN_A_CLASS, id="id")
+    mask = conflearn.find_label_issues(DATA.labels, narrow)
+    assert mask_of(table, columns).tobytes() == mask.tobytes()
+
+
+def test_results_come_with_what_is_kept_and_in_names() -> None:
+    table = WIDE.append_column("name", pa.array(np.array(NAMES)[DATA.labels]))
+    columns = arrow.Columns("name", COLUMN_A_CLASS, "id", keep=["name"], classes=NAMES)
+    rule = passes.find_rule(reduce_over([table], columns), 4)
+    (results,) = arrow.apply([table], rule, columns, scores=SCORES)
+    assert isinstance(results, pa.Table)
+    assert results.column_names == ["id", "name", "is_issue", "suggested_label", *SCORES]
+    expected = conflearn.analyze(*DATA)
+    suggested = np.array(NAMES)[expected.suggested_labels]
+    assert results["suggested_label"].to_pylist() == suggested.tolist()
+    for score in SCORES:
+        assert results[score].to_numpy().tobytes() == expected.scores[score].tobytes()
+
+
+def test_rows_in_any_order_and_in_chunks() -> None:
+    order = np.random.default_rng(0).permutation(300)
+    for table in (TABLES["fixed-size lists"], WIDE):
+        shuffled = pa.concat_tables([table.take(order[:99]), table.take(order[99:])])
+        wide = table is WIDE
+        columns = arrow.Columns(pred_probs=COLUMN_A_CLASS if wide else "pred_probs", id="id")
+        rule = passes.find_rule(reduce_over([shuffled], columns), 4)
+        (results,) = arrow.apply([shuffled], rule, columns)
+        assert results["is_issue"].to_numpy().tobytes() == MASK[order].tobytes()
+
+
+def test_the_state_that_is_sent_is_left_alone() -> None:
+    state = passes.ThresholdState(4)
+    columns = arrow.Columns()
+    fed = [next(arrow.feed([TENSORS], state, columns)) for _ in range(2)]
+    assert state.n_examples == 0
+    assert fed[0] == fed[1]
+
+
+def test_a_worker_without_rows() -> None:
+    columns = arrow.Columns(id="id")
+    nothing = TENSORS.slice(0, 0)
+    state = arrow.merge(
+        passes.ThresholdState(4), arrow.feed([nothing], passes.ThresholdState(4), columns)
+    )
+    assert state.n_examples == 0
+    rule = passes.find_rule(reduce_over([TENSORS], columns), 4)
+    assert list(arrow.apply([nothing], rule, columns)) == []
+
+
+def test_without_an_id() -> None:
+    columns = arrow.Columns(keep=["label"])
+    rule = passes.find_rule(reduce_over([TENSORS], columns), 4, filter_by="confident_learning")
+    (results,) = arrow.apply([TENSORS], rule, columns)
+    assert results.column_names == ["label", "is_issue"]
+    mask = conflearn.find_label_issues(*DATA, filter_by="confident_learning")
+    assert results["is_issue"].to_numpy().tobytes() == mask.tobytes()
+
+
+# --- What is refused
+
+
+@pytest.mark.parametrize(
+    ("error", "column", "values", "essentials"),
+    [
+        (LabelError, "label", np.full(300, 4), ["labels[0] is 4", "id begins with 0"]),
+        (LabelError, "label", [None] * 300, ["labels[0] is missing"]),
+        (InputError, "id", [None] * 300, ["id is missing"]),
+        (InputTypeError, "id", ["a"] * 300, ["id must hold a whole number"]),
+        (InputError, "id", np.arange(300) // 2, ["two rows have 0"]),
+        (InputError, "id", np.arange(300) - 5, ["id[0] is -5"]),
+        (ProbabilityError, "pred_probs", [[0.5, np.nan, 0, 0]] * 300, ["pred_probs[0, 1] is NaN"]),
+        (ProbabilityError, "pred_probs", [[0.5, None, 0, 0]] * 300, ["is missing"]),
+        (ShapeError, "pred_probs", [[0.5, 0.5]] * 299 + [[1.0]], ["pred_probs"]),
+    ],
+)
+def test_bad_rows(error, column, values, essentials) -> None:
+    names = ["id", "label", "pred_probs"]
+    table = TENSORS.set_column(names.index(column), column, pa.array(values))
+    columns = arrow.Columns(id="id")
+    if column == "pred_probs":  # the first pass reads the own cells alone
+        table = table.set_column(1, "label", pa.array(np.full(300, 1)))
+    with refused(error, *essentials):
+        passes.find_rule(reduce_over([table], columns), 4)
+
+
+def test_rows_that_are_numbered_anew_in_each_file() -> None:
+    table = TENSORS.set_column(0, "id", pa.array(np.arange(300) % 150))
+    with refused(InputError, "of 300 rows the largest is 149"):
+        passes.find_rule(
+            reduce_over(table.to_batches(max_chunksize=150), arrow.Columns(id="id")), 4
+        )
+
+
+def test_columns() -> None:
+    with refused(InputError, "no column 'labels'", "'id', 'label', 'pred_probs'"):
+        arrow.merge(
+            passes.ThresholdState(4),
+            arrow.feed([TENSORS], passes.ThresholdState(4), arrow.Columns("labels")),
+        )
+    with refused(OptionError, "'is_issue' cannot be kept", "rename"):
+        arrow.Columns(keep=["is_issue"])
+    with refused(InputTypeError, "keep=['label']"):
+        arrow.Columns(keep="label")
+
+
+def test_pyarrow_is_asked_for(monkeypatch) -> None:
+    def without(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr(arrow, "import_module", without)
+    with refused(MissingDependencyError, "pip install pyarrow"):
+        next(arrow.feed([], passes.ThresholdState(4), arrow.Columns()))

@@ -1,0 +1,362 @@
+"""Tables in files, in memory and computed: the columns that are meant, and all of their rows."""
+
+import builtins
+import re
+
+import numpy as np
+import pytest
+
+from conflearn.errors import (
+    InputError,
+    LabelError,
+    MissingDependencyError,
+    ProbabilityError,
+    ShapeError,
+    SourceError,
+)
+from conflearn.stream import Columns, open_source
+from conflearn.stream import source as source_module
+from expected import refused
+from streamed import assert_gives, whole
+
+pa = pytest.importorskip("pyarrow")
+from pyarrow import dataset, feather, ipc, parquet  # noqa: E402 - skipped without
+
+N, K = 1000, 5
+CLASSES = ["ant", "bee", "cat", "dog", "eel"]
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    monkeypatch.setattr(source_module, "BLOCK_BYTES", 3000)
+    monkeypatch.setattr(source_module, "BLOCK_ROWS", 101)
+
+
+@pytest.fixture(scope="module")
+def probs():
+    return np.random.default_rng(0).random((N, K), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return np.random.default_rng(1).integers(0, K, N)
+
+
+# --- Layouts, and where they lie -----------------------------------------------------------------
+
+
+def fixed_lists(probs, labels):
+    cells = pa.FixedSizeListArray.from_arrays(pa.array(probs.ravel()), K)
+    return pa.table({"id": np.arange(N), "score": np.zeros(N), "probs": cells, "label": labels})
+
+
+def lists(probs, labels):
+    cells = pa.array(list(probs), pa.list_(pa.from_numpy_dtype(probs.dtype)))
+    return pa.table({"y": labels.astype(np.int8), "p": cells, "tags": pa.array([["a"]] * N)})
+
+
+def large_lists(probs, labels):
+    cells = pa.array(list(probs), pa.large_list(pa.from_numpy_dtype(probs.dtype)))
+    return pa.table({"pred_probs": cells, "more": cells, "labels": labels.astype(float)})
+
+
+def columns(probs, labels):
+    cells = {f"p.{k}": probs[:, k] for k in range(K)}
+    return pa.table({"id": np.arange(N), **cells, "labels": labels})
+
+
+def names(probs, labels):
+    cells = {name: probs[:, k] for k, name in enumerate(CLASSES)}
+    texts = np.array(CLASSES)[labels]
+    return pa.table({**cells, "label": pa.array(texts).dictionary_encode()})
+
+
+def strings(probs, labels):
+    cells = {name: probs[:, k] for k, name in enumerate(CLASSES)}
+    return pa.table({"label": np.array(CLASSES)[labels], **cells})
+
+
+LAYOUTS = [fixed_lists, lists, large_lists, columns, names, strings]
+by_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
+
+
+def in_parquet(table, path):
+    parquet.write_table(table, path.with_suffix(".parquet"), row_group_size=230)
+    return path.with_suffix(".parquet")
+
+
+def in_feather(table, path):
+    feather.write_feather(table, path.with_suffix(".feather"), chunksize=170)
+    return path.with_suffix(".feather")
+
+
+def in_ipc(table, path):
+    with ipc.new_file(path.with_suffix(".arrow"), table.schema) as writer:
+        writer.write_table(table, max_chunksize=333)
+        writer.write_table(table.slice(0, 0))
+    return path.with_suffix(".arrow")
+
+
+def in_stream(table, path):
+    with ipc.new_stream(path.with_suffix(".arrows"), table.schema) as writer:
+        writer.write_table(table, max_chunksize=50)
+    return path.with_suffix(".arrows")
+
+
+def in_dataset(table, path):
+    return dataset.dataset(in_parquet(table, path))
+
+
+def in_memory(table, path):
+    return table
+
+
+def in_chunks(table, path):
+    return pa.concat_tables([table.slice(0, 300), table.slice(300)])
+
+
+def in_batch(table, path):
+    return table.combine_chunks().to_batches()[0]
+
+
+def in_pandas(table, path):
+    pytest.importorskip("pandas")
+    return table.to_pandas()
+
+
+def in_polars(table, path):
+    return pytest.importorskip("polars").from_arrow(table)
+
+
+def in_query(table, path):
+    polars = pytest.importorskip("polars")
+    return polars.from_arrow(table).lazy().with_columns(polars.lit(1).alias("one"))
+
+
+def in_scan(table, path):
+    return pytest.importorskip("polars").scan_parquet(in_parquet(table, path))
+
+
+def in_hugging_face(table, path):
+    return pytest.importorskip("datasets").Dataset(table)
+
+
+PLACES = [
+    in_parquet,
+    in_feather,
+    in_ipc,
+    in_stream,
+    in_dataset,
+    in_memory,
+    in_chunks,
+    in_batch,
+    in_pandas,
+    in_polars,
+    in_query,
+    in_scan,
+    in_hugging_face,
+]
+by_place = pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+
+
+@by_layout
+@by_place
+def test_tables(layout, place, probs, labels, tmp_path):
+    table = layout(probs, labels)
+    held = place(table, tmp_path / "t")
+    classes = CLASSES if layout in (names, strings) else None
+    source = open_source(None, held, classes=classes)
+    assert_gives(source, labels, probs)
+    assert_gives(source, labels, probs, first_row=457)
+    assert source.n_examples == N
+    name = next(name for name in ("labels", "label", "y") if name in table.schema.names)
+    assert_gives(open_source(name, held, classes=classes), labels, probs, first_row=1)
+    if place not in PLACES[5:10]:
+        assert_gives(open_source(labels, held), labels, probs)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("layout", [fixed_lists, columns])
+@pytest.mark.parametrize("place", [in_parquet, in_ipc, in_memory])
+def test_floats_of_any_width(dtype, layout, place, probs, labels, tmp_path):
+    held = place(layout(probs.astype(dtype), labels), tmp_path / "t")
+    assert_gives(open_source(None, held), labels, probs.astype(dtype))
+
+
+def test_a_column_of_tensors(probs, labels):
+    cells = pa.FixedShapeTensorArray.from_numpy_ndarray(probs)
+    assert_gives(open_source(None, pa.table({"probs": cells, "y": labels})), labels, probs)
+
+
+def test_shards_with_labels(probs, labels, tmp_path):
+    whole_table = fixed_lists(probs, labels)
+    for i, start in enumerate(range(0, N, 90)):
+        parquet.write_table(whole_table.slice(start, 90), tmp_path / f"part-{i}.parquet")
+    for given_labels in (None, "label", labels, Columns(str(tmp_path / "*.parquet"), "label")):
+        found = assert_gives(
+            open_source(given_labels, str(tmp_path / "part-*.parquet")), labels, probs, 95
+        )
+        assert found.places[0] == "rows 5 to 89 of part-1.parquet"
+
+
+def test_labels_in_another_table(probs, labels, tmp_path):
+    np.save(tmp_path / "p.npy", probs)
+    one = in_parquet(pa.table({"whatever": labels}), tmp_path / "one")
+    assert_gives(open_source(one, tmp_path / "p.npy"), labels, probs, 40)
+    two = in_parquet(pa.table({"id": np.arange(N), "label": labels}), tmp_path / "two")
+    assert_gives(open_source(two, tmp_path / "p.npy"), labels, probs)
+    assert_gives(open_source(Columns(two, "label"), probs), labels, probs)
+    three = in_feather(pa.table({"a": labels, "b": labels}), tmp_path / "three")
+    with refused(SourceError, "labels", "several", "three.feather", "'a', 'b'", "Columns"):
+        open_source(three, tmp_path / "p.npy")
+    assert_gives(open_source(Columns(three, ["b"]), tmp_path / "p.npy"), labels, probs)
+    with refused(SourceError, "labels", "Columns names 2 columns", "labels are one"):
+        open_source(Columns(three, ["a", "b"]), tmp_path / "p.npy")
+
+
+def test_columns_in_the_order_in_which_they_are_named(probs, labels, tmp_path):
+    path = in_parquet(names(probs, labels), tmp_path / "t")
+    source = open_source("label", Columns(path, CLASSES[::-1]), classes=CLASSES[::-1])
+    assert_gives(source, 4 - labels, probs[:, ::-1])
+    source = open_source(labels, Columns(fixed_lists(probs, labels), "probs"))
+    assert_gives(source, labels, probs)
+    source = open_source(labels % 2, Columns(path, "ant"), kind="scores")
+    np.testing.assert_array_equal(whole(source).pred_probs[:, 1], probs[:, 0])
+
+
+def test_frames_with_their_labels_apart_lie_in_memory(probs, labels):
+    assert open_source(labels, columns(probs, labels)) is None
+
+
+# --- What cannot be found ------------------------------------------------------------------------
+
+
+def test_columns_that_are_not_there(probs, labels, tmp_path):
+    path = in_parquet(names(probs, labels), tmp_path / "t")
+    with refused(SourceError, "labels", "no 'lable'", "did you mean 'label'"):
+        open_source("lable", path)
+    with refused(SourceError, "pred_probs", "t.parquet holds no 'cow'", "there are 'ant', 'bee'"):
+        open_source(labels, Columns(path, ["ant", "cow"]))
+    with refused(SourceError, "labels", "no column of labels in t.parquet", "looked for 'labels'"):
+        in_parquet(names(probs, labels).drop_columns(["label"]), tmp_path / "t")
+        open_source(None, path)
+
+
+def test_columns_that_may_be_meant(probs, labels, tmp_path):
+    table = lists(probs, labels).append_column("q", lists(probs, labels).column("p"))
+    with refused(SourceError, "pred_probs", "several could be column of lists", "'q'"):
+        open_source(None, table)
+    with refused(SourceError, "pred_probs", "neither", "lists of floats", "'id', 'y'"):
+        open_source(None, pa.table({"id": np.arange(N), "y": labels}))
+    twice = pa.Table.from_arrays([labels, labels, probs[:, 0]], names=["y", "y", "p"])
+    with refused(SourceError, "pred_probs", "two columns called 'y'"):
+        open_source(None, twice)
+
+
+def test_one_column_of_floats_is_no_matrix(probs, labels):
+    with refused(ShapeError, "pred_probs must have at least two columns"):
+        open_source(None, pa.table({"p": probs[:, 0], "y": labels}))
+
+
+@by_place
+def test_missing_cells_and_labels_are_named(place, probs, labels, tmp_path):
+    cells = probs[:, 2].astype(object)
+    cells[876] = None
+    table = columns(probs, labels).set_column(3, "p.2", pa.array(cells, pa.float32()))
+    held = place(table, tmp_path / "t")
+    if place is not in_pandas:  # where it is NaN, which is left to the core
+        with refused(ProbabilityError, "pred_probs[876, 2] (column 'p.2') is missing"):
+            whole(open_source(None, held))
+    texts = np.array(CLASSES, object)[labels]
+    texts[543] = None
+    table = names(probs, labels).set_column(5, "label", pa.array(texts))
+    with refused(LabelError, "labels[543] is missing"):
+        whole(open_source(None, place(table, tmp_path / "u"), classes=CLASSES), 500)
+
+
+def test_lists_of_other_lengths(probs, labels, tmp_path):
+    cells = [list(row) for row in probs]
+    cells[700] = cells[700][:3]
+    path = in_parquet(pa.table({"p": cells, "y": labels}), tmp_path / "t")
+    with refused(ShapeError, "pred_probs", "pred_probs[700] has 3 entries"):
+        whole(open_source(None, path))
+    cells[600:] = [row[:3] for row in cells[600:]]
+    path = in_parquet(pa.table({"p": cells, "y": labels}), tmp_path / "t")
+    with pytest.raises(InputError, match="pred_probs"):
+        whole(open_source(None, path))
+
+
+def test_no_rows(probs, labels, tmp_path):
+    table = fixed_lists(probs, labels)
+    paths = []
+    for i, part in enumerate([table.slice(0, 0), table, table.slice(0, 0)]):
+        paths.append(tmp_path / f"{i}.parquet")
+        parquet.write_table(part, paths[-1])
+    assert_gives(open_source(None, paths), labels, probs)
+    with refused(ShapeError, "pred_probs is empty", "0.parquet"):
+        open_source(None, paths[0])
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather", "arrow"])
+def test_the_package_that_is_missing_is_named(suffix, probs, tmp_path, monkeypatch):
+    (tmp_path / f"p.{suffix}").write_bytes(b"x" * 100)
+    real = builtins.__import__
+
+    def without(name, *args):
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return real(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with refused(MissingDependencyError, f"p.{suffix}", "pip install pyarrow"):
+        open_source([0, 1], tmp_path / f"p.{suffix}")
+
+
+# --- Passes --------------------------------------------------------------------------------------
+
+
+def test_fingerprints(probs, labels, tmp_path):
+    table = fixed_lists(probs, labels)
+    held = [place(table, tmp_path / "t") for place in PLACES]
+    marks = [open_source(None, one).fingerprint for one in held]
+    again = [open_source(None, one).fingerprint for one in held]
+    assert marks == again
+    known = dict(zip([place.__name__ for place in PLACES], marks, strict=True))
+    assert {name for name, mark in known.items() if not mark} == {
+        "in_memory",
+        "in_chunks",
+        "in_batch",
+        "in_pandas",
+        "in_query",
+        "in_scan",
+    }
+    other = open_source("id", in_parquet(table, tmp_path / "u")).fingerprint
+    assert re.search(r"u\.parquet", other)
+
+
+def test_a_query_whose_rows_change(probs, labels):
+    polars = pytest.importorskip("polars")
+    counts = iter([N, N, N, N - 1])
+
+    def shrink(frame):
+        return frame.head(next(counts, N - 1))
+
+    query = polars.from_arrow(fixed_lists(probs, labels)).lazy().map_batches(shrink)
+    with refused(SourceError, "LazyFrame", "ends after 999 rows", "1,000"):
+        for _ in range(5):
+            whole(open_source(None, query))
+
+
+def test_wide_row_groups_are_not_in_memory_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_module, "BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr(source_module, "BLOCK_ROWS", 1 << 12)
+    n = 40_000
+    values = np.random.default_rng(0).random(n * 50, dtype=np.float32)
+    table = pa.table({"p": pa.FixedSizeListArray.from_arrays(pa.array(values), 50)})
+    parquet.write_table(table, tmp_path / "t.parquet", row_group_size=n, compression="none")
+    size = values.nbytes
+    del table, values
+    source = open_source(np.zeros(n, np.int8), tmp_path / "t.parquet")
+    before = pa.total_allocated_bytes()
+    for _ in source.blocks():
+        assert pa.total_allocated_bytes() - before < size / 2
