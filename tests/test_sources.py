@@ -323,6 +323,21 @@ def test_what_lies_in_memory_is_no_source(probs, labels):
         assert open_source(given_labels, probs) is None
 
 
+def test_columns_of_pandas_are_no_source(probs, labels):
+    pandas = pytest.importorskip("pandas")
+    texts = np.array(CLASSES)[labels]
+    held = (
+        pandas.Categorical(texts),
+        pandas.array(texts),
+        pandas.array(labels, "Int64"),
+        pandas.Series(texts),
+        pandas.Index(texts),
+    )
+    for given_labels in held:
+        assert open_source(given_labels, probs) is None
+    assert open_source(labels, pandas.DataFrame(probs)) is None
+
+
 def test_memmaps_are_no_source(probs, labels, tmp_path):
     np.save(tmp_path / "p.npy", probs)
     assert open_source(labels, np.load(tmp_path / "p.npy", mmap_mode="r")) is None
@@ -405,6 +420,23 @@ def test_errors_of_slicing_name_the_rows(probs, labels):
 
     with refused(SourceError, "rows 0 to 100 of pred_probs", "the network is gone"):
         whole(open_source(labels, Sliceable(probs, give=give)))
+
+
+@pytest.mark.parametrize("shape", [(float("nan"), 5), (None, 5), (object(), 5)])
+def test_shapes_that_are_not_known(shape, probs, labels):
+    array = Sliceable(probs)
+    array.shape = shape
+    with refused(InputTypeError, "pred_probs (test_sources.Sliceable)", "not all is known"):
+        open_source(labels, array)
+
+
+def test_dask(probs, labels):
+    dask = pytest.importorskip("dask.array")
+    array = dask.from_array(probs, chunks=(90, 2))
+    assert_gives(open_source(labels, array), labels, probs, 17)
+    unknown = array[array[:, 0] > 0]
+    with refused(InputTypeError, "pred_probs (dask.Array)", "compute_chunk_sizes"):
+        open_source(labels, unknown)
 
 
 def test_zarr(probs, labels, tmp_path):
