@@ -314,8 +314,8 @@ def test_functions_that_take_no_file_say_which_ones_do() -> None:
     labels, pred_probs = random_data(20, 3)
     for find in (conflearn.off_diagonal_examples, conflearn.sample_weights):
         with refused(
-            InputTypeError, "if it is the path of a file", "find_label_issues", "numpy.load"
+            InputTypeError, "of type str", "files are read by analyze", "numpy.load(pred_probs"
         ):
             find(labels, "pred_probs.npy")
-    with refused(InputTypeError, "labels", "if it is the path of a file"):
+    with refused(InputTypeError, "labels", "files are read by"):
         conflearn.off_diagonal_examples("labels.npy", pred_probs)
