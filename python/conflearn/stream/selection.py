@@ -17,8 +17,8 @@ __all__ = ["Selected", "select"]
 #: Candidates that are held in memory at a time.
 MOST = MOST_SELECTED
 
-#: Rows that are looked through at a time: of all these, a state notes what may be selected before it
-#: keeps the best. Where there are few classes, a block has four times as many, and took longer.
+#: Rows that are looked through at a time. A state notes what may be selected of all these before it
+#: keeps the best. Where there are few classes, a block has more rows, which took longer.
 _PIECE = 2**16
 
 
