@@ -33,7 +33,7 @@ from conflearn._coerce.labels import (
     first_out_of_range,
 )
 from conflearn._coerce.mask import as_mask
-from conflearn._coerce.matrix import as_pred_probs, readable_again
+from conflearn._coerce.matrix import as_pred_probs
 from conflearn._coerce.options import (
     MAX_THREADS,
     as_bool,
@@ -55,12 +55,19 @@ from conflearn._coerce.per_class import (
     as_tag_thresholds,
     as_thresholds,
 )
-from conflearn._coerce.sparse import CompressedRows, as_joint_rows, as_sparse
+from conflearn._coerce.sparse import (
+    CompressedRows,
+    Matrix,
+    as_joint_rows,
+    as_sparse,
+    readable_again,
+)
 from conflearn._coerce.tags import Tags, as_tags
 
 __all__ = [
     "MAX_THREADS",
     "CompressedRows",
+    "Matrix",
     "NamedLabels",
     "Tags",
     "as_bool",
