@@ -247,7 +247,8 @@ class _Worker(NamedTuple):
         found = rule.apply(
             labels, pred_probs, rows=rows, entropies=entropies, n_threads=self.n_threads
         )
-        results = {_ROW: np.arange(len(labels)) + rows, "is_issue": found.is_issue}
+        numbers = np.arange(rows, rows + len(labels)) if isinstance(rows, int) else rows
+        results = {_ROW: numbers, "is_issue": found.is_issue}
         if scores:
             suggested = found.suggested_labels
             names = self.classes
@@ -278,7 +279,11 @@ class _Worker(NamedTuple):
 def _matrix(pred_probs: Any) -> Any:
     """Make a chunk of a frame an array: its columns may lie apart, its lists always do."""
     if is_a(pred_probs, "pandas", "DataFrame"):
-        return pred_probs.to_numpy()
+        if all(isinstance(dtype, np.dtype) for dtype in pred_probs.dtypes):
+            return pred_probs.to_numpy()
+        # Nullable and Arrow columns know the numpy dtype of their values.
+        dtypes = (getattr(dtype, "numpy_dtype", dtype) for dtype in pred_probs.dtypes)
+        return pred_probs.to_numpy(dtype=np.result_type(np.float16, *dtypes), na_value=np.nan)
     if is_a(pred_probs, "pandas", "Series"):
         if pred_probs.dtype == object:
             lists = pred_probs.tolist()
@@ -307,7 +312,7 @@ def _measure(chunk: _Chunk) -> tuple[int, int]:
 class _Chunks(ABC):
     """The chunks of the arguments, side by side."""
 
-    #: Delayed.
+    #: Each a `_Chunk`, delayed.
     chunks: list[Any]
     #: How many rows each has. Where nobody knows, the first pass finds out.
     lengths: list[int] | None
@@ -372,6 +377,8 @@ class _ArrayChunks(_Chunks):
     """Of dask arrays."""
 
     def split(self) -> list[Any]:
+        import dask
+
         pred_probs = self.pred_probs
         if pred_probs.ndim == _MATRIX:
             pred_probs = pred_probs.rechunk({1: -1})  # whole rows
@@ -382,7 +389,10 @@ class _ArrayChunks(_Chunks):
             repeat(None) if one is None else self._column(one, name, lengths)
             for name, one in (("labels", self.labels), ("id", self.id))
         ]
-        return _side_by_side(columns[0], pred_probs.to_delayed().ravel(), columns[1])
+        make = dask.delayed(_Chunk)
+        labels, ids = columns
+        blocks = pred_probs.to_delayed().ravel()
+        return [make(*parts) for parts in zip(labels, blocks, ids, strict=False)]
 
     def _column(self, column: Any, name: str, lengths: tuple[float, ...]) -> Any:
         """Cut a column where the matrix is cut."""
@@ -429,10 +439,6 @@ class _FrameChunks(_Chunks):
     """Of columns of dask frames."""
 
     def split(self) -> list[Any]:
-        columns = [
-            repeat(None) if one is None else one.to_delayed()
-            for one in (self.labels, self.pred_probs, self.id)
-        ]
         if self.pred_probs.ndim != _MATRIX and is_a(self.pred_probs.dtype, "pandas", "StringDtype"):
             raise InputTypeError(
                 "pred_probs holds strings; if these were lists, Dask has made strings of them: say "
@@ -442,7 +448,17 @@ class _FrameChunks(_Chunks):
         for name, one in (("labels", self.labels), ("id", self.id)):
             if one is not None:
                 _check_number_of_chunks(one.npartitions, name, n_chunks)
-        return _side_by_side(*columns)
+        # One expression, so that a file is read once for all of its columns.
+        chunks = self.labels.map_partitions(
+            _Chunk,
+            self.pred_probs,
+            self.id,
+            meta=self.labels._meta,  # noqa: SLF001 - dask's own; it is not looked at
+            enforce_metadata=False,
+            align_dataframes=False,
+        )
+        # Simplified, no other column is read; optimized, chunks would be put together, too.
+        return list(chunks.simplify().to_delayed(optimize_graph=False))
 
     def n_classes(self) -> int:
         if self.pred_probs.ndim == _MATRIX:
@@ -492,13 +508,6 @@ def _check_number_of_chunks(n_chunks: int, name: str, wanted: int) -> None:
             f"{name} has {n_chunks} chunks, but pred_probs has {wanted}, and where they end is not "
             "known; take both from the same source, or call compute_chunk_sizes() of both"
         )
-
-
-def _side_by_side(labels: Any, pred_probs: Any, ids: Any) -> list[Any]:
-    import dask
-
-    chunk = dask.delayed(_Chunk)
-    return [chunk(*parts) for parts in zip(labels, pred_probs, ids, strict=False)]
 
 
 # --- Results, on the workers ---------------------------------------------------------------------

@@ -356,7 +356,8 @@ def as_row_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int64]
     twice = first_true(ascending[1:] == ascending[:-1])
     if twice is not None:
         raise InputError(
-            f"{name} must be different for all rows, but two rows have {ascending[twice]}; {_NUMBER}"
+            f"{name} must be different for all rows, but two rows have {ascending[twice]}; "
+            f"{_NUMBER}"
         )
     return numbers
 
