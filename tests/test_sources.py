@@ -1,7 +1,6 @@
 """Arrays in files, and arrays that are sliced: blocks hold what numpy.load would give."""
 
 import json
-import threading
 import tracemalloc
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from conflearn.errors import InputTypeError, LabelError, ShapeError, SourceError
 from conflearn.stream import Columns, open_source
 from conflearn.stream import source as source_module
 from expected import announced, refused
-from streamed import assert_gives, whole
+from streamed import assert_gives, n_readers, whole
 
 N, K = 1000, 5
 CLASSES = ["ant", "bee", "cat", "dog", "eel"]
@@ -336,7 +335,7 @@ def test_slices_of_what_lies_in_memory(order, probs, labels):
     assert all(np.shares_memory(block.pred_probs, matrix) for block in source.blocks())
     assert all(np.shares_memory(block.labels, labels) for block in source.blocks())
     assert_gives(source, labels, matrix, 123)
-    assert threading.active_count() == 1
+    assert n_readers() == 0
 
 
 def test_slices_of_lists_and_bfloat16(probs, labels):
@@ -459,8 +458,7 @@ def top_k(monkeypatch, probs):
     def coerced(value, **options):
         return value if isinstance(value, TopK) else as_pred_probs(value, **options)
 
-    monkeypatch.setattr("conflearn.stream.joined.as_pred_probs", coerced)
-    monkeypatch.setattr("conflearn.stream.opening.as_pred_probs", coerced)
+    monkeypatch.setattr("conflearn.stream.cells.as_pred_probs", coerced)
     classes = np.argsort(-probs, axis=1)[:, :2].astype(np.int32)
     return TopK(classes, np.take_along_axis(probs, classes, axis=1), K)
 

@@ -23,7 +23,7 @@ from conflearn.stream import open_source
 from conflearn.stream import source as source_module
 from conflearn.stream.ahead import read_ahead
 from expected import refused
-from streamed import assert_gives, whole
+from streamed import assert_gives, n_readers, whole
 
 N, K = 500, 4
 
@@ -43,9 +43,9 @@ def _no_thread_stays():
     yield
     gc.collect()
     deadline = time.monotonic() + 5
-    while threading.active_count() > 1 and time.monotonic() < deadline:
+    while n_readers() > 0 and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() == 1
+    assert n_readers() == 0
 
 
 class Loader:
@@ -237,7 +237,7 @@ def test_closing_ends_the_thread_and_its_generator():
         assert list(itertools.islice(ahead, n)) == list(range(n))
         ahead.close()
         assert closed.is_set() or n == 0
-        assert threading.active_count() == 1
+        assert n_readers() == 0
 
 
 def test_what_is_never_asked_for_is_never_begun():

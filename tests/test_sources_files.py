@@ -3,7 +3,6 @@
 import gc
 import json
 import os
-import threading
 import time
 import zipfile
 
@@ -17,7 +16,7 @@ from conflearn.errors import InputError, InputTypeError, SourceError
 from conflearn.stream import open_source
 from conflearn.stream import source as source_module
 from expected import refused
-from streamed import assert_gives, whole
+from streamed import assert_gives, n_readers, whole
 from test_sources import save_compressed, save_npy, save_npz, save_safetensors
 
 N, K = 400, 5
@@ -73,10 +72,10 @@ def _nothing_leaks():
     gc.collect()
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        if threading.active_count() == 1 and process.num_fds() <= before + 1:  # pytest's own
+        if n_readers() == 0 and process.num_fds() <= before + 1:  # pytest's own
             break
         time.sleep(0.01)
-    assert threading.active_count() == 1
+    assert n_readers() == 0
     assert [file.path for file in process.open_files() if "pytest" in file.path] == []
 
 
@@ -335,10 +334,10 @@ def test_leaving_a_pass_closes_the_files(save, probs, labels, tmp_path):
     for close in (True, False):
         blocks = source.blocks()
         next(blocks)
-        assert threading.active_count() == 2
+        assert n_readers() == 1
         if close:
             blocks.close()
         del blocks
-        assert threading.active_count() == 1
+        assert n_readers() == 0
         assert [file for file in psutil.Process().open_files() if file.path == str(path)] == []
     assert_gives(source, labels, probs)

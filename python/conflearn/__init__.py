@@ -29,6 +29,7 @@ array([2])
 `CleanLearning`                  a classifier that learns from noisy labels
 `dataset_health`                 how clean the data set, its classes and their pairs are
 `Columns`                        which columns of a table are meant
+`TopK`                           a matrix by the few entries that each row stores
 `noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 
@@ -61,6 +62,7 @@ from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
 from conflearn.stream import Columns
 from conflearn.thresholds import confident_thresholds
+from conflearn.topk import TopK
 from conflearn.weights import sample_weights
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ __all__ = [
     "ConflearnCopyWarning",
     "DatasetHealth",
     "NoiseModel",
+    "TopK",
     "analyze",
     "calibrate_confident_joint",
     "confident_joint",

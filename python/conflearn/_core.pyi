@@ -1,10 +1,11 @@
 """The compiled core. Arrays are those that `conflearn._coerce` prepares."""
 
-from typing import Any, ClassVar, Protocol, final
+from typing import Any, ClassVar, Protocol, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
+from conflearn._coerce.sparse import CompressedRows
 from conflearn._coerce.tags import Tags
 from conflearn._names import (
     Adjust,
@@ -17,6 +18,7 @@ from conflearn._names import (
     Several,
     Spread,
 )
+from conflearn.topk import TopK
 
 __all__ = [
     "Analysis",
@@ -33,12 +35,15 @@ __all__ = [
     "accuracy",
     "analyze",
     "calibrate_confident_joint",
+    "calibrate_confident_joint_rows",
     "confident_thresholds",
     "count_confident",
+    "count_confident_rows",
     "count_confident_tags",
     "dataset_health",
     "default_n_threads",
     "estimate_noise_model",
+    "estimate_noise_model_rows",
     "find_label_issues",
     "find_tag_issues",
     "find_tag_issues_per_class",
@@ -60,9 +65,15 @@ __all__ = [
     "tag_thresholds",
 ]
 
+_Matrix: TypeAlias = npt.NDArray[Any] | TopK | CompressedRows
+#: Where rows start, columns, counts.
+_CountRows: TypeAlias = tuple[
+    npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.float64]
+]
+
 class _PredProbs(Protocol):
     @property
-    def members(self) -> tuple[npt.NDArray[Any], ...]: ...
+    def members(self) -> tuple[_Matrix, ...]: ...
     @property
     def weights(self) -> tuple[float, ...]: ...
     @property
@@ -80,7 +91,7 @@ class _Options(Protocol):
     @property
     def min_examples_per_class(self) -> int: ...
     @property
-    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    def confident_joint(self) -> npt.NDArray[np.float64] | CompressedRows | None: ...
     @property
     def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
     @property
@@ -96,7 +107,7 @@ class _TagOptions(Protocol):
     @property
     def min_examples_per_class(self) -> int: ...
     @property
-    def confident_joint(self) -> npt.NDArray[np.float64] | None: ...
+    def confident_joint(self) -> npt.NDArray[np.float64] | CompressedRows | None: ...
     @property
     def prune_counts(self) -> npt.NDArray[np.int64] | None: ...
     @property
@@ -137,12 +148,12 @@ class Analysis:
 
 def accuracy(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> float: ...
 def analyze(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -152,22 +163,35 @@ def calibrate_confident_joint(
     counts: npt.NDArray[np.int64],
     layout: Layout,
 ) -> npt.NDArray[np.int64]: ...
+def calibrate_confident_joint_rows(
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
+    counts: npt.NDArray[np.int64],
+    layout: Layout,
+) -> _CountRows: ...
 def confident_thresholds(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 def count_confident(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def count_confident_rows(
+    labels: npt.NDArray[Any],
+    pred_probs: _Matrix | _PredProbs,
+    thresholds: npt.NDArray[np.float64] | None,
+    calibrate: bool,
+    several: Several,
+    n_threads: int | None,
+) -> tuple[_CountRows, npt.NDArray[np.int64]]: ...
 def dataset_health(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     several: Several,
     n_threads: int | None,
 ) -> tuple[
@@ -184,16 +208,28 @@ def estimate_noise_model(
     prior_method: PriorMethod,
     converge: bool,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def estimate_noise_model_rows(
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
+    counts: npt.NDArray[np.int64],
+    prior_method: PriorMethod,
+    converge: bool,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.uint32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+]: ...
 def find_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def label_counts(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]: ...
 def label_quality_scores(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
     thresholds: npt.NDArray[np.float64] | None,
@@ -202,18 +238,18 @@ def label_quality_scores(
 ) -> npt.NDArray[np.float64]: ...
 def num_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     calibrated: bool,
     several: Several,
     n_threads: int | None,
 ) -> int: ...
 def num_off_diagonal(
-    confident_joint: npt.NDArray[np.float64],
+    confident_joint: npt.NDArray[np.float64] | CompressedRows,
     counts: npt.NDArray[np.int64],
 ) -> int: ...
 def off_diagonal_examples(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     several: Several,
     n_threads: int | None,
@@ -221,7 +257,7 @@ def off_diagonal_examples(
 def order_label_issues(
     mask: npt.NDArray[np.bool_],
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     rank_by: Score,
     adjust: Adjust,
     n_threads: int | None,
@@ -234,7 +270,7 @@ def prune_counts(
 ) -> npt.NDArray[np.int64]: ...
 def rank_label_issues(
     labels: npt.NDArray[Any],
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _Options,
     rank_by: Score,
     n_threads: int | None,
@@ -245,7 +281,7 @@ def round_preserving_row_totals(
 def simd_level() -> str: ...
 def count_confident_tags(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     thresholds: npt.NDArray[np.float64] | None,
     calibrate: bool,
     several: Several,
@@ -253,24 +289,24 @@ def count_confident_tags(
 ) -> npt.NDArray[np.int64]: ...
 def find_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> npt.NDArray[np.bool_]: ...
 def find_tag_issues_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.bool_]]: ...
 def num_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.int64]: ...
 def rank_tag_issues(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     options: _TagOptions,
     rank_by: Score,
     aggregate: _AggregateOption,
@@ -279,7 +315,7 @@ def rank_tag_issues(
 def tag_counts(labels: Tags, n_classes: int) -> npt.NDArray[np.int64]: ...
 def tag_quality_scores(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
     thresholds: npt.NDArray[np.float64] | None,
@@ -289,7 +325,7 @@ def tag_quality_scores(
 ) -> npt.NDArray[np.float64]: ...
 def tag_quality_scores_per_class(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     method: Score,
     adjust: Adjust,
     thresholds: npt.NDArray[np.float64] | None,
@@ -298,7 +334,7 @@ def tag_quality_scores_per_class(
 ) -> npt.NDArray[np.float64]: ...
 def tag_thresholds(
     labels: Tags,
-    pred_probs: npt.NDArray[Any] | _PredProbs,
+    pred_probs: _Matrix | _PredProbs,
     n_threads: int | None,
 ) -> npt.NDArray[np.float64]: ...
 
@@ -322,7 +358,7 @@ class ThresholdState:
     def update(
         self,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         first_row: int,
         n_threads: int | None,
     ) -> None: ...
@@ -334,7 +370,7 @@ class Look:
     def __new__(
         cls,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         thresholds: npt.NDArray[np.float64] | None,
         several: Several,
         entropies: bool,
@@ -409,7 +445,7 @@ class Cuts:
         self,
         look: Look,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None,
     ) -> npt.NDArray[np.int64]: ...
@@ -434,7 +470,7 @@ class SelectionState:
     def update(
         self,
         labels: npt.NDArray[Any],
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None,
     ) -> None: ...
@@ -465,7 +501,7 @@ class TagThresholdState:
     def update(
         self,
         labels: Tags,
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         first_row: int,
         n_threads: int | None,
     ) -> None: ...
@@ -500,7 +536,7 @@ class TagJointState:
     def update(
         self,
         labels: Tags,
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         first_row: int,
         n_threads: int | None,
     ) -> None: ...
@@ -553,7 +589,7 @@ class TagSelectionState:
     def update(
         self,
         labels: Tags,
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None,
     ) -> None: ...
@@ -586,7 +622,7 @@ class TagRule:
     def apply(
         self,
         labels: Tags,
-        pred_probs: npt.NDArray[Any] | _PredProbs,
+        pred_probs: _Matrix | _PredProbs,
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]: ...

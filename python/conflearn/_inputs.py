@@ -1,31 +1,37 @@
 """Labels and matrix of one call, or labels and joint, as the core reads them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import (
+    CompressedRows,
     Tags,
     as_joint,
+    as_joint_rows,
     as_labels,
     as_n_threads,
     as_positive,
     as_pred_probs,
+    as_sparse,
     as_tags,
     first_out_of_range,
     one_of,
 )
 from conflearn._names import KINDS, Kind
-from conflearn.errors import InputError, LabelError, OptionError, ShapeError
+from conflearn.errors import InputError, InputTypeError, LabelError, OptionError, ShapeError
+from conflearn.topk import TopK
 
 __all__ = [
     "Inputs",
     "JointAndCounts",
+    "Matrix",
     "PredProbs",
     "TagInputs",
+    "as_any_joint",
     "is_ensemble",
     "read_ensemble",
     "read_inputs",
@@ -39,11 +45,15 @@ __all__ = [
 ]
 
 
+#: One matrix as the core reads it: dense, or by the entries that its rows store.
+Matrix: TypeAlias = npt.NDArray[Any] | TopK | CompressedRows
+
+
 class PredProbs(NamedTuple):
     """A matrix of which there is more to say than that it holds probabilities."""
 
     #: All of one shape. Of several matrices the weighted mean is meant.
-    members: tuple[npt.NDArray[Any], ...]
+    members: tuple[Matrix, ...]
     weights: tuple[float, ...]
     kind: Kind
     temperature: float
@@ -59,7 +69,7 @@ class Inputs(NamedTuple):
     """What every function that reads the matrix hands to the core."""
 
     labels: npt.NDArray[Any]
-    pred_probs: npt.NDArray[Any] | PredProbs
+    pred_probs: Matrix | PredProbs
     n_threads: int | None
 
     @property
@@ -104,7 +114,7 @@ class TagInputs(NamedTuple):
 class JointAndCounts(NamedTuple):
     """A joint, and how many examples are given each of its classes."""
 
-    joint: npt.NDArray[np.float64]
+    joint: npt.NDArray[np.float64] | CompressedRows
     counts: npt.NDArray[np.int64]
 
 
@@ -120,7 +130,7 @@ def read_inputs(
 ) -> Inputs:
     """Coerce the arguments that these calls share; messages call the third ``classes_as``."""
     meant, divisor = read_kind(kind, temperature)
-    array = as_pred_probs(pred_probs, kind=meant)
+    array = _as_matrix(pred_probs, meant)
     n_examples, n_classes = array.shape
     given = as_labels(
         labels, n_classes, n_examples=n_examples, classes=classes, classes_as=classes_as
@@ -164,7 +174,7 @@ def read_ensemble(
         )
     meant, divisor = read_kind(kind, temperature)
     named = enumerate(cast("Sequence[object]", pred_probs))
-    matrices = [as_pred_probs(one, kind=meant, name=f"pred_probs[{i}]") for i, one in named]
+    matrices = [_as_matrix(one, meant, f"pred_probs[{i}]") for i, one in named]
     shape = n_examples, n_classes = matrices[0].shape
     for i, matrix in enumerate(matrices):
         if matrix.shape != shape:
@@ -184,8 +194,20 @@ def weighted_mean(models: Sequence[Inputs], weights: Iterable[float]) -> Inputs:
     labels, _, n_threads = models[0]
     matrices = [cast("PredProbs", model.pred_probs) for model in models]
     members = tuple(member for matrix in matrices for member in matrix.members)
+    for i, member in enumerate(members):
+        if not isinstance(member, np.ndarray):
+            raise InputTypeError(
+                f"pred_probs[{i}] is sparse, but the mean of several matrices has all cells; "
+                "look at each by itself, or pass dense arrays"
+            )
     shares = tuple(map(float, weights))
     return Inputs(labels, matrices[0]._replace(members=members, weights=shares), n_threads)
+
+
+def _as_matrix(pred_probs: object, kind: Kind, name: str = "pred_probs") -> Matrix:
+    """Coerce a matrix, dense or sparse."""
+    sparse = as_sparse(pred_probs, kind=kind, name=name)
+    return as_pred_probs(pred_probs, kind=kind, name=name) if sparse is None else sparse
 
 
 def is_ensemble(pred_probs: object) -> bool:
@@ -214,9 +236,17 @@ def read_kind(kind: object, temperature: object) -> tuple[Kind, float]:
     return meant, divisor
 
 
+def as_any_joint(
+    confident_joint: object, n_classes: int | None = None
+) -> npt.NDArray[np.float64] | CompressedRows:
+    """Coerce a joint, dense or sparse as it is."""
+    rows = as_joint_rows(confident_joint, n_classes)
+    return as_joint(confident_joint, n_classes) if rows is None else rows
+
+
 def read_joint(confident_joint: object, inputs: Inputs) -> JointAndCounts:
     """Coerce a joint that goes with labels and matrix."""
-    joint = as_joint(confident_joint, inputs.n_classes)
+    joint = as_any_joint(confident_joint, inputs.n_classes)
     return with_counts(joint, _core.label_counts(inputs.labels, inputs.n_classes))
 
 
@@ -228,8 +258,8 @@ def read_joint_and_labels(
     classes_as: str = "classes",
 ) -> JointAndCounts:
     """Coerce a joint that goes with labels alone: it says how many classes there are."""
-    joint = as_joint(confident_joint)
-    n_classes = len(joint)
+    joint = as_any_joint(confident_joint)
+    n_classes = joint.shape[0]
     given = as_labels(
         labels,
         n_classes,
@@ -266,10 +296,16 @@ def read_true_labels(
     return true.astype(np.min_scalar_type(n_classes - 1))
 
 
-def with_counts(joint: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> JointAndCounts:
+def with_counts(
+    joint: npt.NDArray[np.float64] | CompressedRows, counts: npt.NDArray[np.int64]
+) -> JointAndCounts:
     """Check that a joint goes with the labels, of which there are so many of each class."""
     # Rows of absent classes are scaled to nothing.
-    if not joint[counts > 0].any():
+    if isinstance(joint, CompressedRows):
+        counted = bool((np.diff(joint.indptr)[counts > 0] > 0).any())  # of entries, none of them 0
+    else:
+        counted = bool(joint[counts > 0].any())
+    if not counted:
         raise InputError(
             "confident_joint must count at least one example of a class that labels hold, but "
             "the rows of those classes are all zeros; leave it out, or check how it was counted"

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce import (
+    CompressedRows,
     as_bool,
     as_count,
     as_joint,
+    as_joint_rows,
     as_joints,
     as_num_to_remove,
     as_positive,
@@ -48,7 +50,7 @@ class Options(NamedTuple):
     frac_noise: float = 1.0
     num_to_remove_per_class: npt.NDArray[np.int64] | None = None
     min_examples_per_class: int = 1
-    confident_joint: npt.NDArray[np.float64] | None = None
+    confident_joint: npt.NDArray[np.float64] | CompressedRows | None = None
     prune_counts: npt.NDArray[np.int64] | None = None
     several: Several = "most_probable"
 
@@ -78,8 +80,15 @@ def read_options(
         share,
         None if removals is None else as_num_to_remove(removals, n_classes),
         least,
-        None if confident_joint is None else as_joint(confident_joint, n_classes),
+        None if confident_joint is None else _read_joint(confident_joint, n_classes),
     )
+
+
+def _read_joint(
+    confident_joint: object, n_classes: int
+) -> npt.NDArray[np.float64] | CompressedRows:
+    rows = as_joint_rows(confident_joint, n_classes)
+    return as_joint(confident_joint, n_classes) if rows is None else rows
 
 
 def read_tag_options(

@@ -5,13 +5,21 @@ There are at most N + K of them, while a dense joint has K x K entries: with 20,
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Pairs", "SparseJoint"]
+from conflearn._coerce import CompressedRows
+from conflearn.errors import MissingDependencyError
+
+__all__ = ["LARGEST_DENSE", "Pairs", "SparseJoint", "scipy_sparse"]
+
+#: Of more classes, matrices of shape (K, K) are scipy's `csr_array`: dense ones would take more
+#: than 2 GiB.
+LARGEST_DENSE = 16_384
 
 #: Whole where examples were counted, floats where a distribution was handed over.
 Numbers: TypeAlias = npt.NDArray[Any]
@@ -44,7 +52,14 @@ class SparseJoint:
         """Read the compressed rows of the core, whose counts are whole."""
         n_classes = len(starts) - 1
         given = np.repeat(np.arange(n_classes), np.diff(starts))
-        return cls(n_classes, given, columns, counts.astype(np.int64))
+        kept = counts != 0  # classes that nobody was given have a diagonal entry of 0
+        return cls(n_classes, given[kept], columns[kept], counts[kept].astype(np.int64))
+
+    @classmethod
+    def from_compressed(cls, rows: CompressedRows) -> "SparseJoint":
+        """Read a joint of somebody's own, whose counts need not be whole."""
+        given = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+        return cls(rows.shape[0], given, rows.indices, rows.data)
 
     @classmethod
     def from_dense(cls, joint: Numbers) -> "SparseJoint":
@@ -57,6 +72,24 @@ class SparseJoint:
         dense = np.zeros((self.n_classes, self.n_classes), dtype=self.counts.dtype)
         dense[self.given, self.true] = self.counts
         return dense
+
+    def to_matrix(self) -> Any:
+        """Make the matrix of shape (K, K): an array, or a `csr_array` of many classes."""
+        if self.n_classes <= LARGEST_DENSE:
+            return self.to_dense()
+        starts, columns, counts, shape = self.to_rows()
+        return scipy_sparse(self.n_classes).csr_array((counts, columns, starts), shape=shape)
+
+    def to_rows(self) -> CompressedRows:
+        """Say where rows start, as the core reads joints; counts as they are."""
+        starts = np.zeros(self.n_classes + 1, np.int64)
+        np.cumsum(np.bincount(self.given, minlength=self.n_classes), out=starts[1:])
+        shape = (self.n_classes, self.n_classes)
+        return CompressedRows(starts, self.true.astype(np.uint32), self.counts, shape)
+
+    def with_counts(self, counts: Numbers) -> "SparseJoint":
+        """Put other numbers in the place of the counts."""
+        return replace(self, counts=counts)
 
     @property
     def total(self) -> float:
@@ -106,6 +139,17 @@ class SparseJoint:
         # Sums of whole numbers below 2^53 are exact in the float64 that bincount adds up in.
         sums = np.bincount(classes, weights=self.counts, minlength=self.n_classes)
         return sums.astype(self.counts.dtype, copy=False)
+
+
+def scipy_sparse(n_classes: int) -> Any:
+    """Import what makes matrices of many classes."""
+    try:
+        return import_module("scipy.sparse")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"a matrix of {n_classes:,} x {n_classes:,} classes needs scipy, for it is sparse: "
+            'pip install "conflearn[sparse]"'
+        ) from error
 
 
 def _folded(

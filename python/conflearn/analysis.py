@@ -20,7 +20,7 @@ from conflearn._tables import Table, as_table
 from conflearn.ensemble import read_weights
 from conflearn.errors import OptionError
 from conflearn.health import DatasetHealth
-from conflearn.noise_model import NoiseModel
+from conflearn.noise_model import NoiseModel, noise_model_of
 
 if TYPE_CHECKING:
     from conflearn.stream.run import Run
@@ -33,7 +33,8 @@ _RANGE_TOLERANCE = 1e-6
 class Analysis:
     """What `analyze` finds.
 
-    Matrices of shape (K, K) are made when they are first asked for.
+    Matrices of shape (K, K) are made when they are first asked for; of more than 16,384 classes
+    they are of the kind `scipy.sparse.csr_array`.
 
     Attributes
     ----------
@@ -89,7 +90,8 @@ class Analysis:
         They are those of the data always, even if another joint was given to prune by; so are
         those that `joint` and `noise_model` are made of.
         """
-        return self._joint.to_dense()
+        joint: npt.NDArray[np.int64] = self._joint.to_matrix()
+        return joint
 
     @cached_property
     def joint(self) -> npt.NDArray[np.float64]:
@@ -99,8 +101,8 @@ class Analysis:
     @cached_property
     def noise_model(self) -> NoiseModel:
         """Prior and noise matrices of the joint; see `estimate_noise_model`."""
-        joint = self.confident_joint.astype(np.float64)
-        return NoiseModel(*_core.estimate_noise_model(joint, self._given_counts, "cnt", False))
+        rows = self._joint.with_counts(self._joint.counts.astype(np.float64)).to_rows()
+        return noise_model_of(rows, self._given_counts)
 
     @cached_property
     def health(self) -> DatasetHealth:

@@ -14,6 +14,7 @@ from conflearn._coerce import (
     as_class_names,
     as_count,
     as_joint,
+    as_joint_rows,
     as_n_threads,
     first_out_of_range,
     one_of,
@@ -23,7 +24,7 @@ from conflearn._names import Kind
 from conflearn._sparse_joint import SparseJoint
 from conflearn._tables import Library, Table, as_frame, as_table
 from conflearn.errors import InputTypeError, LabelError, OptionError
-from conflearn.noise_model import NoiseModel
+from conflearn.noise_model import NoiseModel, noise_model_of
 
 __all__ = ["DatasetHealth", "dataset_health", "share_of"]
 
@@ -44,7 +45,8 @@ class DatasetHealth:
     """What `dataset_health` finds.
 
     Tables and matrices are made when they are first asked for. The joint is kept by its entries
-    that are not zero, so nothing has the size (K, K) before `joint` or `noise_model` is asked for.
+    that are not zero, so nothing has the size (K, K) before `joint` or `noise_model` is asked for;
+    of more than 16,384 classes these are of the kind `scipy.sparse.csr_array`.
 
     Attributes
     ----------
@@ -160,14 +162,15 @@ class DatasetHealth:
     @cached_property
     def joint(self) -> npt.NDArray[np.float64]:
         """Distribution of given and true labels, of shape (K, K); see `estimate_joint`."""
-        distribution: npt.NDArray[np.float64] = self._joint.to_dense() / self._joint.total
+        shares = self._joint.with_counts(self._joint.counts / self._joint.total)
+        distribution: npt.NDArray[np.float64] = shares.to_matrix()
         return distribution
 
     @cached_property
     def noise_model(self) -> NoiseModel:
         """Prior and noise matrices of the joint; see `estimate_noise_model`."""
-        joint = self._joint.to_dense().astype(np.float64)
-        return NoiseModel(*_core.estimate_noise_model(joint, self._given_counts, "cnt", False))
+        rows = self._joint.with_counts(self._joint.counts.astype(np.float64)).to_rows()
+        return noise_model_of(rows, self._given_counts)
 
     def to_frame(self, table: TableName = "classes", *, library: Library | None = None) -> Any:
         """Make a data frame of a table.
@@ -358,24 +361,24 @@ def dataset_health(
         counts, given = read_joint_and_labels(
             confident_joint, labels, class_names, classes_as="class_names"
         )
-        calibrated = _core.calibrate_confident_joint(counts, given, "by_given")
+        rows = _core.calibrate_confident_joint_rows(counts, given, "by_given")
         names = None if class_names is None else tuple(class_names)
-        return _of_joint(calibrated, int(given.sum()), names, given)
+        return _of_joint(SparseJoint.from_rows(*rows), int(given.sum()), names, given)
     if passed == {"confident_joint"}:
-        counts = as_joint(confident_joint)
-        total = _n_examples_of(counts)
-        names = _class_names(class_names, len(counts), "confident_joint")
-        return _of_joint(counts, total, names)
+        counted = _entries_of(confident_joint, "confident_joint")
+        total = _n_examples_of(counted)
+        names = _class_names(class_names, counted.n_classes, "confident_joint")
+        return _of_joint(counted, total, names)
     if passed == {"joint", "n_examples"}:
-        shares = as_joint(joint, name="joint")
+        shares = _entries_of(joint, "joint")
         _refuse_what_sums_not_to_one(shares)
         total = as_count(n_examples, "n_examples")
         if not 1 <= total <= _MOST_EXAMPLES:
             raise OptionError(
                 f"n_examples={total} must lie between 1 and 2**53; pass the number of labels"
             )
-        names = _class_names(class_names, len(shares), "joint")
-        return _of_joint(shares * total, total, names)
+        names = _class_names(class_names, shares.n_classes, "joint")
+        return _of_joint(shares.with_counts(shares.counts * total), total, names)
     # What is left out, or None by mistake, is no object to read; what is too much is an option.
     error = InputTypeError if passed < {"labels", "pred_probs"} else OptionError
     found = f", but not {_listed(passed, arguments)}" if passed else "; nothing was passed"
@@ -404,13 +407,20 @@ def _of_data(inputs: Inputs, names: tuple[object, ...] | None) -> DatasetHealth:
     return DatasetHealth(num_issues, inputs.n_examples, names, joint, given_counts)
 
 
+def _entries_of(joint: object, name: str) -> SparseJoint:
+    rows = as_joint_rows(joint, name=name)
+    if rows is not None:
+        return SparseJoint.from_compressed(rows)
+    return SparseJoint.from_dense(as_joint(joint, name=name))
+
+
 def _of_joint(
-    counts: npt.NDArray[Any],
+    counted: SparseJoint,
     n_examples: int,
     names: tuple[object, ...] | None,
     given_counts: npt.NDArray[np.int64] | None = None,
 ) -> DatasetHealth:
-    joint = SparseJoint.from_dense(_whole(counts, n_examples))
+    joint = counted.with_counts(_whole(counted.counts, n_examples))
     if given_counts is None:
         given_counts = _as_whole_counts(joint.given_sums())
     num_issues = int(np.rint(joint.total - joint.diagonal().sum()))
@@ -431,8 +441,8 @@ def _as_whole_counts(sums: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return _rounded(sums / sums.sum() * _UNITS)
 
 
-def _n_examples_of(counts: npt.NDArray[np.float64]) -> int:
-    total = float(counts.sum())
+def _n_examples_of(joint: SparseJoint) -> int:
+    counts, total = joint.counts, joint.total
     n_examples = round(total)
     if n_examples > _MOST_EXAMPLES:
         raise OptionError(
@@ -448,8 +458,8 @@ def _n_examples_of(counts: npt.NDArray[np.float64]) -> int:
     return n_examples
 
 
-def _refuse_what_sums_not_to_one(joint: npt.NDArray[np.float64]) -> None:
-    total = float(joint.sum())
+def _refuse_what_sums_not_to_one(joint: SparseJoint) -> None:
+    total = joint.total
     if abs(total - 1) > _ROUNDING:
         raise OptionError(
             f"joint must be a distribution, which sums to 1, but its sum is {total:g}; pass counts "

@@ -10,6 +10,7 @@ from conflearn._coerce import as_bool, as_thresholds
 from conflearn._inputs import Inputs, read_inputs, read_joint, read_joint_and_labels
 from conflearn._names import Kind
 from conflearn._runs import Path, Progress, read_or_open
+from conflearn._sparse_joint import SparseJoint
 
 
 def confident_joint(
@@ -55,12 +56,14 @@ def confident_joint(
     Returns
     -------
     ndarray of shape (K, K), int64
-        ``joint[given, true]``.
+        ``joint[given, true]``. Of more than 16,384 classes a `scipy.sparse.csr_array`.
 
     Raises
     ------
     InputError
         If shapes do not fit, or a label or a probability is out of range.
+    MissingDependencyError
+        If there are more than 16,384 classes, and scipy is not installed.
 
     References
     ----------
@@ -90,10 +93,13 @@ def confident_joint(
     if not isinstance(inputs, Inputs):
         from conflearn.stream.joint import confident_joint as over_blocks
 
-        return over_blocks(inputs, cut, calibrate=calibrate).to_dense()
-    joint, _ = _core.count_confident(
-        inputs.labels, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
-    )
+        counted = over_blocks(inputs, cut, calibrate=calibrate)
+    else:
+        rows, _ = _core.count_confident_rows(
+            inputs.labels, inputs.pred_probs, cut, calibrate, "most_probable", inputs.n_threads
+        )
+        counted = SparseJoint.from_rows(*rows)
+    joint: npt.NDArray[np.int64] = counted.to_matrix()
     return joint
 
 
@@ -160,7 +166,7 @@ def calibrate_confident_joint(
 
     Parameters
     ----------
-    confident_joint : array_like of shape (K, K)
+    confident_joint : array_like or scipy sparse matrix of shape (K, K)
         Counts, ``joint[given, true]``; finite and at least 0, with one above 0 in the row of
         some class that `labels` hold.
     labels : array_like of shape (N,)
@@ -170,7 +176,7 @@ def calibrate_confident_joint(
 
     Returns
     -------
-    ndarray of shape (K, K), int64
+    ndarray of shape (K, K), int64 (of more than 16,384 classes a `scipy.sparse.csr_array`)
         Row k sums to the number of examples given class k, and all to N. (A row of zeros stays
         so, even if the class has examples; the others are then scaled up, all alike, to sum to N
         but for rounding.) Halves are rounded to even; what is then missing in a row goes to the
@@ -194,7 +200,9 @@ def calibrate_confident_joint(
            [0, 2]])
     """
     joint, counts = read_joint_and_labels(confident_joint, labels, classes)
-    return _core.calibrate_confident_joint(joint, counts, "by_given")
+    rows = _core.calibrate_confident_joint_rows(joint, counts, "by_given")
+    calibrated: npt.NDArray[np.int64] = SparseJoint.from_rows(*rows).to_matrix()
+    return calibrated
 
 
 def estimate_joint(
@@ -216,7 +224,7 @@ def estimate_joint(
         what is read in blocks, as in `find_label_issues`.
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities. Not read if `confident_joint` is given.
-    confident_joint : array_like of shape (K, K), optional
+    confident_joint : array_like or scipy sparse matrix of shape (K, K), optional
         Counts to use (they are calibrated); by default those of the data.
     kind, temperature
         What the cells of `pred_probs` are, as in `find_label_issues`.
@@ -227,7 +235,7 @@ def estimate_joint(
 
     Returns
     -------
-    ndarray of shape (K, K), float64
+    ndarray of shape (K, K), float64 (of more than 16,384 classes a `scipy.sparse.csr_array`)
         ``joint[given, true]``; sums to 1, and row k to the share of examples given class k, unless
         a row of `confident_joint` is empty (see `calibrate_confident_joint`).
 
@@ -251,13 +259,15 @@ def estimate_joint(
 
         return over_blocks(inputs, confident_joint)
     if confident_joint is None:
-        counted, _ = _core.count_confident(
+        rows, _ = _core.count_confident_rows(
             inputs.labels, inputs.pred_probs, None, True, "most_probable", inputs.n_threads
         )
     else:
-        own, counts = read_joint(confident_joint, inputs)
-        counted = _core.calibrate_confident_joint(own, counts, "by_given")
-    distribution: npt.NDArray[np.float64] = counted / counted.sum()
+        joint, counts = read_joint(confident_joint, inputs)
+        rows = _core.calibrate_confident_joint_rows(joint, counts, "by_given")
+    counted = SparseJoint.from_rows(*rows)
+    shares = counted.with_counts(counted.counts / counted.counts.sum())
+    distribution: npt.NDArray[np.float64] = shares.to_matrix()
     return distribution
 
 

@@ -7,13 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_bool, one_of
+from conflearn._coerce import CompressedRows, as_bool, one_of
 from conflearn._inputs import read_joint_and_labels
 from conflearn._names import PRIOR_METHODS, PriorMethod
+from conflearn._sparse_joint import LARGEST_DENSE, scipy_sparse
+from conflearn.errors import OptionError
 
 
 class NoiseModel(NamedTuple):
     """Prior of the true classes, and the two conditional distributions that tie them to labels.
+
+    Of more than 16,384 classes the matrices are of the kind `scipy.sparse.csr_array`.
 
     Attributes
     ----------
@@ -44,7 +48,7 @@ def estimate_noise_model(
 
     Parameters
     ----------
-    confident_joint : array_like of shape (K, K)
+    confident_joint : array_like or scipy sparse matrix of shape (K, K)
         Counts, ``joint[given, true]``; finite and at least 0, with one above 0 in the row of
         some class that `labels` hold.
     labels : array_like of shape (N,)
@@ -68,7 +72,10 @@ def estimate_noise_model(
         If the joint is not square, has a negative entry or counts nothing, or a label is out of
         range.
     OptionError
-        If ``prior_method="eqn"`` meets a noise matrix that cannot be inverted.
+        If ``prior_method="eqn"`` meets a noise matrix that cannot be inverted, or more than 16,384
+        classes.
+    MissingDependencyError
+        If there are more than 16,384 classes, and scipy is not installed.
 
     References
     ----------
@@ -87,4 +94,39 @@ def estimate_noise_model(
     one_of(prior_method, PRIOR_METHODS, "prior_method")
     converge = as_bool(converge, "converge")
     joint, counts = read_joint_and_labels(confident_joint, labels, classes)
-    return NoiseModel(*_core.estimate_noise_model(joint, counts, prior_method, converge))
+    return noise_model_of(joint, counts, prior_method, converge=converge)
+
+
+def noise_model_of(
+    joint: npt.NDArray[np.float64] | CompressedRows,
+    counts: npt.NDArray[np.int64],
+    prior_method: PriorMethod = "cnt",
+    *,
+    converge: bool = False,
+) -> NoiseModel:
+    """Estimate the model of a joint that has been checked; zeros of the joint stay zeros."""
+    n_classes = len(counts)
+    is_dense = n_classes <= LARGEST_DENSE
+    if not is_dense and prior_method == "eqn":
+        raise OptionError(
+            f"prior_method='eqn' inverts the noise matrix, which of {n_classes:,} classes (more "
+            f"than {LARGEST_DENSE:,}) takes too much memory; use 'cnt' (the default), 'marginal' "
+            "or 'marginal_ps'"
+        )
+    prior, starts, true, noise, inverse = _core.estimate_noise_model_rows(
+        joint, counts, prior_method, converge
+    )
+    shape = n_classes, n_classes
+    if is_dense:
+        given = np.repeat(np.arange(n_classes), np.diff(starts))
+        noise_matrix, inverse_noise_matrix = np.zeros(shape), np.zeros(shape)
+        noise_matrix[given, true] = noise
+        inverse_noise_matrix[true, given] = inverse
+        return NoiseModel(prior, noise_matrix, inverse_noise_matrix)
+    sparse = scipy_sparse(n_classes)
+    # The rows of one matrix are the columns of the other.
+    return NoiseModel(
+        prior,
+        sparse.csr_array((noise, true, starts), shape=shape),
+        sparse.csc_array((inverse, true, starts), shape=shape).tocsr(),
+    )

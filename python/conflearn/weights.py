@@ -1,13 +1,14 @@
 """Weights for training: how much each example shall count, given what is known of the noise."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce import (
     as_joint,
+    as_joint_rows,
     as_labels,
     as_mask,
     first_out_of_range,
@@ -15,7 +16,7 @@ from conflearn._coerce import (
     readable_again,
 )
 from conflearn._coerce.objects import Array
-from conflearn._inputs import Inputs, PredProbs, read_inputs
+from conflearn._inputs import Inputs, Matrix, PredProbs, read_inputs
 from conflearn._names import WEIGHT_MODES, Kind, WeightMode
 from conflearn.analysis import analyze
 from conflearn.errors import LabelError, OptionError
@@ -142,10 +143,15 @@ def sample_weights(
         )
     inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
     given, matrix = inputs.labels, _matrix_of(inputs)
+    if mode != "hard" and not isinstance(matrix, np.ndarray):
+        raise OptionError(
+            f"mode={mode!r} weighs all cells of a row, of which sparse pred_probs store a few; "
+            "pass mode='hard', or an array of all cells"
+        )
     if noise_model is not None:
         noise = _noise_matrix(noise_model, inputs.n_classes)
     else:
-        analysis = analyze(given, readable_again(matrix), **how)
+        analysis = analyze(given, _again(matrix), **how)
         noise = analysis.noise_model.noise_matrix
     if mode == "hard":
         if mask is not None:
@@ -153,12 +159,18 @@ def sample_weights(
         elif noise_model is None:
             flagged = analysis.mask
         else:
-            flagged = find_label_issues(given, readable_again(matrix), **how)
+            flagged = find_label_issues(given, _again(matrix), **how)
         return np.where(flagged, 0, 1 / _rates(noise)[given])
     if noise_model is not None:
         # Every cell is looked at below, where nothing is checked: the core's sweep does that.
-        label_quality_scores(given, readable_again(matrix), method="normalized_margin", **how)
-    weights = _probability_right(given, matrix, noise, _temperature_of(inputs))
+        label_quality_scores(given, _again(matrix), method="normalized_margin", **how)
+    if not isinstance(noise, np.ndarray):
+        raise OptionError(
+            f"mode={mode!r} inverts the noise matrix, which of {inputs.n_classes:,} classes takes "
+            "too much memory; pass mode='hard'"
+        )
+    cells = cast("Array", matrix)  # others were refused above
+    weights = _probability_right(given, cells, noise, _temperature_of(inputs))
     return weights / _rates(noise)[given] if mode == "importance" else weights
 
 
@@ -206,7 +218,12 @@ def _probability_right(
     return np.clip(weights, _LOWEST_PROBABILITY, 1, out=weights)
 
 
-def _matrix_of(inputs: Inputs) -> Array:
+def _again(matrix: Matrix) -> object:
+    """Return what was read as something to be read again."""
+    return readable_again(matrix) if isinstance(matrix, np.ndarray) else matrix
+
+
+def _matrix_of(inputs: Inputs) -> Matrix:
     """Return the one matrix, whatever its kind."""
     matrix = inputs.pred_probs
     return matrix.members[0] if isinstance(matrix, PredProbs) else matrix
@@ -247,12 +264,15 @@ def _noise_matrix(noise_model: object, n_classes: int | None = None) -> Array:
             "what estimate_noise_model returns, or conflearn.NoiseModel(prior, noise_matrix, "
             "inverse_noise_matrix)"
         )
-    return as_joint(noise_model.noise_matrix, n_classes, name="noise_model.noise_matrix")
+    matrix, name = noise_model.noise_matrix, "noise_model.noise_matrix"
+    if as_joint_rows(matrix, n_classes, name=name) is not None:
+        return matrix  # scipy's, which has a diagonal too
+    return as_joint(matrix, n_classes, name=name)
 
 
 def _labels_in(noise: Array, labels: object, classes: Sequence[object] | None) -> Array:
     """Read labels that no matrix of probabilities goes with: the rates say how many classes."""
-    n_classes = len(noise)
+    n_classes = noise.shape[0]
     given = as_labels(labels, n_classes, classes=classes, columns_of="noise_model.noise_matrix")
     row = first_out_of_range(given, n_classes)
     if row is not None:

@@ -5,7 +5,8 @@ there are, and nothing else has to be thought of:
 
 ==================  =========================================================================
 ``pred_probs``      2-D view, float16, float32, float64, or uint16 holding bfloat16 bits;
-                    native byte order, any strides, alignment and writability
+                    native byte order, any strides, alignment and writability; or, where it
+                    is sparse, such values beside class numbers of any native integer dtype
 ``labels``          1-D, any native integer dtype
 ``mask``            1-D bool
 tags                starts and class numbers as int64, or a 2-D view of zeros and ones
@@ -19,9 +20,9 @@ pass of its own.
 No other library is imported. An object of a class can exist only if its library is loaded, so
 looking into ``sys.modules`` is enough to recognise it.
 
-One module for each noun: ``matrix``, ``labels``, ``tags``, ``mask``, ``per_class``, ``options``;
-``column`` reads what labels and masks share, ``objects`` what all of them share, ``copies`` gives
-notice, ``blocks`` knows where the rows of a block begin.
+One module for each noun: ``matrix``, ``sparse``, ``labels``, ``tags``, ``mask``, ``per_class``,
+``options``; ``column`` reads what labels and masks share, ``objects`` what all of them share,
+``copies`` gives notice, ``blocks`` knows where the rows of a block begin.
 """
 
 from conflearn._coerce.blocks import as_block
@@ -56,10 +57,12 @@ from conflearn._coerce.per_class import (
     as_tag_thresholds,
     as_thresholds,
 )
+from conflearn._coerce.sparse import CompressedRows, as_joint_rows, as_sparse
 from conflearn._coerce.tags import TagRows, Tags, as_tags
 
 __all__ = [
     "MAX_THREADS",
+    "CompressedRows",
     "NamedLabels",
     "TagRows",
     "Tags",
@@ -69,6 +72,7 @@ __all__ = [
     "as_count",
     "as_floats",
     "as_joint",
+    "as_joint_rows",
     "as_joints",
     "as_labels",
     "as_mask",
@@ -81,6 +85,7 @@ __all__ = [
     "as_pred_probs",
     "as_prior",
     "as_share",
+    "as_sparse",
     "as_tag_removals",
     "as_tag_thresholds",
     "as_tags",

@@ -19,7 +19,7 @@ from conflearn._coerce.objects import (
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ProbabilityError, ShapeError
 
-__all__ = ["as_pred_probs", "readable_again"]
+__all__ = ["as_pred_probs", "as_values", "readable_again"]
 
 #: Who reads what: the library, its classes, and the function that knows them.
 _READERS: tuple[tuple[str, tuple[str, ...], Callable[[Any, str], Array]], ...] = (
@@ -73,6 +73,12 @@ def as_pred_probs(
             return _of_two_classes(_readable(array.reshape(rows), name), kind)
         case shape:
             _refuse_shape(shape, name, of_tags=of_tags)
+    return _readable(array, name)
+
+
+def as_values(values: object, name: str) -> Array:
+    """Return an array of any shape in one of the same dtypes, announced where it is a copy."""
+    array = cast("Array", values) if type(values) is np.ndarray else _read(values, name)
     return _readable(array, name)
 
 

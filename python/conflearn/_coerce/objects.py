@@ -185,6 +185,11 @@ def _refuse_with_advice(value: Any, name: str, missing: type[InputError]) -> Non
         )
     if is_a(value, "scipy.sparse", "spmatrix", "sparray"):
         raise InputTypeError(f"{name} is a scipy sparse matrix; pass {name}.toarray()")
+    if is_a(value, "conflearn.topk", "TopK"):
+        raise InputTypeError(
+            f"{name} is a TopK, of which this function does not know what to do; pass "
+            f"{name}.to_dense()"
+        )
     if is_a(value, "polars", "LazyFrame"):
         raise InputTypeError(f"{name} is a polars LazyFrame; pass {name}.collect()")
     if is_a(value, "torch", "Tensor"):

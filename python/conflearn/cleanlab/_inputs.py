@@ -15,7 +15,7 @@ from conflearn._coerce import (
     first_out_of_range,
 )
 from conflearn._coerce.column import Coded, read_column
-from conflearn._inputs import Inputs, JointAndCounts
+from conflearn._inputs import Inputs
 from conflearn.errors import LabelError
 
 __all__ = [
@@ -126,12 +126,14 @@ def refuse_one_class(given: Labels, one_class: OneClass) -> None:
 # --- Numbers for each class ----------------------------------------------------------------------
 
 
-def read_joint_and_labels(confident_joint: object, labels: object) -> JointAndCounts:
+def read_joint_and_labels(
+    confident_joint: object, labels: object
+) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Coerce a joint, and count the examples given each of its classes."""
     joint = as_joint(confident_joint, may_be_empty=True)
     n_classes = len(joint)
     given = read_labels(labels, n_classes, columns_of="confident_joint")
-    return JointAndCounts(joint, _core.label_counts(given, n_classes))
+    return joint, _core.label_counts(given, n_classes)
 
 
 def read_thresholds(thresholds: object, n_classes: int) -> Floats:

@@ -550,6 +550,7 @@ class TagRule:
         self.kind, self.temperature = read_kind(kind, temperature)
         self.thresholds = None if thresholds is None else _as_cutoffs(thresholds)
         self.cuts = cuts
+        self._core: _core.TagRule | None = None
         if self.filter_by == "confident_learning" and thresholds is None:
             raise OptionError("filter_by='confident_learning' needs thresholds")
         if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
@@ -600,16 +601,25 @@ class TagRule:
         if batch is None:
             none = np.empty(0, dtype=np.int64)
             return TagResults(none > 0, none, none, none > 0)
-        core = _core.TagRule(
-            batch.n_classes,
-            self.filter_by,
-            self.thresholds if self.filter_by == "confident_learning" else None,
-            None if self.cuts is None else self.cuts._core,  # noqa: SLF001 - of this module
-            self.kind,
-            self.temperature,
-        )
         tags, matrix, threads = batch
+        core = self._core_of(batch.n_classes)
         places, classes, has_tag = core.apply(tags, matrix, numbers, threads)
         is_issue = np.zeros(batch.n_examples, dtype=np.bool_)
         is_issue[places] = True
         return TagResults(is_issue, places, classes, has_tag)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_core": None}
+
+    def _core_of(self, n_classes: int) -> _core.TagRule:
+        """Make the rule of the core, once."""
+        if self._core is None or self._core.n_classes != n_classes:
+            self._core = _core.TagRule(
+                n_classes,
+                self.filter_by,
+                self.thresholds if self.filter_by == "confident_learning" else None,
+                None if self.cuts is None else self.cuts._core,  # noqa: SLF001 - of this module
+                self.kind,
+                self.temperature,
+            )
+        return self._core

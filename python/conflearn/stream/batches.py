@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
-from conflearn._coerce import as_block, as_labels, as_pred_probs
+from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import Array
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ShapeError, SourceError
 from conflearn.stream.ahead import IN_FLIGHT, read_ahead
+from conflearn.stream.cells import as_cells
 from conflearn.stream.source import Block, Source, aligned_bytes, rows_of
 
 __all__ = ["BatchSource", "iterated", "length_of", "pair_of"]
@@ -45,7 +45,7 @@ class BatchSource(Source):
         self._columns: CheckedColumns | None = None
         self._first: Pass | None = None
         self.n_examples = None
-        for _, rows, _ in self._coerced_batches():
+        for _, _, rows, _ in self._coerced_batches():
             self.n_classes = int(rows.shape[1])
             self._row_bytes = self.n_classes * int(getattr(rows, "dtype", np.dtype("f8")).itemsize)
             break
@@ -71,52 +71,38 @@ class BatchSource(Source):
 
     def _blocks(self, first_row: int) -> Generator[Block, None, None]:
         """Put batches together to blocks, cutting those that are larger."""
-        most = self.block_rows
-        filling: _Filling | None = None
-        buffers: list[npt.NDArray[np.uint8]] = []
-        turn = row = check = 0
+        row = check = 0
+        filled = _Blocks(self.block_rows)
         with closing(self._coerced_batches(self._coerced_labels)) as batches:
-            for number, rows, labels in batches:
+            for number, values, rows, labels in batches:
+                n = len(labels)
                 check = crc32(labels.astype(np.int64).data, check)
-                self._refuse_more(row + len(labels))
-                done = min(max(first_row - row, 0), len(labels))
-                while done < len(labels):
-                    if not isinstance(rows, np.ndarray):
-                        if filling:
-                            yield filling.block()
-                            filling = None
-                        yield Block(row + done, labels[done:], rows[done:], f"batch {number}")
-                        break
-                    if filling and (filling.n == most or filling.dtype != rows.dtype):
-                        yield filling.block()
-                        filling = None
-                    if filling is None:
-                        size = most * self.n_classes * rows.dtype.itemsize
-                        if len(buffers) < IN_FLIGHT:
-                            buffers.append(aligned_bytes(size))
-                        elif len(buffers[turn]) < size:
-                            buffers[turn] = aligned_bytes(size)
-                        cells = buffers[turn][:size].view(rows.dtype)
-                        turn = (turn + 1) % IN_FLIGHT
-                        filling = _Filling(row + done, cells.reshape(most, -1), number)
-                    done += filling.add(labels[done:], rows[done:], number)
-                row += len(labels)
-        if filling:
-            yield filling.block()
+                self._refuse_more(row + n)
+                skip = max(first_row - row, 0)
+                if skip < n and isinstance(rows, np.ndarray):
+                    yield from filled.add(row + skip, labels[skip:], rows[skip:], number)
+                elif skip < n:
+                    yield from filled.rest()
+                    own = as_cells(_copied(values[skip:]), self._kind)
+                    yield Block(row + skip, labels[skip:].copy(), own, f"batch {number:,}")
+                row += n
+        yield from filled.rest()
         self._compare(Pass(row, check))
 
     def _coerced_batches(
         self, coerced: "Callable[[object, int, int], Array] | None" = None
-    ) -> Generator[tuple[int, Any, Any], None, None]:
-        """Yield the number of a batch, its rows and its labels; leave out those without rows."""
+    ) -> Generator[tuple[int, Any, Any, Any], None, None]:
+        """Yield the number of a batch, its rows as they were and as they are read, and its labels.
+
+        Batches without rows are left out.
+        """
         row = 0
         for number, batch in enumerate(iterated(self._batches)):
             labels, values = pair_of(batch, number)
             if length_of(values) == 0 and length_of(labels) == 0:
                 continue
             name = f"pred_probs of batch {number}"
-            with as_block(0):  # nothing is said of copies
-                rows = as_pred_probs(values, kind=self._kind, name=name)
+            rows = as_cells(values, self._kind, name=name)
             n_classes = int(rows.shape[1])
             if hasattr(self, "n_classes") and n_classes != self.n_classes:
                 raise ShapeError(
@@ -124,7 +110,7 @@ class BatchSource(Source):
                     "all must have a column for each class"
                 )
             given = labels if coerced is None else coerced(labels, row, int(rows.shape[0]))
-            yield number, rows, given
+            yield number, values, rows, given
             row += int(rows.shape[0])
 
     def _coerced_labels(self, labels: object, first_row: int, n_rows: int) -> Array:
@@ -156,31 +142,62 @@ class BatchSource(Source):
         )
 
 
-class _Filling:
-    """A block that batches are copied into."""
+class _Blocks:
+    """Blocks that batches are copied into, in buffers that are used in turn."""
 
-    def __init__(self, first_row: int, cells: npt.NDArray[Any], batch: int) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._buffers = [np.empty(0, np.uint8)] * IN_FLIGHT
+        self._turn = 0
+        self._cells = np.empty((0, 0))
+        self._labels = np.empty(0, np.int64)
+        self._first_row = self._n = 0
+        self._batches = (0, 0)
+
+    def add(self, first_row: int, labels: Array, rows: Array, batch: int) -> Iterator[Block]:
+        """Copy rows, and give the blocks that are full by that."""
+        if rows.dtype != self._cells.dtype:
+            yield from self.rest()
+        done = 0
+        while done < len(rows):
+            if self._n == 0:
+                self._begin(first_row + done, rows, batch)
+            n = min(len(rows) - done, self._most - self._n)
+            self._cells[self._n : self._n + n] = rows[done : done + n]
+            self._labels[self._n : self._n + n] = labels[done : done + n]
+            self._batches = (self._batches[0], batch)
+            self._n += n
+            done += n
+            if self._n == self._most:
+                yield from self.rest()
+
+    def rest(self) -> Iterator[Block]:
+        """Give what there is, full or not."""
+        if self._n:
+            first, last = self._batches
+            place = f"batch {first:,}" if first == last else f"batches {first:,} to {last:,}"
+            n, self._n = self._n, 0
+            yield Block(self._first_row, self._labels[:n], self._cells[:n], place)
+
+    def _begin(self, first_row: int, rows: Array, batch: int) -> None:
+        n_columns = rows.shape[1]
+        size = self._most * n_columns * rows.dtype.itemsize
+        if len(self._buffers[self._turn]) < size:
+            self._buffers[self._turn] = aligned_bytes(size)
+        memory = self._buffers[self._turn][:size]
+        self._turn = (self._turn + 1) % IN_FLIGHT
+        self._cells = memory.view(rows.dtype).reshape(self._most, n_columns)
+        self._labels = np.empty(self._most, np.int64)
         self._first_row = first_row
-        self._cells = cells
-        self._labels = np.empty(len(cells), np.int64)
         self._batches = (batch, batch)
-        self.dtype = cells.dtype
-        self.n = 0
 
-    def add(self, labels: Array, rows: Array, batch: int) -> int:
-        """Take as many rows as there is room for, and return their number."""
-        n = min(len(rows), len(self._cells) - self.n)
-        self._cells[self.n : self.n + n] = rows[:n]
-        self._labels[self.n : self.n + n] = labels[:n]
-        self._batches = (self._batches[0], batch)
-        self.n += n
-        return n
 
-    def block(self) -> Block:
-        """Return what there is."""
-        first, last = self._batches
-        place = f"batch {first:,}" if first == last else f"batches {first:,} to {last:,}"
-        return Block(self._first_row, self._labels[: self.n], self._cells[: self.n], place)
+def _copied(values: Any) -> Any:
+    """Copy sparse rows, of which the caller may fill the arrays anew."""
+    if hasattr(values, "copy"):
+        return values.copy()
+    classes, cells = np.array(values.classes), np.array(values.values)
+    return type(values)(classes=classes, values=cells, n_classes=values.n_classes)
 
 
 def iterated(batches: Any) -> Iterator[Any]:

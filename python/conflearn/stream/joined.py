@@ -5,11 +5,12 @@ from collections.abc import Generator
 from contextlib import closing, nullcontext
 from typing import Any
 
-from conflearn._coerce import as_block, as_labels, as_pred_probs
+from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._names import Kind
 from conflearn.errors import ShapeError, SourceError
 from conflearn.stream.ahead import read_ahead
+from conflearn.stream.cells import as_cells
 from conflearn.stream.labels import Labels
 from conflearn.stream.rows import Rows
 from conflearn.stream.source import Block, Source, rows_of
@@ -80,8 +81,7 @@ class JoinedSource(Source):
             )
 
     def _coerced(self, values: Any, first_row: int, place: str) -> Any:
-        with as_block(first_row):
-            cells = as_pred_probs(values, kind=self._kind, of_tags=self._of_tags)
+        cells = as_cells(values, self._kind, first_row=first_row, of_tags=self._of_tags)
         if int(cells.shape[1]) != self.n_classes:
             raise SourceError(
                 f"pred_probs has {self.n_classes} columns at first, but {cells.shape[1]} in {place}"
@@ -105,6 +105,6 @@ def _width(cells: Rows, kind: Kind, *, of_tags: bool) -> tuple[int, int]:
     """Return K, and the bytes of a row."""
     if not cells.n_rows:
         raise ShapeError(f"pred_probs is empty: {cells.place} has no rows; it needs at least one")
-    with as_block(0):
-        row = as_pred_probs(cells.probe(), kind=kind, of_tags=of_tags)[:1]
-    return int(row.shape[1]), int(row.nbytes if cells.row_bytes is None else cells.row_bytes)
+    row = as_cells(cells.probe(), kind, of_tags=of_tags)
+    row_bytes = row[:1].nbytes if cells.row_bytes is None else cells.row_bytes
+    return int(row.shape[1]), int(row_bytes)

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint
-from conflearn._inputs import with_counts
+from conflearn._inputs import as_any_joint, with_counts
 from conflearn._sparse_joint import SparseJoint
 
 if TYPE_CHECKING:
@@ -27,12 +26,14 @@ def confident_joint(
 
 def estimate_joint(run: "Run", confident_joint: object) -> npt.NDArray[np.float64]:
     """Estimate the distribution of given and true labels."""
-    own = None if confident_joint is None else as_joint(confident_joint, run.n_classes)
+    own = None if confident_joint is None else as_any_joint(confident_joint, run.n_classes)
     with run.of("estimate_joint", {"confident_joint": own}):
         if own is None:
-            counted = run.joint(run.thresholds()).joint(calibrate=True).to_dense()
+            counted = run.joint(run.thresholds()).joint(calibrate=True)
         else:
             joint, counts = with_counts(own, run.given_counts())
-            counted = _core.calibrate_confident_joint(joint, counts, "by_given")
-    distribution: npt.NDArray[np.float64] = counted / counted.sum()
+            rows = _core.calibrate_confident_joint_rows(joint, counts, "by_given")
+            counted = SparseJoint.from_rows(*rows)
+    shares = counted.with_counts(counted.counts / counted.counts.sum())
+    distribution: npt.NDArray[np.float64] = shares.to_matrix()
     return distribution

@@ -178,10 +178,10 @@ def is_sliceable(value: object) -> bool:
     if isinstance(value, type | memoryview) or any(is_a(value, *known) for known in _IN_MEMORY):
         return False
     return (
-        isinstance(getattr(value, "shape", None), tuple)
+        not is_top_k(value)
+        and isinstance(getattr(value, "shape", None), tuple)
         and hasattr(value, "__getitem__")
         and not any(hasattr(value, lends) for lends in _LENDING)
-        and not is_top_k(value)
     )
 
 
@@ -204,7 +204,7 @@ def _is_iterated(value: object) -> bool:
     if isinstance(value, list | tuple):
         return True
     return callable(value) or (
-        isinstance(value, Iterable) and not hasattr(value, "shape") and not is_top_k(value)
+        isinstance(value, Iterable) and not is_top_k(value) and not hasattr(value, "shape")
     )
 
 

@@ -9,13 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from conflearn._coerce import (
-    as_labels,
-    as_pred_probs,
-    as_tags,
-    checked_columns,
-    readable_again,
-)
+from conflearn._coerce import as_labels, as_tags, checked_columns
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import is_a
 from conflearn._names import Kind
@@ -29,6 +23,7 @@ from conflearn.stream.arrow import (
     open_parquet,
 )
 from conflearn.stream.batches import BatchSource
+from conflearn.stream.cells import as_sliceable
 from conflearn.stream.columns import Columns
 from conflearn.stream.file import File
 from conflearn.stream.frames import PandasFrame, PolarsFrame, PolarsQuery
@@ -130,8 +125,8 @@ def joined_source(
     apart = None if opened is not None and is_beside else _opened(labels, "labels", formats)
     ahead = opened is not None or apart is not None
     if opened is None:
-        matrix = as_pred_probs(pred_probs, kind=kind, of_tags=of_tags)
-        rows = ArrayRows(_again(matrix), "pred_probs")
+        matrix = as_sliceable(pred_probs, kind, of_tags=of_tags)
+        rows = ArrayRows(matrix, "pred_probs")
         opened = _Opened([Array(rows, "pred_probs", matrix.shape)], None)
     elif is_beside and apart is None:
         return _beside(labels, opened, kind, classes, of_tags=of_tags)
@@ -140,7 +135,7 @@ def joined_source(
     n_classes = n_classes_of(cells, kind, of_tags=of_tags)
     columns = checked_columns(classes, n_classes)
     if apart is not None:
-        pairs = _aligned(apart, parts)
+        pairs = _aligned(apart, parts, of_tags=of_tags)
         found: Labels = _read_labels(pairs, n_classes, columns, of_tags=of_tags)
     elif of_tags:
         found = HeldTags(as_tags(labels, n_classes, n_examples=cells.n_rows, classes=columns))
@@ -148,10 +143,6 @@ def joined_source(
         given = as_labels(labels, n_classes, n_examples=cells.n_rows, classes=columns)
         found = HeldLabels(given)
     return JoinedSource(cells, found, kind=kind, columns=columns, ahead=ahead, of_tags=of_tags)
-
-
-def _again(matrix: Any) -> Any:
-    return readable_again(matrix) if isinstance(matrix, np.ndarray) else matrix
 
 
 def _beside(
@@ -292,9 +283,9 @@ def _chained(parts: Sequence[Rows], kind: Kind, *, of_tags: bool = False) -> Row
     return parts[0] if len(parts) == 1 else Chain(some)
 
 
-def _aligned(apart: _Opened, parts: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
+def _aligned(apart: _Opened, parts: Sequence[Rows], *, of_tags: bool) -> list[tuple[Rows, Rows]]:
     """Pair the files of labels with those of rows: one for all, or one for each."""
-    columns = [_column(holder, apart.names) for holder in apart.holders]
+    columns = [_column(holder, apart.names, of_tags=of_tags) for holder in apart.holders]
     if len(columns) == len(parts):
         return list(zip(columns, parts, strict=True))
     if len(columns) == 1:
@@ -305,9 +296,9 @@ def _aligned(apart: _Opened, parts: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
     )
 
 
-def _column(holder: Holder, names: Names) -> Rows:
+def _column(holder: Holder, names: Names, *, of_tags: bool) -> Rows:
     """Find labels, or of tags several columns, one a class."""
-    several = isinstance(names, tuple) and len(names) > 1
+    several = of_tags and isinstance(names, tuple) and len(names) > 1
     return holder.cells(names) if several else holder.column(names)
 
 

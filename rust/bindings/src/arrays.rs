@@ -3,10 +3,13 @@
 use conflearn_core::blocks::Workers;
 use conflearn_core::joint::ConfidentJoint;
 use conflearn_core::multilabel::{Indicator, TagLabels};
-use conflearn_core::{Format, Kind, Labels, Matrix, Mean, PredProbs, Widened};
+use conflearn_core::{
+    BFloat16, Float16, Float32, Float64, Format, Kind, Labels, Matrix, Mean, Numbers, PredProbs,
+    Sparse, StoredRows, Widened,
+};
 use numpy::{
-    PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
-    PyUntypedArray, PyUntypedArrayMethods,
+    PyArray1, PyArray2, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1,
+    PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -40,7 +43,7 @@ fn place<const D: usize>(array: &Bound<'_, PyUntypedArray>) -> PyResult<Place<D>
 
 /// `pred_probs` as an argument: one array of probabilities, or an object that says more.
 pub(crate) struct RawPredProbs<'py> {
-    members: Vec<Bound<'py, PyUntypedArray>>,
+    members: Vec<Member<'py>>,
     /// One a member.
     weights: Vec<f64>,
     kind: Kind,
@@ -51,10 +54,9 @@ impl<'a, 'py> FromPyObject<'a, 'py> for RawPredProbs<'py> {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(array) = object.cast::<PyUntypedArray>() {
-            let members = vec![array.to_owned()];
+        if let Ok(member) = object.extract() {
             return Ok(Self {
-                members,
+                members: vec![member],
                 weights: vec![1.0],
                 kind: Kind::Probabilities,
                 temperature: 1.0,
@@ -72,12 +74,13 @@ impl<'a, 'py> FromPyObject<'a, 'py> for RawPredProbs<'py> {
 impl RawPredProbs<'_> {
     /// As the core wants it, borrowed.
     pub(crate) fn view(&self) -> PyResult<PredProbs<'_>> {
-        let one = |array| pred_probs(array, self.kind, self.temperature);
-        if let [array] = &self.members[..] {
-            return one(array);
+        let (kind, temperature) = (self.kind, self.temperature);
+        if let [member] = &self.members[..] {
+            return member.view(kind, temperature);
         }
         let members = self.members.iter().zip(&self.weights);
-        let members = members.map(|(array, &weight)| Ok((one(array)?, weight)));
+        let members =
+            members.map(|(member, &weight)| Ok((member.view(kind, temperature)?, weight)));
         let mean = Mean::new(members.collect::<PyResult<_>>()?).map_err(raise)?;
         Ok(match self.kind {
             Kind::Probabilities | Kind::Logits => PredProbs::Mean(mean),
@@ -88,6 +91,137 @@ impl RawPredProbs<'_> {
     /// K.
     pub(crate) fn n_classes(&self) -> PyResult<usize> {
         Ok(self.view()?.shape().1)
+    }
+}
+
+/// A matrix as it is stored: whole, as (N, k) classes and values, or as compressed rows.
+#[derive(FromPyObject)]
+enum Member<'py> {
+    Dense(Bound<'py, PyUntypedArray>),
+    TopK(TopK<'py>),
+    Compressed(Compressed<'py>),
+}
+
+/// Some entries of each row.
+#[derive(FromPyObject)]
+struct TopK<'py> {
+    classes: Bound<'py, PyUntypedArray>,
+    values: Bound<'py, PyUntypedArray>,
+    n_classes: usize,
+}
+
+/// Compressed rows, as scipy names their parts.
+#[derive(FromPyObject)]
+struct Compressed<'py> {
+    indptr: Starts<'py>,
+    indices: Bound<'py, PyUntypedArray>,
+    data: Bound<'py, PyUntypedArray>,
+    shape: (usize, usize),
+}
+
+#[derive(FromPyObject)]
+pub(crate) enum Starts<'py> {
+    Narrow(PyReadonlyArray1<'py, i32>),
+    Wide(PyReadonlyArray1<'py, i64>),
+}
+
+impl Member<'_> {
+    fn view(&self, kind: Kind, temperature: f64) -> PyResult<PredProbs<'_>> {
+        match self {
+            Self::Dense(array) => pred_probs(array, kind, temperature),
+            Self::TopK(top_k) => top_k.view(),
+            Self::Compressed(rows) => rows.view(),
+        }
+    }
+}
+
+/// Runs an expression with the type of stored class numbers, and one with that of values.
+macro_rules! of_stored {
+    ($classes:expr, $values:expr, $class:ident, $value:ident, $format:ident => $sparse:expr) => {{
+        macro_rules! of_value {
+            ($of_value:ident, $of_format:ident, $wrap:ident) => {{
+                type $value = $of_value;
+                type $format = $of_format;
+                macro_rules! of_class {
+                    ($of_class:ty) => {{
+                        type $class = $of_class;
+                        $sparse
+                    }};
+                }
+                PredProbs::$wrap(match ($classes.kind(), $classes.itemsize()) {
+                    (b'i', 1) => of_class!(i8),
+                    (b'i', 2) => of_class!(i16),
+                    (b'i', 4) => of_class!(i32),
+                    (b'i', 8) => of_class!(i64),
+                    (b'u', 1) => of_class!(u8),
+                    (b'u', 2) => of_class!(u16),
+                    (b'u', 4) => of_class!(u32),
+                    (b'u', 8) => of_class!(u64),
+                    _ => return Err(coerce_first("classes", &$classes)),
+                })
+            }};
+        }
+        match ($values.kind(), $values.itemsize()) {
+            (b'f', 2) => of_value!(Float16, Float32, Sparse32),
+            (b'f', 4) => of_value!(Float32, Float32, Sparse32),
+            (b'f', 8) => of_value!(Float64, Float64, Sparse64),
+            (b'u', 2) => of_value!(BFloat16, Float32, Sparse32),
+            _ => return Err(coerce_first("pred_probs", &$values)),
+        }
+    }};
+}
+
+fn coerce_first(name: &str, dtype: &Bound<'_, PyArrayDescr>) -> PyErr {
+    PyTypeError::new_err(format!("{name} of dtype {dtype} must be coerced first"))
+}
+
+impl TopK<'_> {
+    fn view(&self) -> PyResult<PredProbs<'_>> {
+        let (classes, values) = (place::<2>(&self.classes)?, place::<2>(&self.values)?);
+        if classes.shape != values.shape {
+            return Err(PyTypeError::new_err("expected as many classes as values"));
+        }
+        let [n, k] = classes.shape;
+        let strides = |[down, right]: [isize; 2]| (down, right);
+        let (of_classes, of_values) = (self.classes.dtype(), self.values.dtype());
+        Ok(of_stored!(of_classes, of_values, Class, Value, Read => {
+            // SAFETY: numpy guarantees that every number within the shape is readable at these
+            // strides while the array lives, to which the lifetime is tied.
+            unsafe {
+                let values = Numbers::new::<Value>(values.first, strides(values.strides));
+                let classes = (classes.first, strides(classes.strides));
+                Sparse::<Read>::top_k::<Class>((n, self.n_classes), k, classes, values)
+            }
+        }))
+    }
+}
+
+impl Compressed<'_> {
+    fn view(&self) -> PyResult<PredProbs<'_>> {
+        let (classes, values) = (place::<1>(&self.indices)?, place::<1>(&self.data)?);
+        let starts = match &self.indptr {
+            Starts::Narrow(starts) => StoredRows::Starts32(starts.as_slice()?),
+            Starts::Wide(starts) => StoredRows::Starts64(starts.as_slice()?),
+        };
+        let n_starts = match starts {
+            StoredRows::Starts32(starts) => starts.len(),
+            StoredRows::Starts64(starts) => starts.len(),
+            StoredRows::Fixed(_) => 0,
+        };
+        if n_starts != self.shape.0 + 1 {
+            return Err(PyTypeError::new_err("expected one start a row, and the end"));
+        }
+        let n_entries = classes.shape[0].min(values.shape[0]);
+        let (of_classes, of_values) = (self.indices.dtype(), self.data.dtype());
+        Ok(of_stored!(of_classes, of_values, Class, Value, Read => {
+            // SAFETY: as above, for so many as both arrays have.
+            unsafe {
+                let values = Numbers::new::<Value>(values.first, (0, values.strides[0]));
+                let classes = (classes.first, (0, classes.strides[0]));
+                let n_classes = self.shape.1;
+                Sparse::<Read>::compressed::<Class>(n_classes, starts, n_entries, classes, values)
+            }
+        }))
     }
 }
 
@@ -113,10 +247,7 @@ fn pred_probs<'a>(
         (Kind::Scores, b'f', 4) => PredProbs::Scores32(matrix(place)),
         (Kind::Scores, b'f', 8) => PredProbs::Scores64(matrix(place)),
         (Kind::Scores, b'u', 2) => PredProbs::BScores16(Widened::new(matrix(place))),
-        _ => {
-            let message = format!("pred_probs of dtype {dtype} must be coerced first");
-            return Err(PyTypeError::new_err(message));
-        }
+        _ => return Err(coerce_first("pred_probs", &dtype)),
     })
 }
 
@@ -299,6 +430,71 @@ impl Square<'_, f64> {
     pub(crate) fn joint(self) -> conflearn_core::Result<ConfidentJoint> {
         ConfidentJoint::from_dense(self.cells, self.n_classes)
     }
+}
+
+/// A joint as an argument: dense, or compressed rows.
+#[derive(FromPyObject)]
+pub(crate) enum JointArgument<'py> {
+    Dense(PyReadonlyArray2<'py, f64>),
+    Rows(JointRows<'py>),
+}
+
+/// Compressed rows, as scipy names their parts.
+#[derive(FromPyObject)]
+pub(crate) struct JointRows<'py> {
+    indptr: PyReadonlyArray1<'py, i64>,
+    indices: PyReadonlyArray1<'py, u32>,
+    data: PyReadonlyArray1<'py, f64>,
+}
+
+impl JointArgument<'_> {
+    /// The same without Python objects, to be read once the GIL is released.
+    pub(crate) fn borrow(&self) -> PyResult<BorrowedJoint<'_>> {
+        Ok(match self {
+            Self::Dense(array) => BorrowedJoint::Dense(Square::new(array)?),
+            Self::Rows(JointRows { indptr, indices, data }) => {
+                BorrowedJoint::Rows(indptr.as_slice()?, indices.as_slice()?, data.as_slice()?)
+            }
+        })
+    }
+}
+
+/// A joint, not yet checked.
+#[derive(Clone, Copy)]
+pub(crate) enum BorrowedJoint<'a> {
+    Dense(Square<'a, f64>),
+    Rows(&'a [i64], &'a [u32], &'a [f64]),
+}
+
+impl BorrowedJoint<'_> {
+    pub(crate) fn n_bytes(self) -> usize {
+        match self {
+            Self::Dense(square) => square.n_bytes(),
+            Self::Rows(starts, columns, counts) => {
+                size_of_val(starts) + size_of_val(columns) + size_of_val(counts)
+            }
+        }
+    }
+
+    /// Read and checked, as a joint of the core.
+    pub(crate) fn joint(self) -> conflearn_core::Result<ConfidentJoint> {
+        match self {
+            Self::Dense(square) => square.joint(),
+            Self::Rows(starts, columns, counts) => {
+                ConfidentJoint::from_rows(starts, columns, counts)
+            }
+        }
+    }
+}
+
+/// Where rows start, columns, counts.
+pub(crate) type CountRows<'py> =
+    (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<f64>>);
+
+/// The entries of a joint as compressed rows.
+pub(crate) fn count_rows<'py>(py: Python<'py>, joint: &ConfidentJoint) -> CountRows<'py> {
+    let (starts, columns, counts) = joint.as_csr();
+    (rows(py, starts), PyArray1::from_slice(py, columns), PyArray1::from_slice(py, counts))
 }
 
 /// One count per class, as the core wants them.

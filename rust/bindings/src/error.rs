@@ -31,7 +31,13 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::OutOfRange { .. }
         | Error::ScoreTooLarge { .. }
         | Error::InMatrix { .. } => ProbabilityError::new_err(message),
-        Error::JointValue { .. } | Error::RowOutOfRange { .. } => InputError::new_err(message),
+        Error::JointValue { .. }
+        | Error::JointRows { .. }
+        | Error::RowOutOfRange { .. }
+        | Error::EntryClass { .. }
+        | Error::EntryTwice { .. }
+        | Error::EntryStarts { .. }
+        | Error::SparseTags => InputError::new_err(message),
         Error::FracNoise { .. }
         | Error::TooManyToRemove { .. }
         | Error::TooManyTagsToRemove { .. }

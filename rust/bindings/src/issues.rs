@@ -7,7 +7,7 @@ use conflearn_core::{Result, Several};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray};
 use pyo3::prelude::*;
 
-use crate::arrays::{self, RawPredProbs, Square};
+use crate::arrays::{self, BorrowedJoint, JointArgument, RawPredProbs, Square};
 use crate::enter::enter;
 use crate::names::Named;
 
@@ -18,7 +18,7 @@ pub(crate) struct Options<'py> {
     frac_noise: f64,
     num_to_remove_per_class: Option<PyReadonlyArray1<'py, i64>>,
     min_examples_per_class: usize,
-    confident_joint: Option<PyReadonlyArray2<'py, f64>>,
+    confident_joint: Option<JointArgument<'py>>,
     prune_counts: Option<PyReadonlyArray2<'py, i64>>,
     several: Named<Several>,
 }
@@ -31,7 +31,11 @@ impl Options<'_> {
             frac_noise: self.frac_noise,
             per_class: self.num_to_remove_per_class.as_ref().map(arrays::counts).transpose()?,
             min_examples_per_class: self.min_examples_per_class,
-            confident_joint: self.confident_joint.as_ref().map(Square::new).transpose()?,
+            confident_joint: self
+                .confident_joint
+                .as_ref()
+                .map(JointArgument::borrow)
+                .transpose()?,
             prune_counts: self.prune_counts.as_ref().map(Square::new).transpose()?,
             several: self.several.0,
         })
@@ -44,7 +48,7 @@ pub(crate) struct Borrowed<'a> {
     frac_noise: f64,
     per_class: Option<Vec<usize>>,
     min_examples_per_class: usize,
-    confident_joint: Option<Square<'a, f64>>,
+    confident_joint: Option<BorrowedJoint<'a>>,
     prune_counts: Option<Square<'a, i64>>,
     several: Several,
 }
@@ -57,7 +61,7 @@ impl Borrowed<'_> {
                 Removals::Counts(PruneCounts::from_dense(cells, n_classes))
             }
             None => Removals::Joint {
-                confident_joint: self.confident_joint.map(Square::joint).transpose()?,
+                confident_joint: self.confident_joint.map(BorrowedJoint::joint).transpose()?,
                 frac_noise: self.frac_noise,
                 per_class: self.per_class,
             },

@@ -9,7 +9,7 @@ use numpy::{
 };
 use pyo3::prelude::*;
 
-use crate::arrays::{self, RawLabels, RawPredProbs, Square};
+use crate::arrays::{self, CountRows, JointArgument, RawLabels, RawPredProbs, Square};
 use crate::enter::{enter, enter_alone};
 use crate::names::Named;
 
@@ -41,6 +41,30 @@ pub(crate) fn count_confident<'py>(
         })?;
     arrays::set_counts(&dense, &joint)?;
     Ok((dense, arrays::rows(py, &rows)))
+}
+
+/// The same, of the joint only the entries that are not 0: where rows start, columns, counts.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // as many as the question has parts
+pub(crate) fn count_confident_rows<'py>(
+    py: Python<'py>,
+    labels: &Bound<'py, PyUntypedArray>,
+    pred_probs: RawPredProbs<'py>,
+    thresholds: Option<PyReadonlyArray1<'py, f64>>,
+    calibrate: bool,
+    several: Named<Several>,
+    n_threads: Option<usize>,
+) -> PyResult<(CountRows<'py>, Bound<'py, PyArray1<i64>>)> {
+    let thresholds = thresholds.map(|thresholds| thresholds.to_vec()).transpose()?;
+    let (joint, rows) =
+        enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
+            let thresholds = thresholds.as_deref();
+            let (joint, rows) =
+                issues::count_confident(labels, pred_probs, thresholds, several.0, workers)?;
+            let counts = labels.counts();
+            Ok((if calibrate { joint.calibrated(counts, several.0.layout()) } else { joint }, rows))
+        })?;
+    Ok((arrays::count_rows(py, &joint), arrays::rows(py, &rows)))
 }
 
 /// The examples off the diagonal of the confident joint.
@@ -81,17 +105,35 @@ pub(crate) fn calibrate_confident_joint<'py>(
     Ok(dense)
 }
 
+/// The same, of the joint only the entries that are not 0.
+#[pyfunction]
+pub(crate) fn calibrate_confident_joint_rows<'py>(
+    py: Python<'py>,
+    confident_joint: JointArgument<'py>,
+    counts: PyReadonlyArray1<'py, i64>,
+    layout: Named<Layout>,
+) -> PyResult<CountRows<'py>> {
+    let counts = arrays::counts(&counts)?;
+    let borrowed = confident_joint.borrow()?;
+    let calibrated = enter_alone(py, borrowed.n_bytes(), || {
+        let joint = borrowed.joint()?;
+        joint.check_shape(counts.len())?;
+        Ok(joint.calibrated(&counts, layout.0))
+    })?;
+    Ok(arrays::count_rows(py, &calibrated))
+}
+
 /// round(N (1 - trace)) of the calibrated joint.
 #[pyfunction]
 pub(crate) fn num_off_diagonal<'py>(
     py: Python<'py>,
-    confident_joint: PyReadonlyArray2<'py, f64>,
+    confident_joint: JointArgument<'py>,
     counts: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<usize> {
     let counts = arrays::counts(&counts)?;
-    let square = Square::new(&confident_joint)?;
-    enter_alone(py, square.n_bytes(), || {
-        let joint = square.joint()?;
+    let borrowed = confident_joint.borrow()?;
+    enter_alone(py, borrowed.n_bytes(), || {
+        let joint = borrowed.joint()?;
         joint.check_shape(counts.len())?;
         Ok(joint.calibrated(&counts, Layout::ByGiven).num_off_diagonal(counts.iter().sum()))
     })

@@ -33,8 +33,9 @@ mod _core {
         health::dataset_health,
         issues::{find_label_issues, num_label_issues, order_label_issues, rank_label_issues},
         joint::{
-            calibrate_confident_joint, count_confident, label_counts, num_off_diagonal,
-            off_diagonal_examples, prune_counts, round_preserving_row_totals,
+            calibrate_confident_joint, calibrate_confident_joint_rows, count_confident,
+            count_confident_rows, label_counts, num_off_diagonal, off_diagonal_examples,
+            prune_counts, round_preserving_row_totals,
         },
         multilabel::{
             count_confident_tags, find_tag_issues, find_tag_issues_per_class, num_tag_issues,
@@ -44,7 +45,7 @@ mod _core {
         multilabel_states::{
             PyTagCuts, PyTagJointState, PyTagRule, PyTagSelectionState, PyTagThresholdState,
         },
-        noise::estimate_noise_model,
+        noise::{estimate_noise_model, estimate_noise_model_rows},
         quality::{accuracy, label_quality_scores},
         states::{PyCuts, PyJointState, PyLook, PySelectionState, PyThresholdState},
         thresholds::confident_thresholds,

@@ -106,6 +106,9 @@ pub(crate) fn most_probable_other<F: Format>(
     row: usize,
     given: usize,
 ) -> usize {
+    if let Some(entries) = matrix.by_entries() {
+        return entries.most_probable_other(row, given);
+    }
     let value = |class| F::value(matrix.cell(row, class));
     let others = (0..matrix.n_columns()).filter(|&class| class != given);
     let most = others.reduce(|most, class| if value(class) > value(most) { class } else { most });

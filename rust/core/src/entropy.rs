@@ -65,6 +65,30 @@ fn entropy_of_lanes<F: Format>(row: &[F::Bits]) -> f64 {
     -sum(sums) * F::Real::UNIT
 }
 
+/// The same of a row of which a few entries are stored, each but once, by ascending class, and their
+/// terms have been computed: in the same lanes, and so the same bits, for zeros add nothing.
+#[inline(always)]
+pub(crate) fn entropy_of_entries<R: Real>(classes: &[u32], terms: &[R]) -> f64 {
+    let mut sums = [0.0_f64; LANES];
+    let part = |class: u32| class as usize / PART;
+    let mut start = 0;
+    while start < classes.len() {
+        let same = |&class: &u32| part(class) == part(classes[start]);
+        let end = start + classes[start..].iter().take_while(|class| same(class)).count();
+        if end == start + 1 {
+            sums[classes[start] as usize % LANES] += terms[start].double();
+        } else {
+            let mut of_part = [R::ZERO; PART];
+            for (&class, &term) in classes[start..end].iter().zip(&terms[start..end]) {
+                of_part[class as usize % PART] = term;
+            }
+            add(&mut sums, &of_part);
+        }
+        start = end;
+    }
+    -sum(sums) * R::UNIT
+}
+
 #[inline(always)]
 fn fill_terms<F: Format>(terms: &mut [F::Real], cells: &[F::Bits; LANES]) {
     for (term, &bits) in terms.iter_mut().zip(cells) {

@@ -115,6 +115,55 @@ pub enum Error {
         /// The value found there.
         value: f64,
     },
+    /// A stored entry of a class that there is not.
+    #[error(
+        "pred_probs must store classes from 0 to {}, but entry {place} of row {row} is of class \
+         {class}; pass the right n_classes, or leave the entry out",
+        n_classes - 1
+    )]
+    EntryClass {
+        /// First offending row.
+        row: usize,
+        /// First offending entry of that row.
+        place: usize,
+        /// The class number found there.
+        class: i128,
+        /// Number of classes.
+        n_classes: usize,
+    },
+    /// Two entries of one row for the same class.
+    #[error(
+        "pred_probs must store each class of a row once, but row {row} stores class {class} more \
+         than once; keep one of the entries, or add them up (of a scipy matrix: \
+         pred_probs.sum_duplicates())"
+    )]
+    EntryTwice {
+        /// First offending row.
+        row: usize,
+        /// First such class of that row.
+        class: usize,
+    },
+    /// Compressed rows that do not stand one after the other.
+    #[error(
+        "pred_probs must be compressed rows that stand one after the other, but row {row} goes from \
+         entry {start} to entry {end} of {n_entries}; check how its indptr was made"
+    )]
+    EntryStarts {
+        /// First offending row.
+        row: usize,
+        /// Where it starts.
+        start: i64,
+        /// Where it ends.
+        end: i64,
+        /// How many entries there are.
+        n_entries: usize,
+    },
+    /// Multi-label data of which rows store a few entries.
+    #[error(
+        "multi-label functions read all cells of pred_probs, but pred_probs stores a few entries a \
+         row; pass a dense array"
+    )]
+    SparseTags,
     /// What was asked for has no meaning for scores.
     #[error(
         "{what} needs probabilities, which kind=\"scores\" does not give; with scores, use the scores \
@@ -200,6 +249,15 @@ pub enum Error {
         true_class: usize,
         /// The value found there.
         value: f64,
+    },
+    /// Compressed rows of a joint that are not in order.
+    #[error(
+        "confident_joint must be compressed rows, each with its classes ascending, but row {given} \
+         is none; call its sum_duplicates()"
+    )]
+    JointRows {
+        /// First such row.
+        given: usize,
     },
     /// `frac_noise` outside [0, 1].
     #[error("frac_noise must lie between 0 and 1, but is {value}")]
@@ -332,7 +390,12 @@ impl Error {
     /// Whether a cell of the matrix is what is wrong.
     pub(crate) fn is_of_a_cell(&self) -> bool {
         match self {
-            Self::NotFinite { .. } | Self::OutOfRange { .. } | Self::ScoreTooLarge { .. } => true,
+            Self::NotFinite { .. }
+            | Self::OutOfRange { .. }
+            | Self::ScoreTooLarge { .. }
+            | Self::EntryClass { .. }
+            | Self::EntryTwice { .. }
+            | Self::EntryStarts { .. } => true,
             Self::InMatrix { fault, .. } => fault.is_of_a_cell(),
             _ => false,
         }

@@ -10,7 +10,8 @@ use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Bits, Format, Scores};
 use crate::look::{Keep, Looked};
-use crate::row::Cutoffs;
+use crate::quality::RowScore;
+use crate::row::{Cutoffs, RowFacts};
 
 /// The most classes: every thread keeps some numbers of each, which must not take all memory.
 pub(crate) const MAX_CLASSES: usize = 1 << 21;
@@ -90,29 +91,70 @@ impl Labels {
             start += count;
             starts.push(start);
         }
-        let mut rows = vec![0; self.n_examples()];
-        let mut next = starts.clone();
+        let (mut narrow, mut wide) = (Vec::new(), Vec::new());
+        if u32::try_from(self.n_examples()).is_ok() {
+            self.sort_rows(&starts, &mut narrow, |row| row as u32);
+        } else {
+            self.sort_rows(&starts, &mut wide, |row| row);
+        }
+        RowsByClass { starts, narrow, wide }
+    }
+
+    fn sort_rows<T: Copy + Default>(
+        &self,
+        starts: &[usize],
+        rows: &mut Vec<T>,
+        number: impl Fn(usize) -> T,
+    ) {
+        rows.resize(self.n_examples(), T::default());
+        let mut next = starts.to_vec();
         for (row, &class) in self.given.iter().enumerate() {
             let place = &mut next[class as usize];
-            rows[*place] = row;
+            rows[*place] = number(row);
             *place += 1;
         }
-        RowsByClass { starts, rows }
     }
 }
 
-/// The rows of each class, ascending.
+/// The rows of each class, ascending: in half the memory where their numbers allow.
 #[derive(Debug)]
 pub struct RowsByClass {
     starts: Vec<usize>,
-    rows: Vec<usize>,
+    narrow: Vec<u32>,
+    wide: Vec<usize>,
 }
 
 impl RowsByClass {
     /// Rows given `class`.
     #[must_use]
-    pub fn of(&self, class: usize) -> &[usize] {
-        &self.rows[self.starts[class]..self.starts[class + 1]]
+    pub fn of(&self, class: usize) -> RowsOfClass<'_> {
+        let range = self.starts[class]..self.starts[class + 1];
+        RowsOfClass {
+            n: range.len(),
+            narrow: self.narrow.get(range.clone()).unwrap_or_default(),
+            wide: self.wide.get(range).unwrap_or_default(),
+        }
+    }
+}
+
+/// The rows of one class, ascending.
+#[derive(Debug, Clone, Copy)]
+pub struct RowsOfClass<'a> {
+    n: usize,
+    narrow: &'a [u32],
+    wide: &'a [usize],
+}
+
+impl<'a> RowsOfClass<'a> {
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.n
+    }
+
+    /// One after the other.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let narrow = self.narrow.iter().map(|&row| row as usize);
+        narrow.chain(self.wide.iter().copied())
     }
 }
 
@@ -171,6 +213,10 @@ pub(crate) trait Computed<F: Format>: Sync {
     fn entropy(&self, _row: usize) -> f64 {
         f64::NAN
     }
+    /// Where only some cells of a row are stored, and all cells of none are ever to be computed.
+    fn by_entries(&self) -> Option<&dyn ByEntries<F>> {
+        None
+    }
     /// The look at all rows (see [`crate::look`]), where there is a faster one than to compute all
     /// cells.
     fn look(
@@ -183,6 +229,23 @@ pub(crate) trait Computed<F: Format>: Sync {
     ) -> Option<Result<Looked<F>>> {
         None
     }
+}
+
+/// A matrix that is read by the entries that its rows store.
+pub(crate) trait ByEntries<F: Format>: Sync {
+    /// The first fault of a row.
+    fn check(&self, row: usize) -> Result<()>;
+    /// Hands on the score of each row, of which the given class is told.
+    fn scores(
+        &self,
+        rows: &mut dyn Iterator<Item = (usize, usize)>,
+        how: &RowScore<'_, F>,
+        push: &mut dyn FnMut(f64),
+    ) -> Result<()>;
+    /// The facts of a row, without a guess.
+    fn facts(&self, row: usize, given: usize) -> Result<RowFacts>;
+    /// The most probable class but the given one, the lowest on ties.
+    fn most_probable_other(&self, row: usize, given: usize) -> usize;
 }
 
 impl<'a, F: Format> Matrix<'a, F> {
@@ -230,6 +293,11 @@ impl<'a, F: Format> Matrix<'a, F> {
             Cells::Computed(computed) => Some(computed),
             Cells::Stored { .. } => None,
         }
+    }
+
+    /// How it is read where only some cells of a row are stored.
+    pub(crate) fn by_entries(&self) -> Option<&'a dyn ByEntries<F>> {
+        self.as_computed().and_then(Computed::by_entries)
     }
 
     /// N.

@@ -3,6 +3,8 @@
 //! One sweep answers everything; see [`crate::prune`] for the filters and [`crate::rank`] for the
 //! order.
 
+use std::sync::Mutex;
+
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::Format;
@@ -251,7 +253,8 @@ impl<F: Format> Findings<F> {
         workers: &Workers<'_>,
     ) -> Result<Self> {
         search.check(labels.n_classes())?;
-        let seen = Seen::look(labels, matrix, None, keep, workers)?;
+        let mut seen = Seen::look(labels, matrix, None, keep, workers)?;
+        let shortlists = Mutex::new(std::mem::take(&mut seen.shortlists));
         let facts = &seen.facts;
         let mut calibrated_joint = None;
         let mask = match search.filter {
@@ -273,7 +276,7 @@ impl<F: Format> Findings<F> {
                 let (counts, of_data) = search.prune_counts(labels.counts(), of_data)?;
                 calibrated_joint = of_data;
                 let rows_by_class = &labels.rows_by_class();
-                let pruning = Pruning { labels, matrix, seen: &seen, rows_by_class };
+                let pruning = Pruning { labels, matrix, seen: &seen, rows_by_class, shortlists };
                 pruning.mask(search.filter, &counts, least, workers)?
             }
         };

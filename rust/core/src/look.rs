@@ -1,7 +1,9 @@
 //! The look at the matrix that every search starts with: thresholds, then one sweep, and what is
 //! kept of it.
 
-use crate::blocks::Workers;
+use std::ops::Range;
+
+use crate::blocks::{Filling, Workers};
 use crate::columns::sweep_columns;
 use crate::error::Result;
 use crate::format::Format;
@@ -126,6 +128,15 @@ pub(crate) fn facts_of_rows<F: Format>(
     rows: &[usize],
     workers: &Workers<'_>,
 ) -> Result<Vec<RowFacts>> {
+    if let Some(entries) = matrix.by_entries() {
+        let fill = |(): &mut (), places: Range<usize>, facts: &mut Filling<'_, _>| {
+            for place in places {
+                facts.push(entries.facts(rows[place], labels.given(rows[place]))?);
+            }
+            Ok(())
+        };
+        return Ok(workers.fill(rows.len(), matrix.row_bytes(), || (), fill)?.0);
+    }
     let kernel = Look {
         cutoffs: &Cutoffs::never(labels.n_classes()),
         valid: ValidKeys::new(),
@@ -175,6 +186,14 @@ pub(crate) struct BlockFindings<F: Format> {
     pub(crate) entropies: Vec<f64>,
     /// Room for the cells of one row.
     pub(crate) listed: Vec<Listed<F>>,
+}
+
+impl<F: Format> BlockFindings<F> {
+    /// Gives back what is not used of the memory.
+    pub(crate) fn shrink(&mut self) {
+        self.shortlist.shrink();
+        self.listed = Vec::new();
+    }
 }
 
 impl<F: Format> Default for BlockFindings<F> {

@@ -94,6 +94,8 @@ fn prepare<'a>(member: &'a PredProbs<'_>, workers: &Workers<'_>) -> Result<Box<d
         PredProbs::BFloat16(matrix) => Box::new(*matrix),
         PredProbs::Float32(matrix) => Box::new(*matrix),
         PredProbs::Float64(matrix) => Box::new(*matrix),
+        PredProbs::Sparse32(sparse) => Box::new(sparse.matrix()),
+        PredProbs::Sparse64(sparse) => Box::new(sparse.matrix()),
         PredProbs::Scores16(narrow) => Box::new(narrow.scores()),
         PredProbs::BScores16(narrow) => Box::new(narrow.scores()),
         PredProbs::Scores32(matrix) => Box::new(*matrix),

@@ -123,6 +123,18 @@ impl NoiseModel {
             .map(|(&(given, true_class), &rate)| (true_class, given, rate))
     }
 
+    /// The same, one a stored entry of the joint.
+    #[must_use]
+    pub fn noise_rates(&self) -> &[f64] {
+        &self.noise
+    }
+
+    /// P(true | given), one a stored entry of the joint.
+    #[must_use]
+    pub fn inverse_rates(&self) -> &[f64] {
+        &self.inverse
+    }
+
     /// Makes the three estimates agree: each is computed from the two others, in turn.
     fn converge(&mut self, p_given: &[f64]) {
         for _ in 0..ROUNDS {

@@ -1,4 +1,5 @@
-//! `pred_probs` as it was handed over: one of four formats and of three kinds, or several of them.
+//! `pred_probs` as it was handed over: one of four formats and of three kinds, stored whole or by a
+//! few entries a row, or several of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::{BFloat16, Float16, Float32, Float64, Meaning, Scores};
 use crate::input::{Labels, Matrix};
 use crate::mean::Mean;
+use crate::sparse::Sparse;
 use crate::widened::Widened;
 
 /// What the cells of `pred_probs` are, as they are handed over.
@@ -41,6 +43,10 @@ pub enum PredProbs<'a> {
     Float32(Matrix<'a, Float32>),
     /// IEEE 754 binary64.
     Float64(Matrix<'a, Float64>),
+    /// Probabilities of which each row stores a few, read as float32.
+    Sparse32(Sparse<'a, Float32>),
+    /// The same, as float64.
+    Sparse64(Sparse<'a, Float64>),
     /// Scores, in the same formats.
     Scores16(Widened<'a, Float16>),
     /// See [`PredProbs::BFloat16`].
@@ -84,6 +90,8 @@ macro_rules! with_matrix {
             $crate::PredProbs::BFloat16($matrix) => $body,
             $crate::PredProbs::Float32($matrix) => $body,
             $crate::PredProbs::Float64($matrix) => $body,
+            $crate::PredProbs::Sparse32(sparse) => of_scores!(sparse.matrix()),
+            $crate::PredProbs::Sparse64(sparse) => of_scores!(sparse.matrix()),
             $crate::PredProbs::Scores16(narrow) => of_scores!(narrow.scores()),
             $crate::PredProbs::BScores16(narrow) => of_scores!(narrow.scores()),
             $crate::PredProbs::Scores32($matrix) => $body,
@@ -125,6 +133,8 @@ macro_rules! of_stored {
             PredProbs::Scores64($matrix) => $body,
             PredProbs::Scores16(narrow) | PredProbs::Logits16(narrow, _) => of_narrow!(narrow),
             PredProbs::BScores16(narrow) | PredProbs::BLogits16(narrow, _) => of_narrow!(narrow),
+            PredProbs::Sparse32($mean) => $of_mean,
+            PredProbs::Sparse64($mean) => $of_mean,
             PredProbs::Mean($mean) | PredProbs::MeanOfScores($mean) => $of_mean,
         }
     }};

@@ -11,19 +11,21 @@
 //! Margins are computed here and only here, in float64 from the cells, so that a tie is a tie
 //! everywhere.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use crate::blocks::Workers;
+use crate::blocks::{Filling, Workers};
 use crate::entropy::{entropy, ln_1p};
 use crate::error::{Error, Result};
 use crate::format::{Bits, Float64, Format, Key, Meaning, Scores};
-use crate::input::{AllRows, Labels, Matrix, Rows};
+use crate::input::{AllRows, ByEntries, Labels, Matrix, Rows};
 use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::row::{BadCell, Cutoffs, RowFacts, SLACK, Several, ValidKeys, check_row};
 use crate::scan::{Fetch, Scan};
 use crate::simd::Level;
-use crate::sweep::{RowKernel, or_first_fault, sweep};
+use crate::sweep::{RowKernel, first_fault, or_first_fault, sweep};
 use crate::thresholds::{NEVER, first_own_fault, own_cells, thresholds_before_sweep};
 
 /// Which score.
@@ -70,7 +72,7 @@ fn own_score<F: Format>(own: f64) -> f64 {
 }
 
 #[inline(always)]
-fn margin_score<F: Format>(own: f64, best_other: f64) -> f64 {
+pub(crate) fn margin_score<F: Format>(own: f64, best_other: f64) -> f64 {
     match F::MEANING {
         Meaning::Probability => f64::midpoint(own - best_other, 1.0).clamp(0.0, 1.0),
         Meaning::Score => own - best_other,
@@ -176,12 +178,20 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
             None => thresholds_before_sweep(matrix, labels, workers)?,
         };
         let margin = method == Method::NormalizedMargin;
-        let kernel = Adjusted { shifts: shifts(&thresholds, adjust), margin };
+        let kernel = Adjusted::new(shifts(&thresholds, adjust), margin);
+        if let Some(entries) = matrix.by_entries() {
+            let how = RowScore::Adjusted(&kernel.by_largest_shift());
+            return scores_by_entries(labels, matrix, entries, rows, &how, workers);
+        }
         return Ok(sweep(matrix, labels, rows, &kernel, workers)?.0);
     }
     Ok(match method {
         Method::SelfConfidence => own_class_scores(labels, matrix, rows, workers)?,
         Method::NormalizedMargin => {
+            if let Some(entries) = matrix.by_entries() {
+                let how = RowScore::Margin;
+                return scores_by_entries(labels, matrix, entries, rows, &how, workers);
+            }
             let never = Cutoffs::never(labels.n_classes());
             let several = Several::MostProbable;
             let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
@@ -200,6 +210,10 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
                 return Err(Error::NeedsProbabilities { what: ENTROPY });
             }
             let kernel = WeightedEntropy::<F>::new(labels.n_classes(), workers.level());
+            if let Some(entries) = matrix.by_entries() {
+                let how = RowScore::Entropy(&kernel);
+                return scores_by_entries(labels, matrix, entries, rows, &how, workers);
+            }
             match matrix.as_computed() {
                 Some(computed) if computed.knows_entropies() => {
                     workers.each(rows.len(), |place| {
@@ -342,9 +356,64 @@ fn shifts(thresholds: &[f64], adjust: Adjust) -> Vec<f64> {
 }
 
 /// Self confidence or margin of the adjusted row.
-struct Adjusted {
+pub(crate) struct Adjusted {
     shifts: Vec<f64>,
+    /// The sum of them all: so zeros add nothing else to the sum of a row.
+    total: f64,
     margin: bool,
+    /// The classes by their shifts, the largest first, where somebody asks.
+    by_shift: Vec<u32>,
+}
+
+impl Adjusted {
+    fn new(shifts: Vec<f64>, margin: bool) -> Self {
+        let total = shifts.iter().sum();
+        Self { shifts, total, margin, by_shift: Vec::new() }
+    }
+
+    /// For rows of which a few entries are stored.
+    fn by_largest_shift(mut self) -> Self {
+        self.by_shift = (0..self.shifts.len() as u32).collect();
+        let shift = |class: &u32| self.shifts[*class as usize];
+        self.by_shift.sort_by(|left, right| shift(right).total_cmp(&shift(left)));
+        self
+    }
+
+    /// The classes by their shifts, the largest first.
+    pub(crate) fn by_shift(&self) -> &[u32] {
+        &self.by_shift
+    }
+
+    /// The score of a row of valid values, by ascending class. What is left out are zeros; of those the
+    /// one with the largest shift, which may come last, speaks for all.
+    #[inline(always)]
+    pub(crate) fn score<F: Format>(
+        &self,
+        own: f64,
+        given: usize,
+        values: impl Iterator<Item = (usize, f64)>,
+    ) -> f64 {
+        // Fixed lanes: the order of additions is part of the answer.
+        const LANES: usize = 8;
+        let mut sums = [0.0; LANES];
+        let mut largest = [f64::NEG_INFINITY; LANES];
+        for (class, value) in values {
+            let lane = class % LANES;
+            sums[lane] += value;
+            let shifted = value + self.shifts[class];
+            let competes = if class == given { f64::NEG_INFINITY } else { shifted };
+            largest[lane] = if competes > largest[lane] { competes } else { largest[lane] };
+        }
+        // A row of zeros (and no shift) stays one.
+        let sum = (sums.into_iter().sum::<f64>() + self.total).max(f64::MIN_POSITIVE);
+        let own = own + self.shifts[given];
+        if self.margin {
+            let best_other = largest.into_iter().fold(f64::NEG_INFINITY, f64::max);
+            margin_score::<F>(own / sum, best_other / sum)
+        } else {
+            (own / sum).clamp(0.0, 1.0)
+        }
+    }
 }
 
 impl<F: Format> RowKernel<F> for Adjusted {
@@ -359,27 +428,36 @@ impl<F: Format> RowKernel<F> for Adjusted {
         given: usize,
         (): &mut (),
     ) -> Result<f64, BadCell> {
-        // Fixed lanes: the order of additions is part of the answer.
-        const LANES: usize = 8;
         check_row::<F>(cells)?;
-        let mut sums = [0.0; LANES];
-        let mut largest = [f64::NEG_INFINITY; LANES];
-        let mut look = |lane: usize, class: usize, value: f64| {
-            sums[lane] += value;
-            let competes = if class == given { f64::NEG_INFINITY } else { value };
-            largest[lane] = if competes > largest[lane] { competes } else { largest[lane] };
-        };
-        for (class, (&bits, shift)) in cells.iter().zip(&self.shifts).enumerate() {
-            look(class % LANES, class, F::value(bits) + shift);
-        }
-        // A row of zeros (and no shift) stays one.
-        let sum: f64 = sums.into_iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        let own = F::value(cells[given]) + self.shifts[given];
-        if self.margin {
-            let best_other = largest.into_iter().fold(f64::NEG_INFINITY, f64::max);
-            Ok(margin_score::<F>(own / sum, best_other / sum))
-        } else {
-            Ok((own / sum).clamp(0.0, 1.0))
-        }
+        let values = cells.iter().map(|&bits| F::value(bits)).enumerate();
+        Ok(self.score::<F>(F::value(cells[given]), given, values))
     }
+}
+
+/// A score that takes more of a row than its own cell.
+pub(crate) enum RowScore<'a, F: Format> {
+    Margin,
+    Entropy(&'a WeightedEntropy<F>),
+    Adjusted(&'a Adjusted),
+}
+
+/// The scores of rows that store a few entries each.
+fn scores_by_entries<F: Format, R: Rows>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    entries: &dyn ByEntries<F>,
+    rows: &R,
+    how: &RowScore<'_, F>,
+    workers: &Workers<'_>,
+) -> Result<Vec<f64>> {
+    let fill = |(): &mut (), positions: Range<usize>, scores: &mut Filling<'_, f64>| {
+        let row_and_class = |position| {
+            let row = rows.row(position);
+            (row, labels.given(row))
+        };
+        let mut rows = positions.map(row_and_class);
+        entries.scores(&mut rows, how, &mut |score| scores.push(score))
+    };
+    let filled = workers.fill(rows.len(), matrix.row_bytes(), || (), fill);
+    Ok(or_first_fault(filled, || first_fault(matrix, rows, workers))?.0)
 }

@@ -108,6 +108,12 @@ pub(crate) fn first_fault<F: Format, R: Rows>(
     rows: &R,
     workers: &Workers<'_>,
 ) -> Result<Option<Error>> {
+    if let Some(entries) = matrix.by_entries() {
+        let look = |(): &mut (), mut positions: Range<usize>| {
+            positions.find_map(|position| entries.check(rows.row(position)).err())
+        };
+        return first_of_pieces(rows.len(), || (), look, workers);
+    }
     let look = |tile: &mut Vec<F::Bits>, mut positions: Range<usize>| {
         while !positions.is_empty() {
             let lent = match matrix.lend(rows, positions.clone(), tile) {

@@ -25,6 +25,9 @@ pub const FLOOR: f64 = 2.0 * SLACK;
 /// How many rows ahead a cell is fetched: enough to keep all the reads under way that a core can.
 const PREFETCH_ROWS: usize = 24;
 
+/// So many cells are read before they are added.
+const PIECE: usize = 512;
+
 /// One threshold a class, of shape (K,).
 ///
 /// # Errors
@@ -66,10 +69,22 @@ pub(crate) fn own_sums<F: Format>(
         labels.n_examples(),
         64, // One cache line a row is what is read.
         || ClassSums::new(labels.n_classes()),
-        |sums, rows| {
-            own_cells(matrix, labels, &AllRows(labels.n_examples()), rows, |row, value| {
-                sums.add(labels.given(row), value);
-            })
+        |sums, mut rows| {
+            // Read first, and added then: so the sums of many classes are fetched at once.
+            let mut read = [(0, 0.0); PIECE];
+            while !rows.is_empty() {
+                let piece = rows.start..rows.end.min(rows.start + PIECE);
+                let mut places = read.iter_mut();
+                let all = AllRows(labels.n_examples());
+                own_cells(matrix, labels, &all, piece.clone(), |row, value| {
+                    if let Some(place) = places.next() {
+                        *place = (labels.given(row), value);
+                    }
+                })?;
+                read[..piece.len()].iter().for_each(|&(class, value)| sums.add(class, value));
+                rows.start = piece.end;
+            }
+            Ok(())
         },
         ClassSums::merge,
     );
@@ -96,9 +111,8 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
     positions: std::ops::Range<usize>,
     mut each: impl FnMut(usize, f64),
 ) -> Result<()> {
-    let end = positions.end;
     for position in positions {
-        if position + PREFETCH_ROWS < end {
+        if position + PREFETCH_ROWS < rows.len() {
             let ahead = rows.row(position + PREFETCH_ROWS);
             matrix.prefetch(ahead, labels.given(ahead));
         }

@@ -10,6 +10,7 @@ mod check;
 mod definition;
 mod layout;
 mod states;
+mod tag_states;
 
 pub use check::check;
 pub use states::check_states;

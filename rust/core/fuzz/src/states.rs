@@ -7,8 +7,10 @@ use conflearn_core::quality::Method;
 use conflearn_core::states::{Cuts, JointState, SelectionState, ThresholdState};
 use conflearn_core::threads::on_this_thread;
 
+use crate::tag_states::check_tag_states;
+
 /// What a header of version 1 and this kind says of a payload: fuzzing hardly guesses a checksum.
-fn sealed(kind: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn sealed(kind: u16, payload: &[u8]) -> Vec<u8> {
     let mut bytes = b"conflern".to_vec();
     bytes.extend(1_u16.to_le_bytes());
     bytes.extend(kind.to_le_bytes());
@@ -28,6 +30,7 @@ pub fn check_states(bytes: &[u8]) {
     selection(&sealed(3, bytes));
     cuts(bytes);
     cuts(&sealed(4, bytes));
+    check_tag_states(bytes);
 }
 
 fn thresholds(bytes: &[u8]) {

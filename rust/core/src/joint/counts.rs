@@ -79,6 +79,9 @@ impl JointCounts {
 
     /// Counts what is written down, once it is sorted.
     fn count_recent(&mut self) {
+        if self.recent.is_empty() {
+            return;
+        }
         let equal = self.recent.chunk_by(|left, right| left == right);
         let recent: Vec<_> = equal.map(|some| (some[0].0, some[0].1, some.len() as u64)).collect();
         self.counted = sum_of(&self.counted, &recent);
@@ -142,26 +145,23 @@ impl PartialEq for JointCounts {
     }
 }
 
-/// Adds counts of pairs, both ascending.
+/// Adds counts of pairs, both ascending. Which of them is next cannot be foreseen, so nothing branches
+/// on it.
 fn sum_of(left: &[(u32, u32, u64)], right: &[(u32, u32, u64)]) -> Vec<(u32, u32, u64)> {
+    let pair = |entry: &(u32, u32, u64)| (u64::from(entry.0) << 32) | u64::from(entry.1);
+    let count_if = |is_next: bool, count: u64| if is_next { count } else { 0 };
     let mut sums = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left, right);
-    while let ([first, left_rest @ ..], [second, right_rest @ ..]) = (left, right) {
-        let (pair, other) = ((first.0, first.1), (second.0, second.1));
-        sums.push(match pair.cmp(&other) {
-            std::cmp::Ordering::Less => *first,
-            std::cmp::Ordering::Greater => *second,
-            std::cmp::Ordering::Equal => (pair.0, pair.1, first.2.saturating_add(second.2)),
-        });
-        if pair <= other {
-            left = left_rest;
-        }
-        if other <= pair {
-            right = right_rest;
-        }
+    let (mut n_left, mut n_right) = (0, 0);
+    while let (Some(first), Some(second)) = (left.get(n_left), right.get(n_right)) {
+        let next = pair(first).min(pair(second));
+        let (is_first, is_second) = (pair(first) == next, pair(second) == next);
+        let sum = count_if(is_first, first.2).saturating_add(count_if(is_second, second.2));
+        sums.push(((next >> 32) as u32, next as u32, sum));
+        n_left += usize::from(is_first);
+        n_right += usize::from(is_second);
     }
-    sums.extend(left);
-    sums.extend(right);
+    sums.extend(&left[n_left..]);
+    sums.extend(&right[n_right..]);
     sums
 }
 

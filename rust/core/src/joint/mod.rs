@@ -54,6 +54,35 @@ impl ConfidentJoint {
         Ok(joint)
     }
 
+    /// From compressed rows, of which columns ascend.
+    ///
+    /// # Errors
+    /// [`Error::JointValue`] for the first entry that is negative or not finite, [`Error::JointRows`]
+    /// where rows or columns are not in order.
+    pub fn from_rows(starts: &[i64], columns: &[u32], counts: &[f64]) -> Result<Self> {
+        let n_classes = starts.len().saturating_sub(1);
+        let mut joint = Self { starts: vec![0], columns: Vec::new(), counts: Vec::new() };
+        for (given, ends) in starts.windows(2).enumerate() {
+            let range = ends[0] as usize..ends[1] as usize;
+            let (Some(columns), Some(counts)) = (columns.get(range.clone()), counts.get(range))
+            else {
+                return Err(Error::JointRows { given });
+            };
+            let ascend = columns.windows(2).all(|pair| pair[0] < pair[1]);
+            if !ascend || columns.last().is_some_and(|&last| last as usize >= n_classes) {
+                return Err(Error::JointRows { given });
+            }
+            let row = || columns.iter().copied().zip(counts.iter().copied());
+            if let Some((column, value)) =
+                row().find(|(_, value)| !(0.0..f64::INFINITY).contains(value))
+            {
+                return Err(Error::JointValue { given, true_class: column as usize, value });
+            }
+            joint.push_row(row().filter(|&(_, count)| count != 0.0));
+        }
+        Ok(joint)
+    }
+
     /// K.
     #[must_use]
     pub fn n_classes(&self) -> usize {
@@ -136,6 +165,19 @@ mod tests {
         assert_eq!(joint.entries().collect::<Vec<_>>(), [(0, 1, 2.0), (1, 0, 0.5)]);
         assert_eq!((joint.get(0, 1), joint.get(0, 0), joint.total()), (2.0, 0.0, 2.5));
         assert_eq!(joint.column_sums(), [0.5, 2.0]);
+    }
+
+    #[test]
+    fn compressed_rows_and_back() {
+        let (starts, columns, counts) = ([0, 2, 3], [0, 1, 0], [0.0, 2.0, 0.5]);
+        let joint = ConfidentJoint::from_rows(&starts, &columns, &counts);
+        assert_eq!(joint, ConfidentJoint::from_dense(&[0.0, 2.0, 0.5, 0.0], 2));
+        let error = Err(Error::JointRows { given: 0 });
+        assert_eq!(ConfidentJoint::from_rows(&starts, &[1, 0, 0], &counts), error);
+        assert_eq!(ConfidentJoint::from_rows(&starts, &[0, 2, 0], &counts), error);
+        assert_eq!(ConfidentJoint::from_rows(&[0, 4, 3], &columns, &counts), error);
+        let error = Err(Error::JointValue { given: 1, true_class: 0, value: -1.0 });
+        assert_eq!(ConfidentJoint::from_rows(&starts, &columns, &[0.0, 2.0, -1.0]), error);
     }
 
     #[test]

@@ -12,8 +12,12 @@ pub(crate) fn pairwise_sum(len: usize, entries: &[(usize, f64)]) -> f64 {
 }
 
 fn sum_range(start: usize, len: usize, entries: &[(usize, f64)]) -> f64 {
-    if entries.is_empty() {
-        return 0.0;
+    // One or two are added up alike in whatever tree they stand.
+    match entries {
+        [] => return 0.0,
+        [(_, value)] => return *value,
+        [(_, left), (_, right)] => return left + right,
+        _ => {}
     }
     if len > 128 {
         let half = len / 2;

@@ -6,6 +6,7 @@
 //! classes cleanlab's rule for several confident ones, the argmax of the row, is the same.)
 
 use std::fmt::Debug;
+use std::sync::OnceLock;
 
 use crate::format::{Float32, Float64, Format, Key as _, Meaning, Scores};
 use crate::row::SLACK;
@@ -15,11 +16,18 @@ use super::{complement, disagrees, own_and_other};
 
 /// What [`crate::Scores`] are: keys are signed integers.
 pub(crate) trait Cell: Format<Key: Tally> {
+    /// Where the guesses of cells of this width are kept.
+    fn kept(guesses: &KeptGuesses) -> &OnceLock<Guesses<Self>>;
+
     /// The bits of a cell, which are the key of one without a sign.
     fn plain(bits: Self::Bits) -> Self::Key;
 }
 
 impl Cell for Scores<Float32> {
+    fn kept(guesses: &KeptGuesses) -> &OnceLock<Guesses<Self>> {
+        &guesses.single
+    }
+
     #[inline(always)]
     fn plain(bits: u32) -> i32 {
         bits.cast_signed()
@@ -27,6 +35,10 @@ impl Cell for Scores<Float32> {
 }
 
 impl Cell for Scores<Float64> {
+    fn kept(guesses: &KeptGuesses) -> &OnceLock<Guesses<Self>> {
+        &guesses.double
+    }
+
     #[inline(always)]
     fn plain(bits: u64) -> i64 {
         bits.cast_signed()
@@ -152,6 +164,35 @@ impl<F: Cell> Range<F> {
 pub(crate) struct Guesses<F: Cell> {
     pub(crate) one_from: Vec<F::Key>,
     pub(crate) zero_to: Vec<F::Key>,
+}
+
+/// The guesses for thresholds that stay the same, of each width of cells. Where there are many classes,
+/// finding them takes as long as a look at a batch.
+#[derive(Debug, Default)]
+pub(crate) struct KeptGuesses {
+    single: OnceLock<Guesses<Scores<Float32>>>,
+    double: OnceLock<Guesses<Scores<Float64>>>,
+}
+
+impl KeptGuesses {
+    /// Those for these thresholds, which are the same each time.
+    pub(crate) fn of<F: Cell>(&self, thresholds: &[[f64; 2]], meaning: Meaning) -> &Guesses<F> {
+        F::kept(self).get_or_init(|| Guesses::new(thresholds, &Range::new(meaning)))
+    }
+}
+
+/// They can be found again.
+impl Clone for KeptGuesses {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// They follow from the thresholds.
+impl PartialEq for KeptGuesses {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl<F: Cell> Guesses<F> {

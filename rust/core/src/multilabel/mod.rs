@@ -76,6 +76,9 @@ macro_rules! with_cells {
             $crate::PredProbs::BFloat16(narrow) => widened!(narrow),
             $crate::PredProbs::Float32(cells) => stored!(cells.as_scores(), Probability),
             $crate::PredProbs::Float64(cells) => stored!(cells.as_scores(), Probability),
+            $crate::PredProbs::Sparse32(_) | $crate::PredProbs::Sparse64(_) => {
+                return Err($crate::Error::SparseTags);
+            }
             $crate::PredProbs::Scores16(narrow) => stored!(narrow.scores(), Score),
             $crate::PredProbs::BScores16(narrow) => stored!(narrow.scores(), Score),
             $crate::PredProbs::Scores32(cells) => stored!(*cells, Score),

@@ -73,9 +73,10 @@ impl Standing {
         self.order(other).is_lt()
     }
 
-    /// Whether a cell of these meanings can stand there.
+    /// Whether any cell can stand there.
     pub(super) fn is_sound(&self) -> bool {
-        self.value.is_finite() && self.value.to_bits() != (-0.0_f64).to_bits()
+        let is_value = self.value.is_finite() && self.value.to_bits() != (-0.0_f64).to_bits();
+        is_value && self.number <= i64::MAX as u64
     }
 }
 
@@ -299,8 +300,8 @@ impl Heaps {
             return Err("it does not hold one place a group");
         }
         let is_sound = |(heap, window): (&Heap, &Window)| {
-            let in_order =
-                heap.kept.is_sorted_by(|left, right| left.standing.is_before(&right.standing));
+            let order = |left: &Kept, right: &Kept| left.standing.order(&right.standing).is_le();
+            let in_order = heap.kept.is_sorted_by(order);
             let last = heap.kept.last().map(|kept| kept.standing);
             let is_full = heap.kept.len() as u64 == window.most;
             in_order
@@ -381,7 +382,10 @@ impl Heaps {
         let meaning = self.groups.meaning;
         for piece in pieces(labels) {
             let mut some = candidates_of(matrix, labels, piece, meaning, workers)?;
-            some.retain(|one| self.have_room_for(one, rows.of(one.row())));
+            // At first there is room for most.
+            if rank.is_some() || self.heaps.iter().any(|heap| heap.end.is_some()) {
+                some.retain(|one| self.have_room_for(one, rows.of(one.row())));
+            }
             let Some((method, aggregate)) = rank else {
                 self.offer(&some, rows, |_| 0.0, workers)?;
                 continue;

@@ -17,7 +17,7 @@ use crate::row::Several;
 use crate::states::wire::Wire;
 use crate::states::{RowNumbers, Spec};
 
-use super::bounds::{Cell, Guesses, Range};
+use super::bounds::{Cell, Guesses, KeptGuesses};
 use super::issues::{Search, by_itself, flags_of, joints_of};
 use super::look::{Candidate, ClassCounts, look};
 use super::quality::{Aggregate, check_meaning};
@@ -60,6 +60,16 @@ fn check_thresholds(thresholds: &[[f64; 2]], n_classes: usize) -> Result<()> {
         return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
     }
     Ok(())
+}
+
+/// The guesses as the cells of a matrix are compared with them.
+fn kept_guesses<'a, F: Cell>(
+    guesses: &'a KeptGuesses,
+    _of: &Matrix<'_, F>,
+    thresholds: &[[f64; 2]],
+    meaning: Meaning,
+) -> &'a Guesses<F> {
+    guesses.of(thresholds, meaning)
 }
 
 fn are_thresholds(thresholds: &[[f64; 2]], n_classes: usize) -> bool {
@@ -187,6 +197,8 @@ pub struct JointState {
     thresholds: Vec<[f64; 2]>,
     sides: Sides,
     counts: Vec<ClassCounts>,
+    #[serde(skip)]
+    guesses: KeptGuesses,
 }
 
 impl JointState {
@@ -199,7 +211,7 @@ impl JointState {
         let n_classes = spec.n_classes;
         check_thresholds(&thresholds, n_classes)?;
         let (sides, counts) = (Sides::new(n_classes), vec![ClassCounts::default(); n_classes]);
-        Ok(Self { spec, thresholds, sides, counts })
+        Ok(Self { spec, thresholds, sides, counts, guesses: KeptGuesses::default() })
     }
 
     /// What batches have in common.
@@ -252,9 +264,9 @@ impl JointState {
     ) -> Result<()> {
         fits(&self.spec, JOINT, labels, pred_probs)?;
         let counts = with_cells!(pred_probs, workers, matrix, meaning => {
-            let guesses = Guesses::new(&self.thresholds, &Range::new(meaning));
+            let guesses = kept_guesses(&self.guesses, matrix, &self.thresholds, meaning);
             let all = 0..labels.n_examples();
-            look(matrix, labels, all, &guesses, (meaning, None), workers)?.counts
+            look(matrix, labels, all, guesses, (meaning, None), workers)?.counts
         });
         self.add(&Sides::of(labels), &counts)
     }
@@ -615,6 +627,7 @@ pub struct Rule {
     spec: Spec,
     filter: Filter,
     thresholds: Vec<[f64; 2]>,
+    guesses: KeptGuesses,
     reaches: Vec<Reach>,
 }
 
@@ -645,21 +658,13 @@ impl Rule {
             let (ours, found) = (format!("{filter:?}, which needs cuts"), "none".to_owned());
             return Err(Error::StatesDiffer { name: RULE, ours, found });
         }
-        Ok(Self { spec, filter, thresholds, reaches })
+        Ok(Self { spec, filter, thresholds, guesses: KeptGuesses::default(), reaches })
     }
 
     /// What batches have in common.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
-    }
-
-    /// As the cells of a matrix are compared with.
-    fn guesses<F: Cell>(&self, _of: &Matrix<'_, F>, meaning: Meaning) -> Guesses<F> {
-        match self.filter {
-            Filter::ConfidentLearning => Guesses::new(&self.thresholds, &Range::new(meaning)),
-            _ => Guesses::none(self.spec.n_classes),
-        }
     }
 
     /// The flagged cells of a batch, in their order; their numbers are places in the batch.
@@ -682,7 +687,14 @@ impl Rule {
                 };
                 flags_of(matrix, labels, is_flagged, meaning, workers)?
             } else {
-                let is_flagged = by_itself(self.filter, &self.guesses(matrix, meaning), meaning);
+                let none = Guesses::none(labels.n_classes());
+                let guesses = match self.filter {
+                    Filter::ConfidentLearning => {
+                        kept_guesses(&self.guesses, matrix, &self.thresholds, meaning)
+                    }
+                    _ => &none,
+                };
+                let is_flagged = by_itself(self.filter, guesses, meaning);
                 flags_of(matrix, labels, is_flagged, meaning, workers)?
             }
         });

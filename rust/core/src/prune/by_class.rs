@@ -23,7 +23,7 @@ impl<F: Format> Pruning<'_, F> {
                     return Ok(Vec::new());
                 }
                 let mut keyed: Vec<_> =
-                    rows.iter().map(|&row| (self.seen.facts[row].own, row)).collect();
+                    rows.iter().map(|row| (self.seen.facts[row].own, row)).collect();
                 let smallest = n_smallest(&mut keyed, counts.n_removed(given, rows.len()));
                 Ok(smallest.iter().map(|&(_, row)| row).collect::<Vec<_>>())
             },

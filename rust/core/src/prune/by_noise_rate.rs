@@ -11,12 +11,13 @@
 //! the share and the length of the lists.
 
 use std::ops::Range;
+use std::sync::{MutexGuard, PoisonError};
 
 use super::{PruneCounts, Pruning};
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::{Format, Key, Meaning};
-use crate::input::Matrix;
+use crate::input::{Matrix, RowsOfClass};
 use crate::rank::Smallest;
 use crate::row::{Cutoffs, RowFacts};
 use crate::scan::for_each_above;
@@ -140,6 +141,12 @@ impl<F: Format> Shortlist<F> {
         self.push_contender(row, given, facts.own, n_listed, is_cut);
     }
 
+    /// Gives back what is not used of the memory.
+    pub(crate) fn shrink(&mut self) {
+        self.contenders.shrink_to_fit();
+        self.cells.shrink_to_fit();
+    }
+
     /// A contender of whose cells none is listed.
     #[cold]
     pub(crate) fn push_unlisted(&mut self, row: usize, given: usize, facts: &RowFacts) {
@@ -162,8 +169,9 @@ struct ContendersByClass<F: Format> {
 }
 
 impl<F: Format> ContendersByClass<F> {
-    /// Two counting sorts, so that each class is then read from front to back.
-    fn new(blocks: &[Shortlist<F>], n_classes: usize) -> Self {
+    /// Two counting sorts, so that each class is then read from front to back. What was sorted is
+    /// given back.
+    fn new(blocks: Vec<Shortlist<F>>, n_classes: usize) -> Self {
         let all = || blocks.iter().flat_map(|block| &block.contenders);
         let contender_starts = starts(n_classes, all().map(|one| (one.given, 1)));
         let cell_starts =
@@ -254,7 +262,7 @@ impl<F: Format> Pruning<'_, F> {
             for Quota { class, n, listed } in quotas {
                 workers.check()?;
                 if n >= others.len() {
-                    rows.extend(others);
+                    rows.extend(others.iter());
                     continue;
                 }
                 let mut smallest = Smallest::new(n, &mut scratch.listed[listed]);
@@ -270,13 +278,24 @@ impl<F: Format> Pruning<'_, F> {
     /// The contenders by given class, several groups of blocks side by side. A group costs as much
     /// as there are classes, so there are no more than pay.
     fn contenders_by_class(&self, workers: &Workers<'_>) -> Result<Vec<ContendersByClass<F>>> {
-        let blocks = &self.seen.shortlists;
         let n_classes = self.labels.n_classes();
-        let n_contenders: usize = blocks.iter().map(|block| block.contenders.len()).sum();
+        let (n_blocks, n_contenders) = {
+            let blocks = self.shortlists();
+            (blocks.len(), blocks.iter().map(|block| block.contenders.len()).sum::<usize>())
+        };
         let n_groups = (n_contenders / n_classes).clamp(1, MOST_GROUPS);
-        let groups: Vec<_> = blocks.chunks(blocks.len().div_ceil(n_groups).max(1)).collect();
-        let sort = |(): &mut (), group: usize| Ok(ContendersByClass::new(groups[group], n_classes));
-        workers.map(groups.len(), || (), sort)
+        let length = n_blocks.div_ceil(n_groups).max(1);
+        let sort = |(): &mut (), group: usize| {
+            let end = n_blocks.min((group + 1) * length);
+            let blocks = &mut self.shortlists()[group * length..end];
+            let blocks = blocks.iter_mut().map(std::mem::take).collect();
+            Ok(ContendersByClass::new(blocks, n_classes))
+        };
+        workers.map(n_blocks.div_ceil(length), || (), sort)
+    }
+
+    fn shortlists(&self) -> MutexGuard<'_, Vec<Shortlist<F>>> {
+        self.shortlists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Step 2: cells of contenders that are not listed, but might be among the largest margins.
@@ -306,15 +325,15 @@ impl<F: Format> Pruning<'_, F> {
 
     /// Step 3: rows that are no contenders, where a quota is larger than the number of margins
     /// above 0.
-    fn offer_others(&self, rows: &[usize], class: usize, smallest: &mut Smallest) {
+    fn offer_others(&self, rows: RowsOfClass<'_>, class: usize, smallest: &mut Smallest) {
         // No margin of theirs is above 0.
         if smallest.reach() < 0.0 {
             return;
         }
         let mut ahead = rows.iter();
         ahead.by_ref().take(PREFETCH_CELLS).for_each(|_| ());
-        for &row in rows {
-            if let Some(&ahead) = ahead.next() {
+        for row in rows.iter() {
+            if let Some(ahead) = ahead.next() {
                 prefetch(&raw const self.seen.facts[ahead]);
             }
             let RowFacts { own, best_other, .. } = self.seen.facts[row];

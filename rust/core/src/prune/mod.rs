@@ -13,6 +13,8 @@ pub(crate) use by_noise_rate::{Listed, Shortlist, list_floors, longest_list};
 pub use counts::{PruneCounts, Spread};
 pub(crate) use low_score::lowest;
 
+use std::sync::Mutex;
+
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::Workers;
@@ -77,6 +79,8 @@ pub(crate) struct Pruning<'a, F: Format> {
     pub(crate) seen: &'a Seen<F>,
     pub(crate) matrix: &'a Matrix<'a, F>,
     pub(crate) rows_by_class: &'a RowsByClass,
+    /// One a block of rows; taken out as they are sorted by class.
+    pub(crate) shortlists: Mutex<Vec<Shortlist<F>>>,
 }
 
 impl<F: Format> Pruning<'_, F> {
