@@ -11,6 +11,7 @@ the page cache, if they fit. What is not installed is left out.
 """
 
 import argparse
+import logging
 import os
 import sys
 import tempfile
@@ -195,6 +196,7 @@ def on_ray() -> Iterator[Count]:
         )
         stack.callback(ray.shutdown)
         ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel("ERROR")
         yield count
 
 

@@ -78,6 +78,9 @@ def test_bad_rows(recipe) -> None:
         recipe(local_frame(label=np.full(400, 4)), n_classes=4)
 
 
+# Its own, of the pandas that the other tests have.
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_recipe_on_spark(recipe, monkeypatch, tmp_path) -> None:
     sql = pytest.importorskip("pyspark.sql")
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -25,7 +25,7 @@ __all__ = ["FLAG", "SUGGESTION", "Layout", "apply", "feed", "merge"]
 #: A pyarrow.Table or RecordBatch: what comes back is of the same class.
 Batch: TypeAlias = Any
 
-#: Layout of results, beside one for each score.
+#: Columns of results, beside one for each score.
 FLAG, SUGGESTION = "is_issue", "suggested_label"
 
 _STATE, _ERROR, _N_ROWS, _LARGEST = "state", "error", "n_rows", "largest"

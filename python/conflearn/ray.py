@@ -90,7 +90,7 @@ def find_label_issues(
         A column of whole numbers, at least 0, each its own. Needed by all filters but
         ``confident_learning`` and ``predicted_neq_given``.
     keep : sequence of str
-        Layout that the results shall have, too.
+        Columns that the results shall have, too.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when labels are names.
     n_classes : int, optional
