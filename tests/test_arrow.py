@@ -49,46 +49,46 @@ TABLES = {
 WIDE = table_of(**dict(zip(COLUMN_A_CLASS, DATA.pred_probs.T, strict=True)))
 
 
-def reduce_over(batches: list[Any], columns: arrow.Columns) -> passes.Reduce:
+def reduce_over(batches: list[Any], layout: arrow.Layout) -> passes.Reduce:
     """One worker for each batch, but the last worker, which has none."""
     return lambda state: arrow.merge(
         state,
-        [fed for part in [*([b] for b in batches), []] for fed in arrow.feed(part, state, columns)],
+        [fed for part in [*([b] for b in batches), []] for fed in arrow.feed(part, state, layout)],
     )
 
 
-def mask_of(table: Any, columns: arrow.Columns, **options: Any) -> np.ndarray:
+def mask_of(table: Any, layout: arrow.Layout, **options: Any) -> np.ndarray:
     batches = table.to_batches(max_chunksize=70)
-    rule = passes.find_rule(reduce_over(batches, columns), 4, **options)
+    rule = passes.find_rule(reduce_over(batches, layout), 4, **options)
     return np.concatenate(
         [
             result.column("is_issue").to_numpy(zero_copy_only=False)
-            for result in arrow.apply(batches, rule, columns)
+            for result in arrow.apply(batches, rule, layout)
         ]
     )
 
 
-@pytest.mark.parametrize("layout", TABLES)
-def test_layouts(layout) -> None:
-    columns = arrow.Columns(id="id")
-    assert columns.n_classes(TABLES[layout]) == 4
-    assert mask_of(TABLES[layout], columns).tobytes() == MASK.tobytes()
+@pytest.mark.parametrize("kind", TABLES)
+def test_layouts(kind) -> None:
+    layout = arrow.Layout(id="id")
+    assert layout.n_classes(TABLES[kind]) == 4
+    assert mask_of(TABLES[kind], layout).tobytes() == MASK.tobytes()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_column_a_class(dtype) -> None:
     narrow = DATA.pred_probs.astype(dtype)
     table = table_of(**dict(zip(COLUMN_A_CLASS, narrow.T, strict=True)))
-    columns = arrow.Columns(pred_probs=COLUMN_A_CLASS, id="id")
+    layout = arrow.Layout(pred_probs=COLUMN_A_CLASS, id="id")
     mask = conflearn.find_label_issues(DATA.labels, narrow)
-    assert mask_of(table, columns).tobytes() == mask.tobytes()
+    assert mask_of(table, layout).tobytes() == mask.tobytes()
 
 
 def test_results_come_with_what_is_kept_and_in_names() -> None:
     table = WIDE.append_column("name", pa.array(np.array(NAMES)[DATA.labels]))
-    columns = arrow.Columns("name", COLUMN_A_CLASS, "id", keep=["name"], classes=NAMES)
-    rule = passes.find_rule(reduce_over([table], columns), 4)
-    (results,) = arrow.apply([table], rule, columns, scores=SCORES)
+    layout = arrow.Layout("name", COLUMN_A_CLASS, "id", keep=["name"], classes=NAMES)
+    rule = passes.find_rule(reduce_over([table], layout), 4)
+    (results,) = arrow.apply([table], rule, layout, scores=SCORES)
     assert isinstance(results, pa.Table)
     assert results.column_names == ["id", "name", "is_issue", "suggested_label", *SCORES]
     expected = conflearn.analyze(*DATA)
@@ -103,35 +103,36 @@ def test_rows_in_any_order_and_in_chunks() -> None:
     for table in (TABLES["fixed-size lists"], WIDE):
         shuffled = pa.concat_tables([table.take(order[:99]), table.take(order[99:])])
         wide = table is WIDE
-        columns = arrow.Columns(pred_probs=COLUMN_A_CLASS if wide else "pred_probs", id="id")
-        rule = passes.find_rule(reduce_over([shuffled], columns), 4)
-        (results,) = arrow.apply([shuffled], rule, columns)
+        layout = arrow.Layout(pred_probs=COLUMN_A_CLASS if wide else "pred_probs", id="id")
+        rule = passes.find_rule(reduce_over([shuffled], layout), 4)
+        (results,) = arrow.apply([shuffled], rule, layout)
         assert results["is_issue"].to_numpy().tobytes() == MASK[order].tobytes()
 
 
 def test_the_state_that_is_sent_is_left_alone() -> None:
     state = passes.ThresholdState(4)
-    columns = arrow.Columns()
-    fed = [next(arrow.feed([TENSORS], state, columns)) for _ in range(2)]
-    assert state.n_examples == 0
+    layout = arrow.Layout()
+    fed = [next(arrow.feed([TENSORS], state, layout)) for _ in range(2)]
     assert fed[0] == fed[1]
+    assert arrow.merge(state, fed[:1]).n_examples == 300
+    assert state.n_examples == 0
 
 
 def test_a_worker_without_rows() -> None:
-    columns = arrow.Columns(id="id")
+    layout = arrow.Layout(id="id")
     nothing = TENSORS.slice(0, 0)
     state = arrow.merge(
-        passes.ThresholdState(4), arrow.feed([nothing], passes.ThresholdState(4), columns)
+        passes.ThresholdState(4), arrow.feed([nothing], passes.ThresholdState(4), layout)
     )
     assert state.n_examples == 0
-    rule = passes.find_rule(reduce_over([TENSORS], columns), 4)
-    assert list(arrow.apply([nothing], rule, columns)) == []
+    rule = passes.find_rule(reduce_over([TENSORS], layout), 4)
+    assert list(arrow.apply([nothing], rule, layout)) == []
 
 
 def test_without_an_id() -> None:
-    columns = arrow.Columns(keep=["label"])
-    rule = passes.find_rule(reduce_over([TENSORS], columns), 4, filter_by="confident_learning")
-    (results,) = arrow.apply([TENSORS], rule, columns)
+    layout = arrow.Layout(keep=["label"])
+    rule = passes.find_rule(reduce_over([TENSORS], layout), 4, filter_by="confident_learning")
+    (results,) = arrow.apply([TENSORS], rule, layout)
     assert results.column_names == ["label", "is_issue"]
     mask = conflearn.find_label_issues(*DATA, filter_by="confident_learning")
     assert results["is_issue"].to_numpy().tobytes() == mask.tobytes()
@@ -157,31 +158,29 @@ def test_without_an_id() -> None:
 def test_bad_rows(error, column, values, essentials) -> None:
     names = ["id", "label", "pred_probs"]
     table = TENSORS.set_column(names.index(column), column, pa.array(values))
-    columns = arrow.Columns(id="id")
+    layout = arrow.Layout(id="id")
     if column == "pred_probs":  # the first pass reads the own cells alone
         table = table.set_column(1, "label", pa.array(np.full(300, 1)))
     with refused(error, *essentials):
-        passes.find_rule(reduce_over([table], columns), 4)
+        passes.find_rule(reduce_over([table], layout), 4)
 
 
 def test_rows_that_are_numbered_anew_in_each_file() -> None:
     table = TENSORS.set_column(0, "id", pa.array(np.arange(300) % 150))
     with refused(InputError, "of 300 rows the largest is 149"):
-        passes.find_rule(
-            reduce_over(table.to_batches(max_chunksize=150), arrow.Columns(id="id")), 4
-        )
+        passes.find_rule(reduce_over(table.to_batches(max_chunksize=150), arrow.Layout(id="id")), 4)
 
 
 def test_columns() -> None:
     with refused(InputError, "no column 'labels'", "'id', 'label', 'pred_probs'"):
         arrow.merge(
             passes.ThresholdState(4),
-            arrow.feed([TENSORS], passes.ThresholdState(4), arrow.Columns("labels")),
+            arrow.feed([TENSORS], passes.ThresholdState(4), arrow.Layout("labels")),
         )
     with refused(OptionError, "'is_issue' cannot be kept", "rename"):
-        arrow.Columns(keep=["is_issue"])
+        arrow.Layout(keep=["is_issue"])
     with refused(InputTypeError, "keep=['label']"):
-        arrow.Columns(keep="label")
+        arrow.Layout(keep="label")
 
 
 def test_pyarrow_is_asked_for(monkeypatch) -> None:
@@ -190,4 +189,4 @@ def test_pyarrow_is_asked_for(monkeypatch) -> None:
 
     monkeypatch.setattr(arrow, "import_module", without)
     with refused(MissingDependencyError, "pip install pyarrow"):
-        next(arrow.feed([], passes.ThresholdState(4), arrow.Columns()))
+        next(arrow.feed([], passes.ThresholdState(4), arrow.Layout()))

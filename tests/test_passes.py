@@ -1,8 +1,14 @@
 """The passes over data in parts: as in memory, however the rows are split, fed and merged."""
 
+import contextlib
+import os
 import pickle
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -168,6 +174,23 @@ def test_memory_that_is_read_only_or_in_fortran_order(tmp_path) -> None:
     rule = passes.find_rule(reduce_over(mapped, parts_of(data, [20])), 3)
     mask = conflearn.find_label_issues(*data)
     assert rule.apply(*mapped).is_issue.tobytes() == mask.tobytes()
+
+
+def test_the_program_of_the_guide(tmp_path) -> None:
+    pytest.importorskip("sklearn")
+    guide = Path(__file__).resolve().parents[1] / "docs" / "guides" / "clusters.md"
+    text = guide.read_text(encoding="utf-8")
+    shards, program, *_ = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(None):
+        exec(shards, names)
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, tmp_path / "program.py", names["folder"]]
+    path = str(Path(conflearn.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": path}
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert printed.stdout == "148 labels are estimated to be wrong, 190 are flagged\n"
+    assert printed.stdout in text  # Dask prints the same
 
 
 # --- What is refused

@@ -20,7 +20,7 @@ from conflearn._names import SCORES, Kind, Score
 from conflearn.errors import InputError, InputTypeError, MissingDependencyError, OptionError
 from conflearn.states import Rule
 
-__all__ = ["FLAG", "SUGGESTION", "Columns", "apply", "feed", "merge"]
+__all__ = ["FLAG", "SUGGESTION", "Layout", "apply", "feed", "merge"]
 
 #: A pyarrow.Table or RecordBatch: what comes back is of the same class.
 Batch: TypeAlias = Any
@@ -32,7 +32,7 @@ _STATE, _ERROR, _N_ROWS, _LARGEST = "state", "error", "n_rows", "largest"
 
 
 @dataclass(frozen=True)
-class Columns:
+class Layout:
     """Where the rows of a table hold what the functions take.
 
     Attributes
@@ -52,8 +52,8 @@ class Columns:
 
     Examples
     --------
-    >>> from conflearn.arrow import Columns
-    >>> Columns("label", "pred_probs", id="id").read
+    >>> from conflearn.arrow import Layout
+    >>> Layout("label", "pred_probs", id="id").read
     ('label', 'pred_probs', 'id')
     """
 
@@ -139,7 +139,7 @@ class Columns:
 
 
 def feed(
-    batches: Iterable[Batch], state: Any, columns: Columns, n_threads: int | None = None
+    batches: Iterable[Batch], state: Any, layout: Layout, n_threads: int | None = None
 ) -> Iterator[Batch]:
     """Feed a worker's rows to a copy of the state.
 
@@ -149,7 +149,7 @@ def feed(
         Rows, in any order.
     state : ThresholdState, JointState or SelectionState
         What a pass sends out. It is left as it is.
-    columns : Columns
+    layout : Layout
         Where to look.
     n_threads : int, optional
         As in `conflearn.find_label_issues`. Engines give a task one, by ``OMP_NUM_THREADS``.
@@ -167,8 +167,8 @@ def feed(
     >>> from conflearn import arrow
     >>> from conflearn.states import ThresholdState
     >>> table = pa.table({"label": [0, 1], "p0": [0.9, 0.4], "p1": [0.1, 0.6]})
-    >>> columns = arrow.Columns("label", ["p0", "p1"])
-    >>> fed = arrow.feed(table.to_batches(), ThresholdState(2), columns)
+    >>> layout = arrow.Layout("label", ["p0", "p1"])
+    >>> fed = arrow.feed(table.to_batches(), ThresholdState(2), layout)
     >>> arrow.merge(ThresholdState(2), fed).finish()
     array([0.9, 0.6])
     """
@@ -180,13 +180,13 @@ def feed(
         for batch in batches:
             make = type(batch)
             if batch.num_rows:
-                columns.check(batch.schema.names)
-                labels, pred_probs, rows = columns.rows(batch, state.kind)
+                layout.check(batch.schema.names)
+                labels, pred_probs, rows = layout.rows(batch, state.kind)
                 if not isinstance(rows, int):
                     n_rows, largest, first = n_rows + len(rows), max(largest, rows.max()), rows[0]
                 passes.feed(fed, labels, pred_probs, rows=rows, n_threads=n_threads)
     except (InputError, InputTypeError) as refused:
-        where = "" if columns.id is None else f", in which {columns.id} begins with {first}"
+        where = "" if first is None else f", in which {layout.id} begins with {first}"
         error = f"{type(refused).__name__}: {refused} (rows are counted within a batch{where})"
     data = None if error else fed.to_bytes()
     row = {
@@ -199,19 +199,19 @@ def feed(
 
 
 def merge(state: Any, batches: Iterable[Batch]) -> Any:
-    """Merge into a state what workers have fed to its copies.
+    """Merge what workers have fed to their copies of a state.
 
     Parameters
     ----------
     state : ThresholdState, JointState or SelectionState
-        What a pass sends out. It is changed.
-    batches : iterable of pyarrow.RecordBatch or pyarrow.Table
-        What `feed` yields, in any order.
+        What a pass sends out. It is left as it is: an engine may pickle it at any time.
+    batches : iterable of pyarrow.RecordBatch, pyarrow.Table, or mapping
+        What `feed` yields, in any order; or rows of that, such as those of Spark.
 
     Returns
     -------
     ThresholdState, JointState or SelectionState
-        The state.
+        What all rows were fed to.
 
     Raises
     ------
@@ -222,22 +222,22 @@ def merge(state: Any, batches: Iterable[Batch]) -> Any:
     --------
     See `feed`.
     """
-    n_rows, largest = 0, -1
+    total, n_rows, largest = copy(state), 0, -1
     for batch in batches:
-        for row in batch.to_pylist():
+        for row in batch.to_pylist() if hasattr(batch, "to_pylist") else [batch]:
             if row[_ERROR] is not None:
                 name, _, message = row[_ERROR].partition(": ")
                 raise getattr(errors, name)(message)
-            state.merge(type(state).from_bytes(row[_STATE]))
+            total.merge(type(state).from_bytes(row[_STATE]))
             n_rows, largest = n_rows + row[_N_ROWS], max(largest, row[_LARGEST])
     passes.check_largest_number(n_rows, largest, "id")
-    return state
+    return total
 
 
 def apply(
     batches: Iterable[Batch],
     rule: Rule,
-    columns: Columns,
+    layout: Layout,
     n_threads: int | None = None,
     *,
     scores: Sequence[Score] = (),
@@ -250,7 +250,7 @@ def apply(
         Rows, in any order.
     rule : Rule
         What `conflearn.passes.find_rule` finds.
-    columns : Columns
+    layout : Layout
         Where to look.
     n_threads : int, optional
         As in `feed`.
@@ -262,7 +262,7 @@ def apply(
     ------
     pyarrow.RecordBatch or pyarrow.Table
         For each batch one with as many rows: the id, the columns to keep, ``is_issue`` (bool),
-        ``suggested_label`` (int64, or as `Columns.classes` has it), and the scores (float64).
+        ``suggested_label`` (int64, or as `Layout.classes` has it), and the scores (float64).
 
     Examples
     --------
@@ -270,9 +270,9 @@ def apply(
     >>> from conflearn import arrow
     >>> from conflearn.states import Rule
     >>> table = pa.table({"id": [7, 8], "label": [0, 0], "p0": [0.9, 0.4], "p1": [0.1, 0.6]})
-    >>> columns = arrow.Columns("label", ["p0", "p1"], id="id")
+    >>> layout = arrow.Layout("label", ["p0", "p1"], id="id")
     >>> rule = Rule(None, "predicted_neq_given", kind="probabilities", temperature=1.0)
-    >>> next(arrow.apply([table], rule, columns)).to_pydict()
+    >>> next(arrow.apply([table], rule, layout)).to_pydict()
     {'id': [7, 8], 'is_issue': [False, True]}
     """
     arrow = _pyarrow()
@@ -280,13 +280,13 @@ def apply(
     for batch in batches:
         if not batch.num_rows:
             continue
-        columns.check(batch.schema.names)
-        labels, pred_probs, rows = columns.rows(batch, rule.kind)
+        layout.check(batch.schema.names)
+        labels, pred_probs, rows = layout.rows(batch, rule.kind)
         found = rule.apply(labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads)
-        results = columns.repeated(batch) | {FLAG: arrow.array(found.is_issue)}
+        results = layout.repeated(batch) | {FLAG: arrow.array(found.is_issue)}
         if scores:
             suggested = arrow.array(found.suggested_labels)
-            names = columns.classes
+            names = layout.classes
             results[SUGGESTION] = suggested if names is None else arrow.array(names).take(suggested)
             results |= {score: arrow.array(getattr(found, score)) for score in scores}
         yield type(batch).from_arrays(list(results.values()), names=list(results))

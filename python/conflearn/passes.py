@@ -166,10 +166,11 @@ def analyze(
     Parameters
     ----------
     reduce : callable
-        Called with an empty state, returns one that has been fed all rows: the same state, or any
-        of its kind. `feed` does that to a batch; states are merged with ``state.merge(other)``, and
-        travel by pickle or by ``to_bytes()`` and ``from_bytes()``. It is called three times or more
-        often, and must find the same rows each time.
+        Called with an empty state, returns one that has been fed all rows: the same state, or
+        another of its kind. `feed` does that to a batch; states are merged with
+        ``state.merge(other)``, and travel by pickle or by ``to_bytes()`` and ``from_bytes()``. What
+        is still being sent must not be merged into: make a ``copy.copy`` first. It is called three
+        times or more often, and must find the same rows each time.
     n_classes : int
         K.
     filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, kind, \

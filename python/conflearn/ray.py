@@ -130,8 +130,8 @@ def find_label_issues(
     >>> [row["id"] for row in issues.iter_rows() if row["is_issue"]]
     [2]
     """
-    columns = arrow.Columns(labels, pred_probs, id, keep, classes)
-    blocks = _Blocks.read(dataset, columns, n_threads, options)
+    layout = arrow.Layout(labels, pred_probs, id, keep, classes)
+    blocks = _Blocks.read(dataset, layout, n_threads, options)
     n_classes = blocks.n_classes() if n_classes is None else n_classes
     return blocks.apply(passes.find_rule(blocks.reduce, n_classes, **options))
 
@@ -186,8 +186,8 @@ def analyze(
     [{'id': 2, 'suggested_label': 1}]
     """
     one_of(rank_by, SCORES, "rank_by")
-    columns = arrow.Columns(labels, pred_probs, id, keep, classes)
-    blocks = _Blocks.read(dataset, columns, n_threads, options)
+    layout = arrow.Layout(labels, pred_probs, id, keep, classes)
+    blocks = _Blocks.read(dataset, layout, n_threads, options)
     n_classes = blocks.n_classes() if n_classes is None else n_classes
     found = passes.analyze(blocks.reduce, n_classes, classes=classes, **options)
     scores = SCORES if found.kind != "scores" else SCORES[:2]
@@ -200,13 +200,13 @@ class _Blocks:
     """The blocks of a data set, and what a worker has to know about them."""
 
     dataset: Any
-    columns: arrow.Columns
+    layout: arrow.Layout
     n_threads: int | None
     kind: Kind
 
     @classmethod
     def read(
-        cls, dataset: Any, columns: arrow.Columns, n_threads: int | None, options: passes.Options
+        cls, dataset: Any, layout: arrow.Layout, n_threads: int | None, options: passes.Options
     ) -> "_Blocks":
         try:
             from ray.data import Dataset
@@ -220,33 +220,35 @@ class _Blocks:
                 "ray.data reads files and frames, for arrays there is conflearn itself"
             )
         filter_by = options.get("filter_by", "prune_by_noise_rate")
-        if columns.id is None and filter_by not in passes.UNRANKED_FILTERS:
+        if layout.id is None and filter_by not in passes.UNRANKED_FILTERS:
             raise OptionError(
                 f"filter_by={filter_by!r} needs id, the name of a column that numbers the rows, to "
                 "tell which of two equally bad labels to flag; write such a column where rows are "
                 "made or read, or choose one of " + ", ".join(passes.UNRANKED_FILTERS)
             )
-        columns.check(dataset.columns())
-        return cls(dataset, columns, n_threads, options.get("kind", "probabilities"))
+        known = dataset.columns(fetch_if_missing=False)
+        if known is not None:  # else the first worker looks
+            layout.check(known)
+        return cls(dataset, layout, n_threads, options.get("kind", "probabilities"))
 
     def n_classes(self) -> int:
-        if not isinstance(self.columns.pred_probs, str):
-            return len(self.columns.pred_probs)
+        if not isinstance(self.layout.pred_probs, str):
+            return len(self.layout.pred_probs)
         for batch in self.dataset.limit(1).iter_batches(batch_size=None, batch_format="pyarrow"):
             if batch.num_rows:
-                return self.columns.n_classes(batch, self.kind)
+                return self.layout.n_classes(batch, self.kind)
         raise ShapeError("dataset is empty; it must have at least one row")
 
     def reduce(self, state: Any) -> Any:
-        fed = self._map(arrow.feed, self.columns.read, state=state)
+        fed = self._map(arrow.feed, self.layout.read, state=state)
         return arrow.merge(state, fed.iter_batches(batch_size=None, batch_format="pyarrow"))
 
     def apply(self, rule: Any, **options: Any) -> Any:
-        return self._map(arrow.apply, self.columns.needed, rule=rule, **options)
+        return self._map(arrow.apply, self.layout.needed, rule=rule, **options)
 
     def _map(self, function: Any, names: Sequence[str], **arguments: Any) -> Any:
         cpus = {} if self.n_threads is None else {"num_cpus": self.n_threads}
-        arguments |= {"columns": self.columns, "n_threads": self.n_threads}
+        arguments |= {"layout": self.layout, "n_threads": self.n_threads}
         return self.dataset.select_columns(list(names)).map_batches(
             _of_one_batch,
             fn_args=(function, arguments),
