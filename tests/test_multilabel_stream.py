@@ -177,11 +177,33 @@ def test_scores(
 def test_counts(case: tuple[Tagged, str, int, dict[str, Any]]) -> None:
     data, form, n_rows, options = case
     with streaming(data, form, n_rows) as source:
-        for name in ("confident_thresholds", "confident_joint", "num_label_issues_per_class"):
+        for name in (
+            "confident_thresholds",
+            "confident_joint",
+            "estimate_joint",
+            "num_label_issues_per_class",
+        ):
             function = getattr(multilabel, name)
             assert_same(function(*source, **options), function(*data, **options))
+        own = np.full((data.tags.shape[1], 2, 2), 3)
+        assert_same(
+            multilabel.estimate_joint(*source, confident_joint=own, **options),
+            multilabel.estimate_joint(*data, confident_joint=own, **options),
+        )
         found = multilabel.num_label_issues(*source, **options)
         assert found == multilabel.num_label_issues(*data, **options)
+
+
+@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "predicted_neq_given"])
+def test_health(filter_by: Any) -> None:
+    data = random_tagged(60, 4, seed=3, noise=0.4)
+    expected = multilabel.dataset_health(*data, filter_by=filter_by)
+    for form in ("csr", "batches"):
+        with streaming(data, form, 7) as source:
+            found = multilabel.dataset_health(*source, filter_by=filter_by)
+        assert (found.num_issues, found.n_examples) == (expected.num_issues, expected.n_examples)
+        np.testing.assert_array_equal(found.classes, expected.classes)
+        np.testing.assert_array_equal(found.common_issues, expected.common_issues)
 
 
 def test_names_of_classes() -> None:

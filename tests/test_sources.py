@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from contextlib import nullcontext
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -12,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 
 import conflearn
 from conflearn._coerce import as_pred_probs
-from conflearn.errors import InputTypeError, LabelError, ShapeError, SourceError
+from conflearn.errors import InputTypeError, LabelError, OptionError, ShapeError, SourceError
 from conflearn.stream import Columns, open_source
 from conflearn.stream import source as source_module
+from conflearn.stream.cells import coercible_again
+from conflearn.topk import TopK
 from expected import announced, refused
 from streamed import assert_gives, n_readers, whole
 
@@ -323,6 +326,21 @@ def test_what_lies_in_memory_is_no_source(probs, labels):
         assert open_source(given_labels, probs) is None
 
 
+def test_columns_of_pandas_are_no_source(probs, labels):
+    pandas = pytest.importorskip("pandas")
+    texts = np.array(CLASSES)[labels]
+    held = (
+        pandas.Categorical(texts),
+        pandas.array(texts),
+        pandas.array(labels, "Int64"),
+        pandas.Series(texts),
+        pandas.Index(texts),
+    )
+    for given_labels in held:
+        assert open_source(given_labels, probs) is None
+    assert open_source(labels, pandas.DataFrame(probs)) is None
+
+
 def test_memmaps_are_no_source(probs, labels, tmp_path):
     np.save(tmp_path / "p.npy", probs)
     assert open_source(labels, np.load(tmp_path / "p.npy", mmap_mode="r")) is None
@@ -407,6 +425,23 @@ def test_errors_of_slicing_name_the_rows(probs, labels):
         whole(open_source(labels, Sliceable(probs, give=give)))
 
 
+@pytest.mark.parametrize("shape", [(float("nan"), 5), (None, 5), (object(), 5)])
+def test_shapes_that_are_not_known(shape, probs, labels):
+    array = Sliceable(probs)
+    array.shape = shape
+    with refused(InputTypeError, "pred_probs (test_sources.Sliceable)", "not all is known"):
+        open_source(labels, array)
+
+
+def test_dask(probs, labels):
+    dask = pytest.importorskip("dask.array")
+    array = dask.from_array(probs, chunks=(90, 2))
+    assert_gives(open_source(labels, array), labels, probs, 17)
+    unknown = array[array[:, 0] > 0]
+    with refused(InputTypeError, "pred_probs (dask.Array)", "compute_chunk_sizes"):
+        open_source(labels, unknown)
+
+
 def test_zarr(probs, labels, tmp_path):
     zarr = pytest.importorskip("zarr")
     arrays = []
@@ -431,36 +466,46 @@ def test_hdf5(chunks, probs, labels, tmp_path):
         assert_gives(open_source(file["y"], file["p"]), labels, probs, 100)
 
 
-# --- Top-k rows ----------------------------------------------------------------------------------
+# --- Sparse rows ---------------------------------------------------------------------------------
 
 
-class TopK:
-    """Stands for the class of that name."""
-
-    def __init__(self, classes, values, n_classes):
-        self.classes, self.values, self.n_classes = classes, values, n_classes
-        self.shape = (len(values), n_classes)
-
-    def __getitem__(self, rows):
-        return TopK(self.classes[rows], self.values[rows], self.n_classes)
-
-    def __len__(self):
-        return len(self.values)
-
-    def copy(self):
-        dense = np.zeros(self.shape)
-        np.put_along_axis(dense, self.classes, self.values, axis=1)
-        return dense
-
-
-@pytest.fixture
-def top_k(monkeypatch, probs):
-    def coerced(value, **options):
-        return value if isinstance(value, TopK) else as_pred_probs(value, **options)
-
-    monkeypatch.setattr("conflearn.stream.cells.as_pred_probs", coerced)
+@pytest.fixture(params=["f2", "f4", "f8", "bfloat16"])
+def top_k(request, probs):
+    if request.param == "bfloat16":
+        dtype = pytest.importorskip("ml_dtypes").bfloat16
+    else:
+        dtype = np.dtype(request.param)
     classes = np.argsort(-probs, axis=1)[:, :2].astype(np.int32)
-    return TopK(classes, np.take_along_axis(probs, classes, axis=1), K)
+    classes[5, 1] = -1
+    values = np.take_along_axis(probs, classes, axis=1).astype(dtype)
+    return TopK(classes, values, n_classes=K)
+
+
+def assert_gives_entries(source, labels, top_k, first_row=0):
+    """Compare entries, in whatever form they come."""
+    assert source.n_classes == K
+    row = first_row
+    for block in source.blocks(first_row):
+        cells, n = coercible_again(block.pred_probs), len(block.labels)
+        assert cells.shape == (n, K)
+        if not isinstance(cells, TopK):
+            cells = pytest.importorskip("scipy.sparse").csr_array(
+                (cells.data, cells.indices, cells.indptr), shape=cells.shape
+            )
+            np.testing.assert_array_equal(cells.toarray(), top_k[row : row + n].to_dense())
+        else:
+            expected = top_k[row : row + n].to_dense().astype(float)
+            np.testing.assert_array_equal(_floats(cells).to_dense(), expected)
+        np.testing.assert_array_equal(block.labels, labels[row : row + n])
+        row += n
+    assert row == N
+
+
+def _floats(cells):
+    values = cells.values
+    if values.dtype.names:
+        values = values.view(pytest.importorskip("ml_dtypes").bfloat16)
+    return TopK(cells.classes, values.astype(float), n_classes=K)
 
 
 @pytest.mark.parametrize("first_row", [0, 333])
@@ -468,36 +513,67 @@ def test_top_k_rows_in_files(first_row, top_k, labels, tmp_path):
     np.save(tmp_path / "c.npy", top_k.classes)
     np.save(tmp_path / "v.npy", top_k.values)
     np.save(tmp_path / "y.npy", labels)
-    members = [
-        (tmp_path / "c.npy", tmp_path / "v.npy"),
-        (str(tmp_path / "c.npy"), top_k.values),
-        (Sliceable(top_k.classes, (7, 2)), Sliceable(top_k.values, (90, 2))),
-    ]
+    members = [(Sliceable(top_k.classes, (7, 2)), Sliceable(top_k.values, (90, 2)))]
+    if top_k.dtype.name != "bfloat16":
+        members += [(tmp_path / "c.npy", tmp_path / "v.npy")]
+        members += [(str(tmp_path / "c.npy"), top_k.values)]
     for classes, values in members:
-        source = open_source(tmp_path / "y.npy", _top(classes, values))
+        rows = TopK(classes, values, n_classes=K)
+        source = open_source(tmp_path / "y.npy", rows)
         assert source.block_rows == 101
         assert source.fingerprint
-        assert_gives(source, labels, top_k.copy(), first_row)
-
-
-def _top(classes, values):
-    """Make one without asking for its length, which a path has not."""
-    made = object.__new__(TopK)
-    made.classes, made.values, made.n_classes = classes, values, K
-    return made
+        assert_gives_entries(source, labels, top_k, first_row)
+        assert_gives_entries(open_source(labels, rows), labels, top_k, first_row)
 
 
 def test_top_k_rows_in_memory(top_k, labels):
     assert open_source(labels, top_k) is None
     source = open_source(labels, top_k, in_memory_too=True)
-    assert_gives(source, labels, top_k.copy())
+    assert_gives_entries(source, labels, top_k)
     assert source.fingerprint != open_source(labels, top_k[::-1], in_memory_too=True).fingerprint
+
+
+def test_top_k_rows_in_batches(top_k, labels):
+    pairs = [(labels[i : i + 90], top_k[i : i + 90]) for i in range(0, N, 90)]
+    for first_row in (0, 100):
+        assert_gives_entries(open_source(None, pairs), labels, top_k, first_row)
 
 
 def test_top_k_members_that_do_not_go_together(top_k, labels, tmp_path):
     np.save(tmp_path / "c.npy", top_k.classes[1:])
     with refused(SourceError, "classes has 999 rows (c.npy)", "values has 1,000"):
-        open_source(labels, _top(tmp_path / "c.npy", top_k.values))
+        open_source(labels, TopK(tmp_path / "c.npy", top_k.values, n_classes=K))
+    with refused(OptionError, "kind='scores' does not go with sparse"):
+        open_source(
+            labels, TopK(top_k.classes, Sliceable(top_k.values), n_classes=K), kind="scores"
+        )
+
+
+def test_answers_of_top_k_rows_in_files(probs, labels, tmp_path):
+    classes = np.argsort(-probs, axis=1)[:, :3]
+    values = np.take_along_axis(probs, classes, axis=1)
+    np.save(tmp_path / "c.npy", classes)
+    np.save(tmp_path / "v.npy", values)
+    rows = TopK(tmp_path / "c.npy", tmp_path / "v.npy", n_classes=K)
+    expected = conflearn.find_label_issues(labels, TopK(classes, values, n_classes=K))
+    np.testing.assert_array_equal(conflearn.find_label_issues(labels, rows), expected)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+def test_matrices_of_scipy(form, probs, labels):
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.where(probs > 0.5, probs, 0)
+    matrix = sparse.csr_array(dense).asformat(form)
+    top_k = TopK(np.tile(np.arange(K), (N, 1)), dense, n_classes=K)
+    assert open_source(labels, matrix) is None
+    pairs = [(labels[:300], matrix.tocsr()[:300].asformat(form))]
+    pairs += [(labels[300:], matrix.tocsr()[300:].asformat(form))]
+    for first_row in (0, 250):
+        assert_gives_entries(open_source(None, pairs), labels, top_k, first_row)
+    with announced("pred_probs", form) if form != "csr" else nullcontext():
+        source = open_source(labels, matrix, in_memory_too=True)
+    assert source.fingerprint
+    assert_gives_entries(source, labels, top_k, 250)
 
 
 # --- Passes --------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import contextvars
 import gc
 import itertools
 import multiprocessing
+import os
+import signal
 import threading
 import time
 
@@ -220,6 +222,17 @@ def test_errors_that_end_things(error):
     expected = RuntimeError if error is StopIteration else error
     with pytest.raises(expected):
         list(read_ahead(items))
+
+
+def test_ctrl_c_while_a_block_is_waited_for():
+    def items():
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        yield 2
+
+    with pytest.raises(KeyboardInterrupt):
+        next(read_ahead(items))
 
 
 def test_closing_ends_the_thread_and_its_generator():

@@ -1,7 +1,7 @@
 """Labels and matrix of one call, or labels and joint, as the core reads them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import (
     CompressedRows,
+    Matrix,
     Tags,
     as_joint,
     as_joint_rows,
@@ -23,12 +24,10 @@ from conflearn._coerce import (
 )
 from conflearn._names import KINDS, Kind
 from conflearn.errors import InputError, InputTypeError, LabelError, OptionError, ShapeError
-from conflearn.topk import TopK
 
 __all__ = [
     "Inputs",
     "JointAndCounts",
-    "Matrix",
     "PredProbs",
     "TagInputs",
     "as_any_joint",
@@ -43,10 +42,6 @@ __all__ = [
     "weighted_mean",
     "with_counts",
 ]
-
-
-#: One matrix as the core reads it: dense, or by the entries that its rows store.
-Matrix: TypeAlias = npt.NDArray[Any] | TopK | CompressedRows
 
 
 class PredProbs(NamedTuple):

@@ -96,7 +96,9 @@ class Analysis:
     @cached_property
     def joint(self) -> npt.NDArray[np.float64]:
         """Distribution of given and true labels, of shape (K, K); see `estimate_joint`."""
-        return self.confident_joint / self.n_examples
+        shares = self._joint.with_counts(self._joint.counts / self.n_examples)
+        joint: npt.NDArray[np.float64] = shares.to_matrix()
+        return joint
 
     @cached_property
     def noise_model(self) -> NoiseModel:

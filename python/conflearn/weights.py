@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce import (
+    Matrix,
     as_joint,
     as_joint_rows,
     as_labels,
@@ -16,7 +17,7 @@ from conflearn._coerce import (
     readable_again,
 )
 from conflearn._coerce.objects import Array
-from conflearn._inputs import Inputs, Matrix, PredProbs, read_inputs
+from conflearn._inputs import Inputs, PredProbs, read_inputs
 from conflearn._names import WEIGHT_MODES, Kind, WeightMode
 from conflearn.analysis import analyze
 from conflearn.errors import LabelError, OptionError
@@ -151,7 +152,7 @@ def sample_weights(
     if noise_model is not None:
         noise = _noise_matrix(noise_model, inputs.n_classes)
     else:
-        analysis = analyze(given, _again(matrix), **how)
+        analysis = analyze(given, readable_again(matrix), **how)
         noise = analysis.noise_model.noise_matrix
     if mode == "hard":
         if mask is not None:
@@ -159,11 +160,11 @@ def sample_weights(
         elif noise_model is None:
             flagged = analysis.mask
         else:
-            flagged = find_label_issues(given, _again(matrix), **how)
+            flagged = find_label_issues(given, readable_again(matrix), **how)
         return np.where(flagged, 0, 1 / _rates(noise)[given])
     if noise_model is not None:
         # Every cell is looked at below, where nothing is checked: the core's sweep does that.
-        label_quality_scores(given, _again(matrix), method="normalized_margin", **how)
+        label_quality_scores(given, readable_again(matrix), method="normalized_margin", **how)
     if not isinstance(noise, np.ndarray):
         raise OptionError(
             f"mode={mode!r} inverts the noise matrix, which of {inputs.n_classes:,} classes takes "
@@ -216,11 +217,6 @@ def _probability_right(
         true = np.einsum("ij,ij->i", block, inverse[y])
         np.divide(noise.diagonal()[y] * true, own, out=weights[rows], where=own > 0)
     return np.clip(weights, _LOWEST_PROBABILITY, 1, out=weights)
-
-
-def _again(matrix: Matrix) -> object:
-    """Return what was read as something to be read again."""
-    return readable_again(matrix) if isinstance(matrix, np.ndarray) else matrix
 
 
 def _matrix_of(inputs: Inputs) -> Matrix:

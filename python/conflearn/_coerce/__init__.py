@@ -35,7 +35,7 @@ from conflearn._coerce.labels import (
     first_out_of_range,
 )
 from conflearn._coerce.mask import as_mask
-from conflearn._coerce.matrix import as_pred_probs, readable_again
+from conflearn._coerce.matrix import as_pred_probs
 from conflearn._coerce.options import (
     MAX_THREADS,
     as_bool,
@@ -57,12 +57,19 @@ from conflearn._coerce.per_class import (
     as_tag_thresholds,
     as_thresholds,
 )
-from conflearn._coerce.sparse import CompressedRows, as_joint_rows, as_sparse
+from conflearn._coerce.sparse import (
+    CompressedRows,
+    Matrix,
+    as_joint_rows,
+    as_sparse,
+    readable_again,
+)
 from conflearn._coerce.tags import TagRows, Tags, as_tags
 
 __all__ = [
     "MAX_THREADS",
     "CompressedRows",
+    "Matrix",
     "NamedLabels",
     "TagRows",
     "Tags",

@@ -19,7 +19,7 @@ from conflearn._coerce.objects import (
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ProbabilityError, ShapeError
 
-__all__ = ["as_pred_probs", "as_values", "readable_again"]
+__all__ = ["as_pred_probs", "as_values", "cells_again"]
 
 #: Who reads what: the library, its classes, and the function that knows them.
 _READERS: tuple[tuple[str, tuple[str, ...], Callable[[Any, str], Array]], ...] = (
@@ -88,7 +88,7 @@ def _readable(array: Array, name: str) -> Array:
     return _in_readable_dtype(array, name)
 
 
-def readable_again(matrix: Array) -> Array:
+def cells_again(matrix: Array) -> Array:
     """Return what `as_pred_probs` gave as something that it takes: uint16 would be numbers."""
     return matrix.view(BFLOAT16_BITS) if matrix.dtype == np.uint16 else matrix
 

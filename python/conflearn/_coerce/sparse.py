@@ -3,18 +3,18 @@
 scipy itself is not imported: its matrices are recognised and their parts read where they lie.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from conflearn._coerce.copies import announce_copy
-from conflearn._coerce.matrix import as_values
+from conflearn._coerce.matrix import as_values, cells_again
 from conflearn._coerce.objects import Array, cell_name, is_a, read_array, read_sequence, spelled
 from conflearn._names import Kind
 from conflearn.errors import InputError, InputTypeError, OptionError, ShapeError
 from conflearn.topk import TopK
 
-__all__ = ["CompressedRows", "as_joint_rows", "as_sparse"]
+__all__ = ["CompressedRows", "as_joint_rows", "as_sparse", "readable_again"]
 
 #: A joint that sums to less is taken for empty.
 _LEAST_TOTAL = 1e-100
@@ -27,6 +27,11 @@ class CompressedRows(NamedTuple):
     indices: Array
     data: Array
     shape: tuple[int, int]
+
+
+#: One matrix as the core reads it.
+Matrix: TypeAlias = Array | TopK | CompressedRows
+AnyMatrix = TypeVar("AnyMatrix", bound=Matrix)
 
 
 def as_sparse(
@@ -58,6 +63,18 @@ def as_sparse(
     if n_classes < 2:  # noqa: PLR2004 - as few as labels can be confused between
         raise ShapeError(f"{name} must have at least two columns; its shape is {sparse.shape}")
     return sparse
+
+
+def readable_again(matrix: AnyMatrix) -> AnyMatrix:
+    """Return what was read, dense or sparse, as something to be read again."""
+    again: Any
+    if isinstance(matrix, TopK):
+        again = TopK(matrix.classes, cells_again(matrix.values), n_classes=matrix.n_classes)
+    elif isinstance(matrix, CompressedRows):
+        again = matrix._replace(data=cells_again(matrix.data))
+    else:
+        again = cells_again(matrix)
+    return cast("AnyMatrix", again)
 
 
 def _top_k(top: TopK, name: str) -> TopK:

@@ -26,6 +26,9 @@ example has an issue if any class has one.
   names together with ``classes``;
 - an (N, K) array or frame of zeros and ones (or bools), or a scipy sparse matrix of them.
 
+Both may lie in files and tables, or come in batches: see `find_label_issues`. What each pass over
+batches leaves is in `conflearn.multilabel.states`.
+
 >>> from conflearn import multilabel
 >>> labels = [["cat"], ["cat"], ["cat", "dog"], ["dog"], [], []]
 >>> pred_probs = [[0.9, 0.1], [0.8, 0.2], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9], [0.1, 0.1]]

@@ -8,9 +8,10 @@ import numpy as np
 
 from conflearn import _core
 from conflearn._coerce import one_of
-from conflearn._inputs import read_tag_inputs
+from conflearn._inputs import TagInputs
 from conflearn._names import Filter, Kind
 from conflearn._options import read_tag_options
+from conflearn._runs import Path, Progress, read_or_open_tags
 from conflearn._tables import Library, Table, as_frame, as_table
 from conflearn.health import share_of
 from conflearn.multilabel.issues import located
@@ -129,13 +130,15 @@ def dataset_health(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> TagHealth:
     """Tabulate which tags are most often wrong or missing, and score the whole data set.
 
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, n_threads
+confident_joint, kind, temperature, n_threads, progress, checkpoint
         As in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for: how the tables name them, and `labels` may.
@@ -163,7 +166,16 @@ confident_joint, kind, temperature, n_threads
     """
     if isinstance(classes, Iterator):
         classes = tuple(classes)  # read more than once
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     options = read_tag_options(
         inputs.n_classes,
         filter_by,
@@ -172,10 +184,17 @@ confident_joint, kind, temperature, n_threads
         min_examples_per_class,
         confident_joint,
     )
-    (rows, columns), given = located(inputs, options)
-    n_examples, n_classes = inputs.n_examples, inputs.n_classes
+    n_classes = inputs.n_classes
+    if isinstance(inputs, TagInputs):
+        (rows, columns), given = located(inputs, options)
+        n_given = _core.tag_counts(inputs.tags, n_classes)[:, 1]
+    else:
+        from conflearn.stream import tag_issues
+
+        rows, columns, given, counts = tag_issues.located_and_given(inputs, options)
+        n_given = counts[:, 1]
+    n_examples = inputs.n_examples or 0  # which is known by now
     wrong, missing = (np.bincount(columns[side], minlength=n_classes) for side in (given, ~given))
-    n_given = _core.tag_counts(inputs.tags, n_classes)[:, 1]
     names = np.arange(n_classes) if classes is None else np.asarray(classes)
     noise = share_of(wrong, n_given)
     worst = np.argsort(1 - noise, kind="stable")

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_bool, as_joints, as_tag_thresholds, as_tags
-from conflearn._inputs import TagInputs, read_tag_inputs
+from conflearn._inputs import TagInputs
 from conflearn._names import Kind
 from conflearn._runs import Path, Progress, read_or_open_tags
 from conflearn.errors import InputError
@@ -129,6 +129,12 @@ def calibrate_confident_joint(
     counts = _core.tag_counts(
         as_tags(labels, n_classes, classes=classes, columns_of="confident_joint"), n_classes
     )
+    return _calibrated(joints, counts)
+
+
+def _calibrated(
+    joints: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     empty = ~((joints.sum(axis=2) > 0) & (counts > 0)).any(axis=1)
     if empty.any():
         raise InputError(
@@ -152,6 +158,8 @@ def estimate_joint(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.float64]:
     """Estimate the joint distribution of given and true sides of each class.
 
@@ -169,6 +177,8 @@ def estimate_joint(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -190,13 +200,29 @@ def estimate_joint(
     array([[0.625, 0.125],
            [0.   , 0.25 ]])
     """
-    inputs = read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
-    if confident_joint is None:
+    inputs = read_or_open_tags(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    own = None if confident_joint is None else as_joints(confident_joint, inputs.n_classes)
+    if not isinstance(inputs, TagInputs):
+        from conflearn.stream import tag_issues
+
+        if own is None:
+            counted = tag_issues.confident_joint(inputs, None, calibrate=True)
+        else:
+            counted = _calibrated(own, tag_issues.given_counts(inputs))
+    elif own is None:
         counted = _core.count_confident_tags(
             inputs.tags, inputs.pred_probs, None, True, "most_probable", inputs.n_threads
         )
     else:
-        joints = as_joints(confident_joint, inputs.n_classes)
-        counted = calibrate_confident_joint(joints, labels, classes=classes)
+        counted = _calibrated(own, _core.tag_counts(inputs.tags, inputs.n_classes))
     distribution: npt.NDArray[np.float64] = counted / counted.sum(axis=(1, 2), keepdims=True)
     return distribution

@@ -113,7 +113,7 @@ class PackedArray(Rows):
     def pieces(self, first_row: int, most: int) -> Generator[Piece, None, None]:
         """Unpack rows. The check sums of the file are looked at on the way."""
         row_bytes = self._dtype.itemsize * math.prod(self.shape[1:])
-        most = min(most, self.n_rows)
+        most = max(min(most, self.n_rows), 1)
         with self._file.open():
             try:
                 with (

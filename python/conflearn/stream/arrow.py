@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from conflearn.errors import MissingDependencyError, SourceError
+from conflearn.errors import InputError, MissingDependencyError, SourceError
 from conflearn.stream import source
 from conflearn.stream.file import File, failure
 from conflearn.stream.tables import Sort, Table
@@ -91,9 +91,9 @@ def _explained(place: str, argument: str) -> Iterator[None]:
 
     try:
         yield
-    except SourceError:
+    except InputError:
         raise
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError, LookupError) as error:
         raise failure(place, argument, error) from error
 
 

@@ -15,6 +15,7 @@ from conflearn.errors import InputTypeError, ShapeError, SourceError
 from conflearn.stream.ahead import IN_FLIGHT, read_ahead
 from conflearn.stream.cells import as_cells
 from conflearn.stream.source import Block, Source, aligned_bytes, rows_of
+from conflearn.topk import TopK
 
 __all__ = ["BatchSource", "iterated", "length_of", "pair_of"]
 
@@ -83,7 +84,7 @@ class BatchSource(Source):
                     yield from filled.add(row + skip, labels[skip:], rows[skip:], number)
                 elif skip < n:
                     yield from filled.rest()
-                    own = as_cells(_copied(values[skip:]), self._kind)
+                    own = as_cells(_copied(_by_rows(values)[skip:]), self._kind)
                     yield Block(row + skip, labels[skip:].copy(), own, f"batch {number:,}")
                 row += n
         yield from filled.rest()
@@ -192,12 +193,17 @@ class _Blocks:
         self._batches = (batch, batch)
 
 
+def _by_rows(values: Any) -> Any:
+    """Return sparse rows in the one format of scipy that can be cut by rows."""
+    return values.tocsr() if hasattr(values, "tocsr") else values
+
+
 def _copied(values: Any) -> Any:
     """Copy sparse rows, of which the caller may fill the arrays anew."""
-    if hasattr(values, "copy"):
-        return values.copy()
-    classes, cells = np.array(values.classes), np.array(values.values)
-    return type(values)(classes=classes, values=cells, n_classes=values.n_classes)
+    if isinstance(values, TopK):
+        classes, cells = np.array(values.classes), np.array(values.values)
+        return TopK(classes, cells, n_classes=values.n_classes)
+    return values.copy()
 
 
 def iterated(batches: Any) -> Iterator[Any]:

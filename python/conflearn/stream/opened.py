@@ -62,6 +62,7 @@ _FRAMES = (
 _IN_MEMORY = (
     ("numpy", "ndarray", "generic"),
     ("pandas", "DataFrame", "Series", "Index"),
+    ("pandas.api.extensions", "ExtensionArray"),
     ("polars", "DataFrame", "Series"),
     ("pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray"),
     ("scipy.sparse", "spmatrix", "sparray"),

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 import conflearn
-from conflearn._coerce import readable_again
 from conflearn._coerce.objects import spelled
 from conflearn._inputs import PredProbs
 from conflearn._names import Kind
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
 from conflearn.states import JointState, Look, ThresholdState
+from conflearn.stream.cells import coercible_again
 from conflearn.stream.checkpoint import Checkpoint, Saved
 from conflearn.stream.outputs import Outputs, Target
 from conflearn.stream.progress import Bars, Report
@@ -60,8 +60,7 @@ class Nothing:
 
 def rows_of(block: "Block") -> Any:
     """Return the cells of a block as something that the states take."""
-    cells = block.pred_probs
-    return readable_again(cells) if isinstance(cells, np.ndarray) else cells
+    return coercible_again(block.pred_probs)
 
 
 class Run:

@@ -1,11 +1,12 @@
 """Objects of other libraries that give rows when they are sliced: zarr, HDF5, and the like."""
 
+import operator
 from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
-from conflearn.errors import SourceError
+from conflearn.errors import InputTypeError, SourceError
 from conflearn.stream import source
 from conflearn.stream.file import failure
 from conflearn.stream.rows import Piece, Rows, digest, rows_text
@@ -26,10 +27,16 @@ class SliceableRows(Rows):
     def __init__(self, array: Any, argument: str) -> None:
         self._array = array
         self._argument = argument
-        self.shape: tuple[int, ...] = tuple(map(int, array.shape))
-        self.n_rows = self.shape[0] if self.shape else 0
         kind = type(array)
         self.place = f"{argument} ({kind.__module__.partition('.')[0]}.{kind.__name__})"
+        try:
+            self.shape: tuple[int, ...] = tuple(map(operator.index, array.shape))
+        except TypeError as error:  # dask calls a number of rows that it does not know NaN
+            raise InputTypeError(
+                f"{self.place} has the shape {array.shape}, of which not all is known; compute it "
+                "first (of a dask array, compute_chunk_sizes())"
+            ) from error
+        self.n_rows = self.shape[0] if self.shape else 0
 
     def pieces(self, first_row: int, most: int) -> Generator[Piece, None, None]:
         """Slice it, at the borders of its chunks where it has some."""

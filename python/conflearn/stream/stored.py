@@ -64,7 +64,7 @@ class StoredArray(Rows):
         """Read rows into buffers that are used again."""
         if self._fortran:
             most = max(most, min(most * _LONGER, source.BLOCK_ROWS))
-        most = min(most, self.n_rows)
+        most = max(min(most, self.n_rows), 1)
         size = most * self._row_bytes
         # What is asked for is made anew only where it is small.
         buffers = cycle([source.aligned_bytes(size) for _ in range(IN_FLIGHT)])

@@ -25,6 +25,7 @@ __all__ = [
     "label_quality_scores",
     "label_quality_scores_per_class",
     "locate_label_issues",
+    "located_and_given",
     "num_label_issues",
     "num_label_issues_per_class",
     "rank_label_issues",
@@ -88,6 +89,23 @@ def locate_label_issues(
         search.find()
         found = outputs.publish(search.cells)
         return found["row"], found["class_index"], found["has_tag"]
+
+
+def located_and_given(
+    run: "Run", options: Options
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.int64],
+]:
+    """Find the same, and how many examples are without and with each tag."""
+    with run.of("multilabel.dataset_health", options._asdict()) as outputs:
+        search = TagSearch(run, options, cells=True)
+        search.find()
+        given_counts = search.given_counts()
+        found = outputs.publish(search.cells)
+        return found["row"], found["class_index"], found["has_tag"], given_counts
 
 
 def num_label_issues(run: "Run") -> int:

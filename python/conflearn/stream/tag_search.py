@@ -106,6 +106,7 @@ class TagSearch:
         self.mask = run.column("is_issue", np.bool_) if flags else None
         #: Of the flagged examples, in the order of the rows.
         self._records = None if ranking is None else run.column("records", RECORD, is_full=False)
+        self._given_counts: npt.NDArray[np.int64] | None = None
         #: Of the flagged tags.
         self.cells: dict[str, Column] = {}
         if cells:
@@ -119,6 +120,7 @@ class TagSearch:
         if filter_by != "predicted_neq_given":
             sums = thresholds_of(run)
             thresholds = sums.finish()
+            self._given_counts = sums.given_counts
             if filter_by not in OF_SINGLE_ROWS:
                 joint = joint_of(run, thresholds)
                 if not np.array_equal(joint.given_counts, sums.given_counts):
@@ -145,6 +147,11 @@ class TagSearch:
                 rows.append(records["row"])
         work.resize(0)
         return rows
+
+    def given_counts(self) -> npt.NDArray[np.int64]:
+        """Count the examples without and with each tag, in a pass of its own if there was none."""
+        known = self._given_counts
+        return thresholds_of(self._run).given_counts if known is None else known
 
     @property
     def _columns(self) -> list[Column]:

@@ -18,7 +18,7 @@ use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::{Format, Key, Meaning};
 use crate::input::{Matrix, RowsOfClass};
-use crate::rank::Smallest;
+use crate::rank::{Smallest, by_score_then_row};
 use crate::row::{Cutoffs, RowFacts};
 use crate::scan::for_each_above;
 use crate::simd::prefetch;
@@ -234,6 +234,8 @@ struct Scratch {
     quota_of: Vec<u32>,
     /// (`P[given] - P[class]`, row) of the listed cells.
     listed: Vec<(f64, usize)>,
+    /// The rows that are no contenders, once somebody has asked for them.
+    others: Vec<(f64, usize)>,
 }
 
 impl<F: Format> Pruning<'_, F> {
@@ -246,7 +248,11 @@ impl<F: Format> Pruning<'_, F> {
     ) -> Result<Vec<usize>> {
         let n_classes = self.labels.n_classes();
         let contenders = self.contenders_by_class(workers)?;
-        let scratch = || Scratch { quota_of: vec![u32::MAX; n_classes], listed: Vec::new() };
+        let scratch = || Scratch {
+            quota_of: vec![u32::MAX; n_classes],
+            listed: Vec::new(),
+            others: Vec::new(),
+        };
         let by_class = workers.map(n_classes, scratch, |scratch, given| {
             let removed = counts.removed(given);
             if removed.is_empty() || self.labels.counts()[given] <= min_examples_per_class {
@@ -258,6 +264,7 @@ impl<F: Format> Pruning<'_, F> {
             take_listed(contenders.clone(), &mut quotas, scratch);
             let unlisted = Unlisted::new(contenders, &self.seen.facts);
             let others = self.rows_by_class.of(given);
+            scratch.others.clear();
             let mut rows = Vec::new();
             for Quota { class, n, listed } in quotas {
                 workers.check()?;
@@ -267,7 +274,7 @@ impl<F: Format> Pruning<'_, F> {
                 }
                 let mut smallest = Smallest::new(n, &mut scratch.listed[listed]);
                 self.offer_unlisted(&unlisted, class, &mut smallest);
-                self.offer_others(others, class, &mut smallest);
+                self.offer_others(others, class, &mut smallest, &mut scratch.others);
                 rows.extend(smallest.rows());
             }
             Ok(rows)
@@ -325,11 +332,32 @@ impl<F: Format> Pruning<'_, F> {
 
     /// Step 3: rows that are no contenders, where a quota is larger than the number of margins
     /// above 0.
-    fn offer_others(&self, rows: RowsOfClass<'_>, class: usize, smallest: &mut Smallest) {
+    fn offer_others(
+        &self,
+        rows: RowsOfClass<'_>,
+        class: usize,
+        smallest: &mut Smallest,
+        others: &mut Vec<(f64, usize)>,
+    ) {
         // No margin of theirs is above 0.
         if smallest.reach() < 0.0 {
             return;
         }
+        if others.is_empty() {
+            self.find_others(rows, others);
+        }
+        for &(least_key, row) in &*others {
+            // No cell of a row is above its best other one.
+            if least_key > smallest.reach() {
+                break;
+            }
+            let value = F::value(self.matrix.cell(row, class));
+            smallest.offer((self.seen.facts[row].own - value, row));
+        }
+    }
+
+    /// The rows that are no contenders, each with what its keys are at least, the least first.
+    fn find_others(&self, rows: RowsOfClass<'_>, others: &mut Vec<(f64, usize)>) {
         let mut ahead = rows.iter();
         ahead.by_ref().take(PREFETCH_CELLS).for_each(|_| ());
         for row in rows.iter() {
@@ -337,12 +365,11 @@ impl<F: Format> Pruning<'_, F> {
                 prefetch(&raw const self.seen.facts[ahead]);
             }
             let RowFacts { own, best_other, .. } = self.seen.facts[row];
-            // No cell of a row is above its best other one.
-            if best_other <= own && own - best_other <= smallest.reach() {
-                let value = F::value(self.matrix.cell(row, class));
-                smallest.offer((own - value, row));
+            if best_other <= own {
+                others.push((own - best_other, row));
             }
         }
+        others.sort_unstable_by(by_score_then_row);
     }
 }
 
@@ -374,7 +401,7 @@ fn take_listed<'c, F: Format>(
     quotas: &mut [Quota],
     scratch: &mut Scratch,
 ) {
-    let Scratch { quota_of, listed } = scratch;
+    let Scratch { quota_of, listed, .. } = scratch;
     for (quota, number) in quotas.iter().zip(0..) {
         quota_of[quota.class] = number;
     }

@@ -20,6 +20,9 @@ use crate::sweep::{first_fault, or_first_fault};
 
 use super::entries::LANES;
 
+/// Rows that are looked at together.
+const BATCH: usize = 16;
+
 impl<F: Format> Sparse<'_, F> {
     /// The look at all rows.
     pub(super) fn look_at_entries(
@@ -86,19 +89,21 @@ impl<F: Format> Sparse<'_, F> {
 /// What a thread works with, from one row to the next.
 pub(super) struct Scratch<F: Format> {
     pub(super) entries: Entries<F>,
+    batch: Vec<Entries<F>>,
     pub(super) pairs: Vec<(u32, F::Bits)>,
     pub(super) terms: Vec<F::Real>,
 }
 
 impl<F: Format> Scratch<F> {
     pub(super) fn new() -> Self {
-        Self { entries: Entries::new(), pairs: Vec::new(), terms: Vec::new() }
+        let batch = (0..BATCH).map(|_| Entries::new()).collect();
+        Self { entries: Entries::new(), batch, pairs: Vec::new(), terms: Vec::new() }
     }
 
     /// The entropy of the loaded row, in nats. Cells with a sign count as zeros.
     #[inline(always)]
     pub(super) fn entropy(&mut self) -> f64 {
-        let Self { entries, pairs, terms } = self;
+        let Self { entries, pairs, terms, .. } = self;
         entries.sort(pairs);
         terms.resize(entries.cells.len(), F::Real::ZERO);
         for (terms, cells) in
@@ -149,31 +154,86 @@ impl<F: Format> Kernel for Block<'_, '_, '_, F> {
 
     #[inline(always)]
     fn run(self) -> Self::Output {
-        let Self { piece: Piece { sparse, labels, rows }, look, scratch, facts } = self;
+        let Self { piece: Piece { sparse, labels, mut rows }, look, scratch, facts } = self;
         let mut side = BlockFindings::default();
-        for row in rows {
-            sparse.load(row, &mut scratch.entries)?;
-            facts.push(look.row(row, labels.given(row), scratch, &mut side)?);
+        while !rows.is_empty() {
+            // What the cutoffs are asked for lies anywhere: it is fetched for some rows at once.
+            let batch = rows.start..rows.end.min(rows.start + BATCH);
+            let mut seen = [Seen::NOTHING; BATCH];
+            for (row, number) in batch.clone().zip(0..) {
+                let entries = &mut scratch.batch[number];
+                sparse.load(row, entries)?;
+                seen[number] = look.see(entries, labels.given(row));
+            }
+            for (row, number) in batch.clone().zip(0..) {
+                std::mem::swap(&mut scratch.entries, &mut scratch.batch[number]);
+                facts.push(look.row(row, labels.given(row), &seen[number], scratch, &mut side)?);
+            }
+            rows.start = batch.end;
         }
         side.shrink();
         Ok(side)
     }
 }
 
+/// The largest cells of a row.
+#[derive(Clone, Copy)]
+struct Seen<F: Format> {
+    own: F::Key,
+    other: F::Key,
+    /// The class of the latter, where it is not below the former.
+    other_class: u32,
+}
+
+impl<F: Format> Seen<F> {
+    const NOTHING: Self = Self { own: F::Key::ZERO, other: F::Key::ZERO, other_class: NO_CLASS };
+
+    /// The most probable class, and its cell.
+    #[inline(always)]
+    fn best(&self, given: usize) -> (u32, F::Key) {
+        let Self { own, other, other_class } = *self;
+        let wins = other_class != NO_CLASS && (own < other || (other_class as usize) < given);
+        if wins { (other_class, other) } else { (given as u32, own) }
+    }
+}
+
 impl<F: Format> EntryLook<'_, F> {
+    /// Finds the largest cells, and fetches what they are compared with.
+    #[inline(always)]
+    fn see(&self, entries: &Entries<F>, given: usize) -> Seen<F> {
+        let (own, other) = own_and_other(entries, given);
+        let other_class = if other < own {
+            NO_CLASS
+        } else if other == F::Key::ZERO {
+            // All are zeros.
+            u32::from(given == 0)
+        } else {
+            class_of(entries, given, other)
+        };
+        let seen = Seen { own, other, other_class };
+        let (best, _) = seen.best(given);
+        simd::prefetch(self.cutoffs.keys().as_ptr().wrapping_add(best as usize));
+        if let Some(floors) = self.floors
+            && other > own
+        {
+            simd::prefetch(floors.keys().as_ptr().wrapping_add(best as usize));
+        }
+        seen
+    }
+
     #[inline(always)]
     fn row(
         &self,
         row: usize,
         given: usize,
+        seen: &Seen<F>,
         scratch: &mut Scratch<F>,
         side: &mut BlockFindings<F>,
     ) -> Result<RowFacts> {
         let entries = &mut scratch.entries;
-        let (own, other) = own_and_other(entries, given);
-        let is_usual = own.max(other) <= self.largest;
+        let is_usual = seen.own.max(seen.other) <= self.largest;
         let facts = if is_usual && self.confident_zeros.is_empty() {
-            self.facts(entries, given, own, other)
+            self.facts(entries, given, seen)
         } else {
             self.defined_facts(row, entries, given)?
         };
@@ -181,7 +241,7 @@ impl<F: Format> EntryLook<'_, F> {
             && facts.best_other > facts.own
         {
             if is_usual {
-                self.list(row, given, entries, own, &facts, floors, side);
+                self.list(row, given, entries, seen.own, &facts, floors, side);
             } else {
                 side.shortlist.push_unlisted(row, given, &facts);
             }
@@ -199,29 +259,19 @@ impl<F: Format> EntryLook<'_, F> {
 
     /// The facts of a row whose keys are in order, where no zero is confident.
     #[inline(always)]
-    fn facts(&self, entries: &Entries<F>, given: usize, own: F::Key, other: F::Key) -> RowFacts {
-        let other_class = if other < own {
-            NO_CLASS
-        } else if other == F::Key::ZERO {
-            // All are zeros.
-            u32::from(given == 0)
-        } else {
-            class_of(entries, given, other)
-        };
-        let keys = self.cutoffs.keys();
-        let wins = other_class != NO_CLASS && (own < other || (other_class as usize) < given);
-        let (best, cell) = if wins { (other_class, other) } else { (given as u32, own) };
+    fn facts(&self, entries: &Entries<F>, given: usize, seen: &Seen<F>) -> RowFacts {
+        let (best, cell) = seen.best(given);
         let guess = if cell < self.least {
             NO_CLASS
-        } else if cell >= keys[best as usize] {
+        } else if cell >= self.cutoffs.keys()[best as usize] {
             best
         } else {
             self.guess(entries, best)
         };
         RowFacts {
-            own: F::widen(own),
-            best_other: F::widen(other),
-            best_other_class: other_class,
+            own: F::widen(seen.own),
+            best_other: F::widen(seen.other),
+            best_other_class: seen.other_class,
             guess,
         }
     }
