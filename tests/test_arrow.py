@@ -84,6 +84,19 @@ def test_a_column_a_class(dtype) -> None:
     assert mask_of(table, layout).tobytes() == mask.tobytes()
 
 
+def test_the_largest_of_each_row_alone() -> None:
+    classes = np.argsort(-DATA.pred_probs, axis=1, kind="stable")[:, :2]
+    values = np.take_along_axis(DATA.pred_probs, classes, axis=1)
+    table = table_of(classes=list(classes), values=list(values))
+    layout = arrow.Layout(pred_probs=conflearn.TopK("classes", "values", n_classes=4), id="id")
+    assert layout.read == ("label", "classes", "values", "id")
+    assert layout.n_classes(table) == 4
+    top = conflearn.TopK(classes, values, n_classes=4)
+    assert (
+        mask_of(table, layout).tobytes() == conflearn.find_label_issues(DATA.labels, top).tobytes()
+    )
+
+
 def test_results_come_with_what_is_kept_and_in_names() -> None:
     table = WIDE.append_column("name", pa.array(np.array(NAMES)[DATA.labels]))
     layout = arrow.Layout("name", COLUMN_A_CLASS, "id", keep=["name"], classes=NAMES)

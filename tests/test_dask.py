@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import conflearn
-from conflearn.errors import InputError, InputTypeError, LabelError, OptionError, ShapeError
+from conflearn.errors import (
+    InputError,
+    InputTypeError,
+    LabelError,
+    MissingDependencyError,
+    OptionError,
+    ShapeError,
+)
 from expected import refused
 from strategies import FILTERS, SCORES, random_data
 
@@ -138,6 +145,18 @@ def test_ids_in_place_of_rows() -> None:
     assert found.compute().tobytes() == mask.tobytes()
 
 
+def test_the_largest_of_each_row_alone() -> None:
+    classes = np.argsort(-DATA.pred_probs, axis=1, kind="stable")[:, :2]
+    values = np.take_along_axis(DATA.pred_probs, classes, axis=1)
+    top = conflearn.TopK(
+        da.from_array(classes, chunks=(50, 1)), da.from_array(values, chunks=(99, 2)), n_classes=4
+    )
+    found = conflearn.dask.analyze(LABELS, top)
+    expected = conflearn.analyze(DATA.labels, conflearn.TopK(classes, values, n_classes=4))
+    assert found.issues.compute().tobytes() == expected.ranked.tobytes()
+    assert found.num_issues == expected.num_issues
+
+
 # --- Frames
 
 
@@ -263,3 +282,9 @@ def test_bad_arguments(frame) -> None:
     ):
         strings = dd.from_pandas(FRAME, npartitions=3)
         conflearn.dask.find_label_issues(strings["label"], strings["lists"])
+
+
+def test_dask_is_asked_for(monkeypatch) -> None:
+    monkeypatch.setattr(conflearn.dask, "find_spec", lambda name: None)
+    with refused(MissingDependencyError, "conflearn[dask]"):
+        conflearn.dask.find_label_issues(LABELS, PRED_PROBS)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,13 @@ import numpy as np
 import pytest
 
 import conflearn
-from conflearn.errors import InputError, InputTypeError, LabelError, OptionError
+from conflearn.errors import (
+    InputError,
+    InputTypeError,
+    LabelError,
+    MissingDependencyError,
+    OptionError,
+)
 from expected import refused
 from strategies import SCORES, random_data
 
@@ -174,3 +181,10 @@ def test_no_id_where_none_is_needed() -> None:
     assert found.columns() == ["label", "is_issue"]
     mask = conflearn.find_label_issues(*DATA, filter_by="confident_learning")
     assert sum(row["is_issue"] for row in found.iter_rows()) == mask.sum()
+
+
+def test_ray_is_asked_for(monkeypatch) -> None:
+    dataset = dataset_of()
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    with refused(MissingDependencyError, "conflearn[ray]"):
+        conflearn.ray.find_label_issues(dataset, id="id")

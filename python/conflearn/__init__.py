@@ -33,9 +33,9 @@ array([2])
 `noise`                          noise matrices and noisy labels, for experiments
 ===============================  =====================================================
 
-`conflearn.states` are for data that are never all in one place, `conflearn.dask` and `conflearn.ray`
-for data on a cluster; `conflearn.multilabel` has the same for data whose examples have any number of
-tags, and `conflearn.cleanlab` under cleanlab's names.
+`conflearn.states` are for data that are never all in one place, `conflearn.dask` and
+`conflearn.ray` for data on a cluster. `conflearn.multilabel` has the same for data whose examples
+have any number of tags, and `conflearn.cleanlab` under cleanlab's names.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from conflearn import errors, passes
 from conflearn._coerce import as_labels, as_pred_probs
+from conflearn._coerce.tables import read_arrow_lists
 from conflearn._names import SCORES, Kind, Score
 from conflearn.errors import InputError, InputTypeError, MissingDependencyError, OptionError
 from conflearn.states import Rule
+from conflearn.topk import TopK
 
 __all__ = ["FLAG", "SUGGESTION", "Layout", "apply", "feed", "merge"]
 
@@ -39,8 +41,9 @@ class Layout:
     ----------
     labels : str
         Given labels: integers 0..K-1, or names together with `classes`.
-    pred_probs : str or sequence of K str
-        A column of tensors, fixed-size lists or lists, K numbers a row; or a column a class.
+    pred_probs : str, sequence of K str, or TopK
+        A column of tensors, fixed-size lists or lists, K numbers a row; or a column a class; or a
+        `conflearn.TopK` of the names of two columns of lists.
     id : str, optional
         A number for each row, at least 0, that no other row has. Of equally bad labels, the one of
         the lower number is flagged first. Filters that do not rank do without it.
@@ -58,7 +61,7 @@ class Layout:
     """
 
     labels: str = "label"
-    pred_probs: str | Sequence[str] = "pred_probs"
+    pred_probs: str | Sequence[str] | TopK = "pred_probs"
     id: str | None = None
     keep: Sequence[str] = ()
     classes: Sequence[object] | None = None
@@ -68,7 +71,7 @@ class Layout:
             value = getattr(self, name)
             if isinstance(value, str) and name == "keep":
                 raise InputTypeError(f"keep must be a list of columns; pass keep=[{value!r}]")
-            if value is not None and not isinstance(value, str):
+            if value is not None and not isinstance(value, str | TopK):
                 object.__setattr__(self, name, tuple(value))
         taken = {FLAG, SUGGESTION, *SCORES}.intersection(self._repeated)
         if taken:
@@ -80,8 +83,14 @@ class Layout:
     @property
     def read(self) -> tuple[str, ...]:
         """The columns that are looked at."""
-        several = (self.pred_probs,) if isinstance(self.pred_probs, str) else self.pred_probs
-        return (self.labels, *several, *(() if self.id is None else (self.id,)))
+        match self.pred_probs:
+            case str(name):
+                cells: Sequence[str] = (name,)
+            case TopK(classes, values):
+                cells = (classes, values)
+            case names:
+                cells = names
+        return (self.labels, *cells, *(() if self.id is None else (self.id,)))
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -103,16 +112,16 @@ class Layout:
 
     def n_classes(self, batch: Batch, kind: Kind = "probabilities") -> int:
         """Count the classes, K, by a row or more."""
-        n_classes: int = as_pred_probs(self._pred_probs(batch), kind=kind).shape[1]
+        n_classes: int = self._pred_probs(batch, kind).shape[1]
         return n_classes
 
     def rows(self, batch: Batch, kind: Kind) -> tuple[Any, Any, int | npt.NDArray[np.int64]]:
         """Return labels, matrix and row numbers of a batch, copied only if they are apart."""
-        pred_probs = as_pred_probs(self._pred_probs(batch), kind=kind)
+        pred_probs = self._pred_probs(batch, kind)
         labels = as_labels(
             _whole(batch.column(self.labels)),
             pred_probs.shape[1],
-            n_examples=len(pred_probs),
+            n_examples=batch.num_rows,
             classes=self.classes,
         )
         if self.id is None:
@@ -126,16 +135,15 @@ class Layout:
         """Return the columns that stand beside the results."""
         return {name: batch.column(name) for name in self._repeated}
 
-    def _pred_probs(self, batch: Batch) -> Any:
-        if isinstance(self.pred_probs, str):
-            return _whole(batch.column(self.pred_probs))
-        # Each column has its own memory, so there is no way around a copy of one batch.
-        columns = [_numpy(batch.column(name)) for name in self.pred_probs]
-        dtype = np.result_type(np.float16, *columns)
-        matrix = np.empty((batch.num_rows, len(columns)), dtype, order="F")
-        for into, column in zip(matrix.T, columns, strict=True):
-            into[:] = column
-        return matrix
+    def _pred_probs(self, batch: Batch, kind: Kind) -> Any:
+        match self.pred_probs:
+            case str(name):
+                return as_pred_probs(_whole(batch.column(name)), kind=kind)
+            case TopK(classes, values, n_classes=n_classes):
+                pair = (read_arrow_lists(_whole(batch.column(x)), x) for x in (classes, values))
+                return TopK(*pair, n_classes=n_classes)
+            case names:
+                return as_pred_probs(_side_by_side(batch, names), kind=kind)
 
 
 def feed(
@@ -290,6 +298,16 @@ def apply(
             results[SUGGESTION] = suggested if names is None else arrow.array(names).take(suggested)
             results |= {score: arrow.array(getattr(found, score)) for score in scores}
         yield type(batch).from_arrays(list(results.values()), names=list(results))
+
+
+def _side_by_side(batch: Batch, names: Sequence[str]) -> npt.NDArray[Any]:
+    """Copy columns into one matrix: each has its own memory, so there is no way around it."""
+    columns = [_numpy(batch.column(name)) for name in names]
+    dtype = np.result_type(np.float16, *columns)
+    matrix = np.empty((batch.num_rows, len(columns)), dtype, order="F")
+    for into, column in zip(matrix.T, columns, strict=True):
+        into[:] = column
+    return matrix
 
 
 def _whole(column: Any) -> Any:

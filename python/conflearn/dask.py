@@ -23,6 +23,7 @@ from conflearn._coerce.objects import is_a
 from conflearn._names import SCORES, Kind, Score
 from conflearn.errors import InputTypeError, MissingDependencyError, ShapeError
 from conflearn.states import Rule
+from conflearn.topk import TopK
 
 __all__ = ["Analysis", "analyze", "find_label_issues"]
 
@@ -79,10 +80,11 @@ def find_label_issues(
     labels : dask.array.Array of shape (N,), or dask.dataframe.Series
         Given labels: integers 0..K-1, or names together with `classes`.
     pred_probs : dask.array.Array of shape (N, K), or dask.dataframe.DataFrame or Series
-        Out-of-sample predicted probabilities. A frame has a column a class, in their order; a
-        series holds a list a row. Its chunks of rows are those of `labels`, whether their sizes are
-        known or not. It is read once in each pass: one for ``filter_by="confident_learning"``,
-        three or more for others that count, and another one for the results.
+        Out-of-sample predicted probabilities; or a `conflearn.TopK` of two dask arrays. A frame has
+        a column a class, in their order; a series holds a list a row. Its chunks of rows are those
+        of `labels`, whether their sizes are known or not. It is read once in each pass: one for
+        ``filter_by="confident_learning"``, three or more for others that count, and another one for
+        the results.
     id : dask.array.Array of shape (N,), or dask.dataframe.Series, optional
         Whole numbers, at least 0, each its own, in place of row numbers: ties go to the lower one.
     classes : sequence of K names, optional
@@ -197,7 +199,11 @@ def _read(
         raise MissingDependencyError('conflearn.dask needs Dask: pip install "conflearn[dask]"')
     of_frames = is_a(pred_probs, "dask.dataframe", "DataFrame", "Series")
     wanted = ("dask.dataframe", "DataFrame", "Series") if of_frames else ("dask.array", "Array")
-    for name, value in {"labels": labels, "pred_probs": pred_probs, "id": id}.items():
+    arguments = {"labels": labels, "pred_probs": pred_probs, "id": id}
+    if isinstance(pred_probs, TopK):
+        del arguments["pred_probs"]
+        arguments |= {"classes": pred_probs.classes, "values": pred_probs.values}
+    for name, value in arguments.items():
         if not is_a(value, *wanted) and not (name == "id" and value is None):
             raise InputTypeError(
                 f"{name} must be a dask array, or of dask.dataframe as all arguments are then, but "
@@ -267,8 +273,10 @@ class _Worker(NamedTuple):
 
     def _read(
         self, chunk: _Chunk, first_row: int
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int | npt.NDArray[np.int64]]:
-        pred_probs = as_pred_probs(_matrix(chunk.pred_probs), kind=self.kind)
+    ) -> tuple[npt.NDArray[Any], Any, int | npt.NDArray[np.int64]]:
+        pred_probs = _matrix(chunk.pred_probs)
+        if not isinstance(pred_probs, TopK):
+            pred_probs = as_pred_probs(pred_probs, kind=self.kind)
         n_examples, n_classes = pred_probs.shape
         labels = as_labels(chunk.labels, n_classes, n_examples=n_examples, classes=self.classes)
         if chunk.id is None:
@@ -337,6 +345,8 @@ class _Chunks(ABC):
 
     def n_classes(self) -> int:
         """Count the classes, where nobody has said how many there are."""
+        if isinstance(self.pred_probs, TopK):
+            return self.pred_probs.n_classes
         is_matrix = self.pred_probs.ndim == _MATRIX
         return max(2, self.pred_probs.shape[1]) if is_matrix else 2
 
@@ -379,10 +389,11 @@ class _ArrayChunks(_Chunks):
     def split(self) -> list[Any]:
         import dask
 
-        pred_probs = self.pred_probs
-        if pred_probs.ndim == _MATRIX:
-            pred_probs = pred_probs.rechunk({1: -1})  # whole rows
-        lengths = pred_probs.chunks[0]
+        top = self.pred_probs if isinstance(self.pred_probs, TopK) else None
+        cells = self.pred_probs if top is None else top.values
+        if cells.ndim == _MATRIX:
+            cells = cells.rechunk({1: -1})  # whole rows
+        lengths = cells.chunks[0]
         if not np.isnan(lengths).any():
             self.lengths = list(lengths)
         columns = [
@@ -391,7 +402,15 @@ class _ArrayChunks(_Chunks):
         ]
         make = dask.delayed(_Chunk)
         labels, ids = columns
-        blocks = pred_probs.to_delayed().ravel()
+        blocks = cells.to_delayed().ravel()
+        if top is not None:
+            classes = top.classes.rechunk({1: -1})
+            if self.lengths:
+                classes = classes.rechunk(cells.chunks)
+            _check_number_of_chunks(classes.numblocks[0], "classes", len(lengths))
+            pairs = zip(classes.to_delayed().ravel(), blocks, strict=True)
+            make_top = dask.delayed(TopK)
+            blocks = [make_top(*pair, n_classes=top.n_classes) for pair in pairs]
         return [make(*parts) for parts in zip(labels, blocks, ids, strict=False)]
 
     def _column(self, column: Any, name: str, lengths: tuple[float, ...]) -> Any:

@@ -18,6 +18,7 @@ from conflearn import arrow, passes
 from conflearn._coerce import one_of
 from conflearn._names import SCORES, Kind, Score
 from conflearn.errors import InputTypeError, MissingDependencyError, OptionError, ShapeError
+from conflearn.topk import TopK
 
 __all__ = ["Analysis", "analyze", "find_label_issues"]
 
@@ -67,7 +68,7 @@ def find_label_issues(
     dataset: Any,
     *,
     labels: str = "label",
-    pred_probs: str | Sequence[str] = "pred_probs",
+    pred_probs: str | Sequence[str] | TopK = "pred_probs",
     id: str | None = None,  # noqa: A002 - what such a column is called
     keep: Sequence[str] = (),
     classes: Sequence[object] | None = None,
@@ -85,7 +86,9 @@ def find_label_issues(
     labels, pred_probs : str
         Its columns: the given labels, whole numbers 0..K-1 or names together with `classes`; and
         the out-of-sample predicted probabilities, as tensors or lists of K numbers. For a column a
-        class pass the list of their names. Tensors and lists are read where they lie.
+        class pass the list of their names; for the largest of each row alone, in two columns of
+        lists, ``conflearn.TopK("classes", "values", n_classes=K)``. Tensors and lists are read
+        where they lie.
     id : str, optional
         A column of whole numbers, at least 0, each its own. Needed by all filters but
         ``confident_learning`` and ``predicted_neq_given``.
@@ -140,7 +143,7 @@ def analyze(
     dataset: Any,
     *,
     labels: str = "label",
-    pred_probs: str | Sequence[str] = "pred_probs",
+    pred_probs: str | Sequence[str] | TopK = "pred_probs",
     id: str | None = None,  # noqa: A002 - what such a column is called
     keep: Sequence[str] = (),
     rank_by: Score = "self_confidence",
@@ -232,6 +235,8 @@ class _Blocks:
         return cls(dataset, layout, n_threads, options.get("kind", "probabilities"))
 
     def n_classes(self) -> int:
+        if isinstance(self.layout.pred_probs, TopK):
+            return self.layout.pred_probs.n_classes
         if not isinstance(self.layout.pred_probs, str):
             return len(self.layout.pred_probs)
         for batch in self.dataset.limit(1).iter_batches(batch_size=None, batch_format="pyarrow"):
