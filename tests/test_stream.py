@@ -150,6 +150,30 @@ def test_every_width_is_read_in_blocks(filter_by: Any, width: np.dtype, tmp_path
     )
 
 
+@pytest.mark.parametrize("filter_by", FILTERS)
+def test_sparse_rows_are_looked_at_in_blocks_too(filter_by: Any, tmp_path: Path) -> None:
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    labels, pred_probs = random_data(300, 12, seed=3)
+    best = np.argsort(-pred_probs, axis=1, kind="stable")[:, :4]
+    top = conflearn.TopK(best, np.take_along_axis(pred_probs, best, axis=1), n_classes=12)
+    for name in ("classes", "values"):
+        np.save(tmp_path / f"{name}.npy", getattr(top, name))
+    files = conflearn.TopK(tmp_path / "classes.npy", tmp_path / "values.npy", n_classes=12)
+    expected = conflearn.analyze(labels, top.to_dense(), filter_by=filter_by)
+    joint = scipy_sparse.csr_array(expected.confident_joint)
+    with small_blocks(70):
+        for rows in (top, files, scipy_sparse.csr_array(top.to_dense())):
+            told: list[Any] = []
+            how = {"progress": lambda *seen, told=told: told.append(seen)}
+            folder = {"checkpoint": tmp_path / "checkpoint"}
+            found = conflearn.analyze(labels, rows, filter_by=filter_by, **how, **folder)
+            assert_same_analysis(found, expected)
+            custom = {"method": "off_diagonal_custom", "confident_joint": joint}
+            wrong = conflearn.num_label_issues(labels, rows, **custom, **how, **folder)
+            assert wrong == conflearn.num_label_issues(labels, top, **custom)
+            assert told
+
+
 def test_names_are_read_in_blocks_too() -> None:
     labels, pred_probs = random_data(100, 3)
     names = np.array(["ant", "bee", "cat"])
@@ -290,8 +314,8 @@ def test_functions_that_take_no_file_say_which_ones_do() -> None:
     labels, pred_probs = random_data(20, 3)
     for find in (conflearn.off_diagonal_examples, conflearn.sample_weights):
         with refused(
-            InputTypeError, "if it is the path of a file", "find_label_issues", "numpy.load"
+            InputTypeError, "of type str", "files are read by analyze", "numpy.load(pred_probs"
         ):
             find(labels, "pred_probs.npy")
-    with refused(InputTypeError, "labels", "if it is the path of a file"):
+    with refused(InputTypeError, "labels", "files are read by"):
         conflearn.off_diagonal_examples("labels.npy", pred_probs)

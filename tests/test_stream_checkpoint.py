@@ -390,3 +390,11 @@ def test_the_folder_says_what_it_is(files: Data, tmp_path: Path) -> None:
     run = json.loads((tmp_path / "checkpoint" / "run.json").read_text())["run"]
     assert run["call"] == "find_label_issues"
     assert "pred_probs.npy" in run["input"]
+
+
+def test_results_do_not_go_where_the_checkpoint_is(files: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    for out in (folder, folder / "results"):
+        with refused(OptionError, "out=", "lies in the folder of checkpoint"):
+            conflearn.analyze(*files, checkpoint=folder, out=out)

@@ -1,7 +1,9 @@
 """Results in files: the same, whole or not at all, whatever fails on the way."""
 
 import os
+import pickle
 import stat
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,11 @@ def test_a_table_holds_one_array_too(data: Data, tmp_path: Path) -> None:
     assert parquet.read_table(out).column_names == ["self_confidence"]
 
 
+def test_an_analysis_in_files_can_be_pickled(data: Data, tmp_path: Path) -> None:
+    analysis = conflearn.analyze(*data, out=tmp_path / "results")
+    assert_same_analysis(pickle.loads(pickle.dumps(analysis)), analysis)
+
+
 def test_scores_of_decision_values_have_no_entropy(data: Data, tmp_path: Path) -> None:
     out = tmp_path / "results"
     conflearn.analyze(*data, kind="scores", out=out)
@@ -185,6 +192,26 @@ def test_input_may_be_replaced_by_output(data: Data, tmp_path: Path) -> None:
     labels, pred_probs = streamed(data, "npy", tmp_path)
     mask = conflearn.find_label_issues(labels, pred_probs, out=labels)
     assert_same(mask, conflearn.find_label_issues(*data))
+
+
+def test_nothing_of_every_row_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,000,000 rows a score is 16 MB, and a mask 2; blocks take one, whatever N."""
+    monkeypatch.setattr(result_columns, "WINDOW", 5000)
+    n = 2_000_000
+    labels = (np.arange(n) % 2).astype(np.int8)
+    pred_probs = np.where(labels[:, None] == [0, 1], 0.75, 0.25).astype(np.float16)
+    pred_probs[::20_000] = 0.125, 0.875
+    files = streamed(Data(labels, pred_probs), "npy", tmp_path)
+    del labels, pred_probs
+    with small_blocks(5000):
+        conflearn.find_label_issues(*files)  # what is imported is held, too
+        for filter_by in ("prune_by_noise_rate", "confident_learning"):
+            tracemalloc.start()
+            analysis = conflearn.analyze(*files, filter_by=filter_by, out=tmp_path / "results")
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert len(analysis.ranked) == 100
+            assert peak < n
 
 
 # --- What goes wrong

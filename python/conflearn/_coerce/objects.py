@@ -114,7 +114,17 @@ def read_array(value: Any, name: str, missing: type[InputError] = InputError) ->
         reason = f" ({error})"
     raise InputTypeError(
         f"{name} cannot be read from an object of type {_type_name(value)}{reason}; "
-        f"conflearn reads {_ACCEPTED}"
+        f"conflearn reads {_ACCEPTED}{_advice_for_files(value, name)}"
+    )
+
+
+def _advice_for_files(value: Any, name: str) -> str:
+    """Say who reads a path, if this looks like one."""
+    if not (isinstance(value, os.PathLike) or (isinstance(value, str) and "." in value)):
+        return ""
+    return (
+        "; files are read by analyze, find_label_issues, rank_label_issues, num_label_issues, "
+        f"label_quality_scores and confident_joint; here, pass numpy.load({name}, mmap_mode='r')"
     )
 
 
@@ -176,13 +186,6 @@ def floats_of_objects(array: Array, name: str, missing: type[InputError] = Input
 
 def _refuse_with_advice(value: Any, name: str, missing: type[InputError]) -> None:
     """Refuse the objects for which there is one obvious thing to do instead."""
-    if isinstance(value, str | os.PathLike):
-        raise InputTypeError(
-            f"{name} is {spelled(value)}, which is no array; if it is the path of a file, "
-            "conflearn.analyze, find_label_issues, rank_label_issues, num_label_issues, "
-            "label_quality_scores, confident_joint and confident_thresholds read it; others take "
-            f"numpy.load({name}, mmap_mode='r')"
-        )
     if is_a(value, "scipy.sparse", "spmatrix", "sparray"):
         raise InputTypeError(f"{name} is a scipy sparse matrix; pass {name}.toarray()")
     if is_a(value, "conflearn.topk", "TopK"):

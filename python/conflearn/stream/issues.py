@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._coerce import as_joint
-from conflearn._inputs import with_counts
+from conflearn._inputs import as_any_joint, with_counts
 from conflearn._names import CountMethod, Score
 from conflearn._options import Options
 from conflearn.stream.outputs import as_target
@@ -42,7 +41,7 @@ def rank_label_issues(
 def num_label_issues(run: "Run", method: CountMethod, confident_joint: object) -> int:
     """Estimate how many labels are wrong."""
     is_custom = method == "off_diagonal_custom"
-    given = as_joint(confident_joint, run.n_classes) if is_custom else None
+    given = as_any_joint(confident_joint, run.n_classes) if is_custom else None
     with run.of("num_label_issues", {"method": method, "confident_joint": given}):
         if given is not None:
             return _core.num_off_diagonal(*with_counts(given, run.given_counts()))

@@ -101,6 +101,11 @@ class Run:
         checkpoint goes.
         """
         if self._folder is not None:
+            if target is not None and self._folder in (target.path, *target.path.parents):
+                raise OptionError(
+                    f"out={spelled(str(target.path))} lies in the folder of checkpoint, which is "
+                    "cleared in the end; pass another place"
+                )
             self._checkpoint = Checkpoint(self._folder, self._identity(call, options))
         try:
             self._outputs = Outputs(target, self._folder)
@@ -309,16 +314,11 @@ class Run:
             "temperature": self.temperature,
             "classes": None if self.classes is None else _digest_of(repr(tuple(self.classes))),
         }
-        arrays = {
-            name: _digest_of(np.asarray(value).tobytes())
-            if isinstance(value, np.ndarray)
-            else value
-            for name, value in every.items()
-        }
+        told = {name: _told(value) for name, value in every.items()}
         return {
             "call": call,
             "input": self._fingerprint(),
-            **arrays,
+            **told,
             "conflearn": getattr(conflearn, "__version__", ""),
         }
 
@@ -331,6 +331,15 @@ class Run:
                 "which batches cannot; pass files or arrays, or leave checkpoint out"
             )
         return fingerprint
+
+
+def _told(option: object) -> object:
+    """Return an option as JSON has it; of arrays, and what is made of them, a digest."""
+    if isinstance(option, np.ndarray):
+        return _digest_of(repr((option.dtype.str, option.shape)).encode() + option.tobytes())
+    if isinstance(option, tuple):  # the parts of a sparse joint
+        return _digest_of(repr([_told(part) for part in option]))
+    return option
 
 
 def _digest_of(contents: str | bytes) -> str:

@@ -39,7 +39,8 @@ class TagBatchSource(Source):
         self.n_examples = None
         for _, _, rows in self._pairs():
             self.n_classes = int(rows.shape[1])
-            self._row_bytes = self.n_classes * int(rows.dtype.itemsize)
+            dtype = getattr(rows, "dtype", np.dtype(np.float64))  # of top-k rows it is not known
+            self._row_bytes = self.n_classes * int(dtype.itemsize)
             break
         else:
             raise ShapeError(

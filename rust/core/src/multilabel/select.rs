@@ -76,7 +76,7 @@ impl Standing {
     /// Whether any cell can stand there.
     pub(super) fn is_sound(&self) -> bool {
         let is_value = self.value.is_finite() && self.value.to_bits() != (-0.0_f64).to_bits();
-        is_value && self.number <= i64::MAX as u64
+        is_value && i64::try_from(self.number).is_ok()
     }
 }
 
@@ -272,21 +272,21 @@ impl Flag {
 pub(super) struct Heaps {
     groups: Groups,
     windows: Vec<Window>,
-    heaps: Vec<Heap>,
+    of_groups: Vec<Heap>,
 }
 
 impl Heaps {
     /// Empty ones: a window for each group.
     pub(super) fn new(groups: Groups, windows: Vec<Window>) -> Self {
-        let heaps = vec![Heap::default(); windows.len()];
-        Self { groups, windows, heaps }
+        let of_groups = vec![Heap::default(); windows.len()];
+        Self { groups, windows, of_groups }
     }
 
     /// Those of a filter that decides about each cell by itself.
     pub(super) fn none() -> Self {
         let (filter, meaning) = (Filter::PredictedNeqGiven, Meaning::Probability);
         let groups = Groups { filter, n_classes: 0, meaning };
-        Self { groups, windows: Vec::new(), heaps: Vec::new() }
+        Self { groups, windows: Vec::new(), of_groups: Vec::new() }
     }
 
     /// Checks what other functions rely on, of heaps that are in order.
@@ -296,7 +296,7 @@ impl Heaps {
             return if are_none { Ok(()) } else { Err("it selects what nobody asks for") };
         };
         let count = groups.count();
-        if self.groups != groups || self.windows.len() != count || self.heaps.len() != count {
+        if self.groups != groups || self.windows.len() != count || self.of_groups.len() != count {
             return Err("it does not hold one place a group");
         }
         let is_sound = |(heap, window): (&Heap, &Window)| {
@@ -313,15 +313,15 @@ impl Heaps {
                         && heap.kept.first().is_none_or(|kept| after.is_before(&kept.standing))
                 })
         };
-        let are_sound = self.heaps.iter().zip(&self.windows).all(is_sound);
+        let are_sound = self.of_groups.iter().zip(&self.windows).all(is_sound);
         if are_sound { Ok(()) } else { Err("what it has selected is in no order") }
     }
 
     /// Empty ones that know what these have no room for.
     pub(super) fn emptied(&self) -> Self {
         let emptied = |heap: &Heap| Heap { kept: Vec::new(), end: heap.end };
-        let heaps = self.heaps.iter().map(emptied).collect();
-        Self { groups: self.groups, windows: self.windows.clone(), heaps }
+        let of_groups = self.of_groups.iter().map(emptied).collect();
+        Self { groups: self.groups, windows: self.windows.clone(), of_groups }
     }
 
     /// What is kept of each group.
@@ -331,8 +331,8 @@ impl Heaps {
 
     /// Takes up what others have kept for the same windows.
     pub(super) fn absorb(&mut self, others: &Self) {
-        let windows = self.windows.iter().zip(&others.heaps);
-        for (heap, (window, more)) in self.heaps.iter_mut().zip(windows) {
+        let windows = self.windows.iter().zip(&others.of_groups);
+        for (heap, (window, more)) in self.of_groups.iter_mut().zip(windows) {
             more.kept.iter().for_each(|&kept| heap.push(kept, window));
         }
     }
@@ -345,7 +345,7 @@ impl Heaps {
         score: impl Fn(usize) -> f64 + Sync + Send,
         workers: &Workers<'_>,
     ) -> Result<()> {
-        let Self { groups, windows, heaps } = self;
+        let Self { groups, windows, of_groups: heaps } = self;
         let per_part = groups.per_part();
         for (part, by) in groups.parts().iter().enumerate() {
             let windows = &windows[part * per_part..][..per_part];
@@ -383,7 +383,7 @@ impl Heaps {
         for piece in pieces(labels) {
             let mut some = candidates_of(matrix, labels, piece, meaning, workers)?;
             // At first there is room for most.
-            if rank.is_some() || self.heaps.iter().any(|heap| heap.end.is_some()) {
+            if rank.is_some() || self.of_groups.iter().any(|heap| heap.end.is_some()) {
                 some.retain(|one| self.have_room_for(one, rows.of(one.row())));
             }
             let Some((method, aggregate)) = rank else {
@@ -404,17 +404,17 @@ impl Heaps {
     fn have_room_for(&self, candidate: &Candidate, number: u64) -> bool {
         self.groups
             .standings(candidate, number)
-            .any(|(group, at)| self.heaps[group].has_room_for(&at, &self.windows[group]))
+            .any(|(group, at)| self.of_groups[group].has_room_for(&at, &self.windows[group]))
     }
 
     /// Puts what is kept in order.
     pub(super) fn settle(&mut self) {
-        self.heaps.iter_mut().zip(&self.windows).for_each(|(heap, window)| heap.settle(window));
+        self.of_groups.iter_mut().zip(&self.windows).for_each(|(heap, window)| heap.settle(window));
     }
 
     /// What is selected, if the windows hold all that is: which of it is flagged, in no order.
     pub(super) fn flagged(&mut self, workers: &Workers<'_>) -> Result<Vec<Flag>> {
-        let Self { groups, windows, heaps } = self;
+        let Self { groups, windows, of_groups: heaps } = self;
         workers.each_mut(heaps, |group, heap| heap.cut(&windows[group]))?;
         let per_part = groups.per_part();
         let of_part = |part: usize| {
@@ -439,7 +439,7 @@ impl Heaps {
 
     /// Up to where each group is selected, once what is kept is in order, and how many that are.
     pub(super) fn reaches(&self) -> impl Iterator<Item = (Reach, u64)> {
-        self.heaps.iter().zip(&self.windows).map(|(heap, window)| {
+        self.of_groups.iter().zip(&self.windows).map(|(heap, window)| {
             let n = heap.kept.len() as u64;
             match heap.kept.last() {
                 _ if n < window.most => (Reach::All, n),
