@@ -12,7 +12,6 @@ the page cache, if they fit. What is not installed is left out.
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 import time
@@ -192,7 +191,6 @@ def on_ray() -> Iterator[Count]:
             include_dashboard=False,
             log_to_driver=False,
             logging_level="ERROR",
-            runtime_env={"env_vars": {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}},
         )
         stack.callback(ray.shutdown)
         ray.data.DataContext.get_current().enable_progress_bars = False

@@ -328,11 +328,11 @@ class _Chunks(ABC):
     def __init__(self, labels: Any, pred_probs: Any, id: Any, worker: _Worker) -> None:  # noqa: A002
         self.labels, self.pred_probs, self.id, self.worker = labels, pred_probs, id, worker
         self.lengths = None
-        self.chunks = self.split()
+        self.chunks = self.split(optimize=True)
         self.is_measured = self.lengths is not None and id is None
 
     @abstractmethod
-    def split(self) -> list[Any]:
+    def split(self, *, optimize: bool) -> list[Any]:
         """Return the chunks, and set their lengths if they are known."""
 
     @abstractmethod
@@ -370,6 +370,9 @@ class _Chunks(ABC):
 
     def apply(self, rule: Rule, scores: Sequence[Score]) -> list[Any]:
         """Say for each chunk what becomes of its rows, delayed."""
+        # Not optimized yet: with the results they are optimized, and twice would give other tasks
+        # of the same names, of which Dask warns.
+        self.chunks = self.split(optimize=False)
         return self._each(self.worker.apply, rule, tuple(scores))
 
     def _each(self, function: Any, sent: Any, *others: Any) -> list[Any]:
@@ -386,7 +389,7 @@ class _Chunks(ABC):
 class _ArrayChunks(_Chunks):
     """Of dask arrays."""
 
-    def split(self) -> list[Any]:
+    def split(self, *, optimize: bool) -> list[Any]:
         import dask
 
         top = self.pred_probs if isinstance(self.pred_probs, TopK) else None
@@ -401,14 +404,18 @@ class _ArrayChunks(_Chunks):
             for name, one in (("labels", self.labels), ("id", self.id))
         ]
         make = dask.delayed(_Chunk)
-        labels, ids = columns
-        blocks = cells.to_delayed().ravel()
+        labels, ids = (
+            one if isinstance(one, repeat) else one.to_delayed(optimize_graph=optimize)
+            for one in columns
+        )
+        blocks = cells.to_delayed(optimize_graph=optimize).ravel()
         if top is not None:
             classes = top.classes.rechunk({1: -1})
             if self.lengths:
                 classes = classes.rechunk(cells.chunks)
             _check_number_of_chunks(classes.numblocks[0], "classes", len(lengths))
-            pairs = zip(classes.to_delayed().ravel(), blocks, strict=True)
+            others = classes.to_delayed(optimize_graph=optimize).ravel()
+            pairs = zip(others, blocks, strict=True)
             make_top = dask.delayed(TopK)
             blocks = [make_top(*pair, n_classes=top.n_classes) for pair in pairs]
         return [make(*parts) for parts in zip(labels, blocks, ids, strict=False)]
@@ -428,7 +435,7 @@ class _ArrayChunks(_Chunks):
                 )
             column = column.rechunk((lengths,))
         _check_number_of_chunks(column.numblocks[0], name, len(lengths))
-        return column.to_delayed()
+        return column
 
     def collect(self, parts: list[Any], scores: Sequence[Score]) -> dict[str, Any]:
         import dask.array as da
@@ -457,7 +464,7 @@ class _ArrayChunks(_Chunks):
 class _FrameChunks(_Chunks):
     """Of columns of dask frames."""
 
-    def split(self) -> list[Any]:
+    def split(self, *, optimize: bool) -> list[Any]:  # noqa: ARG002 - there is one way
         if self.pred_probs.ndim != _MATRIX and is_a(self.pred_probs.dtype, "pandas", "StringDtype"):
             raise InputTypeError(
                 "pred_probs holds strings; if these were lists, Dask has made strings of them: say "
