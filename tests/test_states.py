@@ -6,6 +6,7 @@ from itertools import pairwise
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 
 import conflearn
@@ -132,7 +133,7 @@ def test_options_of_pruning_are_those_of_the_filters(filter_by, options):
     thresholds, joint = states_of(labels, pred_probs)
     cuts = Cuts.plan(joint, filter_by=filter_by, **options)
     cuts = select(cuts, labels, pred_probs, most=50)
-    found = Rule(thresholds.finish(), filter_by, cuts=cuts).apply(labels, pred_probs)
+    found = Rule(thresholds.finish(), filter_by, cuts=cuts).apply(labels, pred_probs, rows=0)
     expected = conflearn.find_label_issues(labels, pred_probs, filter_by=filter_by, **options)
     np.testing.assert_array_equal(found.is_issue, expected)
 
@@ -161,7 +162,9 @@ def test_batches_may_have_any_dtype_and_order(dtype, order):
         thresholds.finish(), conflearn.confident_thresholds(labels, pred_probs)
     )
     cuts = select(Cuts.plan(joint), labels, pred_probs)
-    found = Rule(thresholds.finish(), "prune_by_noise_rate", cuts=cuts).apply(labels, pred_probs)
+    found = Rule(thresholds.finish(), "prune_by_noise_rate", cuts=cuts).apply(
+        labels, pred_probs, rows=0
+    )
     np.testing.assert_array_equal(found.is_issue, conflearn.find_label_issues(labels, pred_probs))
 
 
@@ -218,10 +221,14 @@ def test_states_that_do_not_belong_together_are_refused():
     with refused(StateError, "3 classes", "2 classes"):
         thresholds.update([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     cuts = Cuts.plan(joint)
-    with refused(StateError, "round of selection"):
+    with refused(StateError, "a round of", "rows of"):
         SelectionState(cuts).merge(SelectionState(cuts, most=1))
-    with refused(StateError, "filter"):
+    with refused(StateError, "PruneByNoiseRate", "Both"):
         cuts.close(SelectionState(Cuts.plan(joint, filter_by="both")))
+    with refused(StateError, "ranking by"):
+        SelectionState(cuts).merge(SelectionState(cuts, rank_by="normalized_margin"))
+    with refused(StateError, "RowArgmax"):
+        joint.merge(JointState(thresholds.finish(), several="row_argmax"))
     with refused(StateError, "not all known"):
         Rule(thresholds.finish(), "prune_by_noise_rate", cuts=cuts)
     with refused(StateError, "prune_by_noise_rate", "both"):
@@ -251,8 +258,14 @@ def test_bytes_that_are_no_state_are_refused():
 
 def test_arguments_are_checked():
     thresholds, joint = states_of(*random_data(50, 3))
-    with refused(ShapeError, "two columns"):
-        ThresholdState(1)
+    for n_classes in (1, 3_000_000):
+        with refused(OptionError, "n_classes", "between 2 and 2,097,152"):
+            ThresholdState(n_classes)
+    for thresholds_ in ("x", [object()]):
+        with refused(InputTypeError, "thresholds"):
+            JointState(thresholds_)
+    with refused(InputTypeError, "cuts", "str"):
+        Rule(thresholds.finish(), "both", cuts="x")
     with refused(OptionError, "temperature"):
         ThresholdState(3, temperature=2)
     with refused(ShapeError, "thresholds", "(1, 2)"):
@@ -272,6 +285,73 @@ def test_arguments_are_checked():
     for rows in ([1, 2], np.full(50, -1)):
         with refused(ShapeError, "rows"):
             selection.update(*random_data(50, 3), rows=np.array(rows))
+
+
+def test_a_selection_has_to_see_each_row_once():
+    labels, pred_probs = random_data(200, 3)
+    _, joint = states_of(labels, pred_probs)
+    cuts = Cuts.plan(joint)
+    half, whole = SelectionState(cuts), SelectionState(cuts)
+    half.update(labels[:100], pred_probs[:100], rows=0)
+    whole.update(labels, pred_probs, rows=0)
+    for selection, seen in ((half, 100), (SelectionState(cuts), 0)):
+        with refused(StateError, f"{seen} of 200"):
+            cuts.close(selection)
+        with refused(StateError, f"{seen} of 200"):
+            selection.flagged()
+    whole.merge(half)
+    with refused(StateError, "300 of 200"):
+        cuts.close(whole)
+    assert not cuts.is_done
+
+
+def test_a_joint_of_more_data_takes_no_more_rounds():
+    labels, pred_probs = random_data(200, 6)
+    _, joint = states_of(labels, pred_probs)
+    cuts = Cuts.plan(joint, confident_joint=np.full((6, 6), 3_000_000))
+    assert SelectionState(cuts).covers_all
+    cuts = select(cuts, labels, pred_probs)
+    expected = conflearn.find_label_issues(
+        labels, pred_probs, confident_joint=np.full((6, 6), 3_000_000)
+    )
+    found = Rule(None, "prune_by_noise_rate", cuts=cuts).apply(labels, pred_probs, rows=0)
+    np.testing.assert_array_equal(found.is_issue, expected)
+
+
+def test_rows_must_be_numbered_where_that_decides():
+    labels, pred_probs = random_data(50, 3)
+    thresholds, joint = states_of(labels, pred_probs)
+    cuts = select(Cuts.plan(joint), labels, pred_probs)
+    with refused(OptionError, "pass rows"):
+        Rule(thresholds.finish(), "prune_by_noise_rate", cuts=cuts).apply(labels, pred_probs)
+
+
+@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "both", "low_normalized_margin"])
+def test_many_rows_in_one_batch(filter_by):
+    """Several threads, several pieces, and quotas that are full long before the end."""
+    labels, pred_probs = random_data(30_000, 5, decimals=2, seed=2)
+    thresholds, joint = states_of(labels, pred_probs)
+    whole = conflearn.find_label_issues(labels, pred_probs, filter_by=filter_by)
+    for most in (500, 1_000_000):
+        cuts = select(Cuts.plan(joint, filter_by=filter_by), labels, pred_probs, most=most)
+        rule = Rule(thresholds.finish(), filter_by, cuts=cuts)
+        found = rule.apply(labels, pred_probs, rows=0)
+        np.testing.assert_array_equal(found.is_issue, whole)
+
+
+@given(data=st.data())
+def test_rows_that_store_a_few_entries(data):
+    labels, pred_probs = data.draw(datasets())
+    sparse = scipy.sparse.csr_array(np.where(pred_probs < 0.2, 0, pred_probs))
+    filter_by = data.draw(st.sampled_from(FILTERS[:3]))
+    whole = conflearn.find_label_issues(labels, sparse.toarray(), filter_by=filter_by)
+    thresholds = ThresholdState(pred_probs.shape[1])
+    thresholds.update(labels, sparse)
+    joint = JointState(thresholds.finish())
+    joint.update(labels, sparse)
+    cuts = select(Cuts.plan(joint, filter_by=filter_by), labels, sparse, most=5)
+    found = Rule(None, filter_by, cuts=cuts).apply(labels, sparse, rows=0)
+    np.testing.assert_array_equal(found.is_issue, whole)
 
 
 def test_states_are_small():

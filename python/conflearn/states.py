@@ -4,7 +4,8 @@ Each state is updated with one batch of rows after the other; batches may be of 
 in any order. States that were made with the same arguments are merged in any order; one that has
 seen nothing changes nothing. So the answer is that of one call with all rows, to the bit. States
 are small: none holds anything of every row. `to_bytes` writes them, for another machine or a file;
-`from_bytes` reads them, and takes nothing for granted (no pickle).
+`from_bytes` reads them, and takes nothing for granted (no pickle). A state is for one thread at a
+time: threads of their own fill states of their own, which are merged.
 
 ====================  =========================================================================
 pass                  state, and what it leaves
@@ -55,8 +56,12 @@ __all__ = [
     "look",
 ]
 
-#: So many rows a `SelectionState` holds at once, of 32 bytes each, unless it is told otherwise.
-MOST_SELECTED = 2_000_000
+#: So many rows a `SelectionState` holds at once, unless it is told otherwise. A row takes 32 bytes,
+#: a class and reason to remove it about 130.
+MOST_SELECTED = 1_000_000
+
+_LEAST_CLASSES = 2
+_MOST_CLASSES = 2_097_152
 
 #: The filters that look at each row by itself.
 OF_SINGLE_ROWS: tuple[Filter, ...] = ("confident_learning", "predicted_neq_given")
@@ -141,6 +146,9 @@ class State(Generic[_Core]):
 
     __hash__ = None  # type: ignore[assignment] # as of everything that can change
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.kind} of {self.n_classes:,} classes>"
+
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         return type(self).from_bytes, (self.to_bytes(),)
 
@@ -181,6 +189,11 @@ class ThresholdState(State[_core.ThresholdState]):
     ) -> None:
         meant, divisor = read_kind(kind, temperature)
         count = as_count(n_classes, "n_classes")
+        if not _LEAST_CLASSES <= count <= _MOST_CLASSES:
+            raise OptionError(
+                f"n_classes must lie between {_LEAST_CLASSES} and {_MOST_CLASSES:,}, but is "
+                f"{count:,}"
+            )
         super().__init__(_core.ThresholdState(count, meant, divisor))
 
     @property
@@ -432,7 +445,10 @@ class JointState(State[_core.JointState]):
     ) -> None:
         # ``several``, the guess when several classes are confident, is for `conflearn.cleanlab`.
         meant, divisor = read_kind(kind, temperature)
-        cutoffs = np.asarray(thresholds, dtype=np.float64)
+        try:
+            cutoffs = np.asarray(thresholds, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputTypeError("thresholds must be numbers, one a class") from error
         if cutoffs.ndim != 1:
             raise ShapeError(
                 f"thresholds must have one dimension, one number a class, but its shape is "
@@ -632,7 +648,7 @@ class Cuts(State[_core.Cuts]):
         Raises
         ------
         StateError
-            If it was not made for these cuts as they are.
+            If it was not made for these cuts as they are, or has not seen each row once.
         """
         if not isinstance(selection, SelectionState):
             raise InputTypeError(
@@ -694,15 +710,19 @@ class SelectionState(State[_core.SelectionState]):
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None = None,
     ) -> None:
-        """Look through a batch; what raises an error keeps nothing.
+        """Look through a batch; what raises an `InputError` keeps nothing.
+
+        Each row has to be seen once in a round. After Ctrl-C some rows of a batch may be kept:
+        begin the round anew, or from `to_bytes` of before.
 
         Parameters
         ----------
         labels, pred_probs, n_threads
             As in `ThresholdState.update`.
         rows : int, or ndarray of shape (n,), int64
-            The number of the batch's first row, or a number for each row: at least 0, and the same
-            whenever the row is seen, such as an id. Of equal rows, the lower number is removed.
+            The number of the batch's first row, or a number for each row: at least 0, its own among
+            all rows of all batches, and the same whenever the row is seen, such as an id. Of equal
+            rows, the lower number is removed.
 
         Raises
         ------
@@ -731,7 +751,8 @@ class SelectionState(State[_core.SelectionState]):
         Raises
         ------
         StateError
-            If not `covers_all`: then a `Rule` with the cuts tells, row by row.
+            If it has not seen each row once, or not `covers_all`: then a `Rule` with the cuts
+            tells, row by row.
         """
         flagged = self._core.flagged()
         if flagged is None:
@@ -760,7 +781,7 @@ class Rule:
     Parameters
     ----------
     thresholds : array_like of shape (K,), or None
-        What `ThresholdState.finish` returned. Only ``predicted_neq_given`` goes without.
+        What `ThresholdState.finish` returned. Only ``confident_learning`` asks for them.
     filter_by
         As in `conflearn.find_label_issues`.
     cuts : Cuts, optional
@@ -785,6 +806,8 @@ class Rule:
         kind: Kind = "probabilities",
         temperature: float = 1.0,
     ) -> None:
+        if cuts is not None and not isinstance(cuts, Cuts):
+            raise InputTypeError(f"cuts must be Cuts, not {type(cuts).__name__}")
         self.filter_by = one_of(filter_by, FILTERS, "filter_by")
         self.kind, self.temperature = read_kind(kind, temperature)
         self.thresholds = thresholds
@@ -795,6 +818,11 @@ class Rule:
             needs = "needs cuts, made by Cuts.plan" if cuts is None else "does not use cuts"
             raise OptionError(f"filter_by={self.filter_by!r} {needs}")
         if cuts is not None:
+            if (cuts.kind, cuts.temperature) != (self.kind, self.temperature):
+                raise StateError(
+                    f"cuts are those of kind={cuts.kind!r} and temperature={cuts.temperature}, but "
+                    f"this rule has kind={self.kind!r} and temperature={self.temperature}"
+                )
             if cuts.filter_by != self.filter_by:
                 raise StateError(
                     f"cuts are those of filter_by={cuts.filter_by!r}, but this rule has "
@@ -811,7 +839,7 @@ class Rule:
         labels: object,
         pred_probs: object,
         *,
-        rows: int | npt.NDArray[np.int64] = 0,
+        rows: int | npt.NDArray[np.int64] | None = None,
         entropies: bool = False,
         n_threads: int | None = None,
     ) -> RowResults:
@@ -821,8 +849,9 @@ class Rule:
         ----------
         labels, pred_probs, n_threads
             As in `ThresholdState.update`.
-        rows : int, or ndarray of shape (n,), int64
-            The numbers that `SelectionState.update` had for these rows.
+        rows : int, or ndarray of shape (n,), int64, optional
+            The numbers that `SelectionState.update` had for these rows, which decide between equal
+            ones. Needed with cuts; else errors count rows from there.
         entropies : bool, default False
             Score rows by their entropy too.
 
@@ -835,7 +864,12 @@ class Rule:
         InputError
             If shapes do not fit, or a label or a cell is out of range.
         """
-        numbers = as_rows(rows)
+        if rows is None and self.cuts is not None:
+            raise OptionError(
+                f"filter_by={self.filter_by!r} decides between equal rows by their numbers; pass "
+                "rows, as SelectionState.update had them"
+            )
+        numbers = as_rows(0 if rows is None else rows)
         first = numbers if isinstance(numbers, int) else 0
         batch = _read_batch(labels, pred_probs, n_threads, (self.kind, self.temperature))
         seen = _look(batch, self.thresholds, "most_probable", first, entropies)

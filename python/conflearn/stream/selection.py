@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from conflearn._options import Options
 from conflearn.states import MOST_SELECTED, Cuts, Flagged, JointState, SelectionState
 from conflearn.stream.run import Run, rows_of
@@ -16,10 +14,6 @@ __all__ = ["Selected", "select"]
 
 #: Candidates that are held in memory at a time.
 MOST = MOST_SELECTED
-
-#: Rows that are looked through at a time. A state notes what may be selected of all these before it
-#: keeps the best. Where there are few classes, a block has more rows, which took longer.
-_PIECE = 2**16
 
 
 class Selected(NamedTuple):
@@ -34,17 +28,7 @@ def select(run: Run, joint: JointState, options: Options, rank_by: "Score") -> S
     """Do the passes that fill the quotas of a filter."""
 
     def step(state: SelectionState, block: "Block") -> None:
-        cells = rows_of(block)
-        n_rows = len(block.labels)
-        size = _PIECE if isinstance(cells, np.ndarray) else n_rows
-        for start in range(0, n_rows, size):
-            piece = slice(start, start + size)
-            state.update(
-                block.labels[piece],
-                cells[piece] if isinstance(cells, np.ndarray) else cells,
-                rows=block.first_row + start,
-                n_threads=run.n_threads,
-            )
+        state.update(block.labels, rows_of(block), rows=block.first_row, n_threads=run.n_threads)
 
     cuts = Cuts.of_options(joint, options)
     number = 0

@@ -44,11 +44,13 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::Alpha { .. }
         | Error::SingularNoiseMatrix
         | Error::NeedsProbabilities { .. }
+        | Error::NothingToPlan
         | Error::Temperature { .. } => OptionError::new_err(message),
         Error::StateDamaged { .. }
         | Error::StateVersion { .. }
         | Error::StateKind { .. }
         | Error::StatesDiffer { .. }
+        | Error::SelectionIncomplete { .. }
         | Error::StateOverflow { .. } => StateError::new_err(message),
         Error::OutOfMemory(_) => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),

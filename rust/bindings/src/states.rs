@@ -74,8 +74,8 @@ macro_rules! state {
                 py.detach(|| <$core>::from_bytes(data)).map(Self).map_err(raise)
             }
 
-            fn __eq__(&self, other: &Self) -> bool {
-                self.0 == other.0
+            fn __eq__(&self, py: Python<'_>, other: &Self) -> bool {
+                py.detach(|| self.0 == other.0)
             }
 
             $($more)*
@@ -108,18 +108,21 @@ state! { impl PyThresholdState(ThresholdState) {
         first_row: usize,
         n_threads: Option<usize>,
     ) -> PyResult<()> {
-        let state = &mut self.0;
-        enter_batch(py, labels, &pred_probs, first_row, n_threads, |labels, matrix, workers| {
-            state.update(&labels, matrix, workers)
-        })
+        let state = &self.0;
+        let batch =
+            enter_batch(py, labels, &pred_probs, first_row, n_threads, |labels, matrix, workers| {
+                state.of_batch(&labels, matrix, workers)
+            })?;
+        // Only now: a signal may have stopped it, or come when it was done.
+        enter_state(py, |_| self.0.merge(&batch))
     }
 
-    fn merge(&mut self, other: &Self) -> PyResult<()> {
-        self.0.merge(&other.0).map_err(raise)
+    fn merge(&mut self, py: Python<'_>, other: &Self) -> PyResult<()> {
+        enter_state(py, |_| self.0.merge(&other.0))
     }
 
-    fn finish<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        self.0.finish().into_pyarray(py)
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        Ok(enter_state(py, |_| Ok(self.0.finish()))?.into_pyarray(py))
     }
 } }
 
@@ -230,8 +233,8 @@ state! { impl PyJointState(JointState) {
         enter_state(py, |workers| state.add(&look.0, workers))
     }
 
-    fn merge(&mut self, other: &Self) -> PyResult<()> {
-        self.0.merge(&other.0).map_err(raise)
+    fn merge(&mut self, py: Python<'_>, other: &Self) -> PyResult<()> {
+        enter_state(py, |_| self.0.merge(&other.0))
     }
 
     /// In compressed rows: where they start, true classes, counts.
@@ -275,8 +278,8 @@ state! { impl PyCuts(Cuts) {
         self.0.are_known()
     }
 
-    fn close(&mut self, selection: &PySelectionState) -> PyResult<()> {
-        self.0.close(&selection.0).map_err(raise)
+    fn close(&mut self, py: Python<'_>, selection: &PySelectionState) -> PyResult<()> {
+        enter_state(py, |_| self.0.close(&selection.0))
     }
 
     /// The class to suggest for each row that is flagged, -1 for the others.
@@ -291,8 +294,8 @@ state! { impl PyCuts(Cuts) {
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (numbers, first) = (rows.borrow()?, rows.first());
         let flagged =
-            enter_batch(py, labels, &pred_probs, first, n_threads, |_, matrix, workers| {
-                self.0.decide(&look.0, matrix, numbers, workers)
+            enter_batch(py, labels, &pred_probs, first, n_threads, |labels, matrix, workers| {
+                self.0.decide(&look.0, &labels, matrix, numbers, workers)
             })?;
         Ok(PyArray1::from_iter(py, flagged.into_iter().map(class_or_none)))
     }
@@ -328,22 +331,24 @@ state! { impl PySelectionState(SelectionState) {
         })
     }
 
-    fn merge(&mut self, other: &Self) -> PyResult<()> {
-        self.0.merge(&other.0).map_err(raise)
+    fn merge(&mut self, py: Python<'_>, other: &Self) -> PyResult<()> {
+        enter_state(py, |_| self.0.merge(&other.0))
     }
 
     /// Row numbers, scores and suggested labels, where this round covers all.
-    #[allow(clippy::type_complexity)] // three arrays
     fn flagged<'py>(
         &self,
         py: Python<'py>,
-    ) -> Option<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>)>
-    {
-        let flagged = py.detach(|| self.0.flagged())?;
-        Some((
-            counts(py, &flagged.rows),
-            flagged.scores.into_pyarray(py),
-            flagged.suggested_labels.into_pyarray(py),
-        ))
+    ) -> PyResult<
+        Option<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>)>,
+    > {
+        let flagged = enter_state(py, |_| self.0.flagged())?;
+        Ok(flagged.map(|flagged| {
+            (
+                counts(py, &flagged.rows),
+                flagged.scores.into_pyarray(py),
+                flagged.suggested_labels.into_pyarray(py),
+            )
+        }))
     }
 } }

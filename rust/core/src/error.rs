@@ -364,6 +364,23 @@ pub enum Error {
         /// What the other one was made for.
         found: String,
     },
+    /// A state has not seen what it is to tell about.
+    #[error(
+        "the selection has seen {seen} of {n_examples} examples; let it see every batch of the pass \
+         once, and merge every part of it once, before it tells"
+    )]
+    SelectionIncomplete {
+        /// How many it has seen.
+        seen: u64,
+        /// How many there are.
+        n_examples: u64,
+    },
+    /// A filter that needs no selection.
+    #[error(
+        "this filter looks at each row by itself, so there is nothing to plan; use a Rule, or the \
+         mask of a look"
+    )]
+    NothingToPlan,
     /// Counts that no machine holds.
     #[error("{name} would count more examples than 64 bits hold; its bytes are no honest ones")]
     StateOverflow {
@@ -410,7 +427,10 @@ impl Error {
             | Self::TagValue { row, .. }
             | Self::NotFinite { row, .. }
             | Self::OutOfRange { row, .. }
-            | Self::ScoreTooLarge { row, .. } => *row += first_row,
+            | Self::ScoreTooLarge { row, .. }
+            | Self::EntryClass { row, .. }
+            | Self::EntryTwice { row, .. }
+            | Self::EntryStarts { row, .. } => *row += first_row,
             Self::InMatrix { fault, .. } => {
                 let moved = std::mem::replace(&mut **fault, Self::Interrupted);
                 **fault = moved.of_rows_from(first_row);

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 use crate::format::{Bits, Format, Scores};
 use crate::look::{Keep, Looked};
 use crate::quality::RowScore;
-use crate::row::{Cutoffs, RowFacts};
+use crate::row::Cutoffs;
 
 /// The most classes: every thread keeps some numbers of each, which must not take all memory.
 pub(crate) const MAX_CLASSES: usize = 1 << 21;
 
 /// The given labels: `labels[i]` in `0..n_classes`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     given: Vec<u32>,
     counts: Vec<usize>,
@@ -242,8 +242,8 @@ pub(crate) trait ByEntries<F: Format>: Sync {
         how: &RowScore<'_, F>,
         push: &mut dyn FnMut(f64),
     ) -> Result<()>;
-    /// The facts of a row, without a guess.
-    fn facts(&self, row: usize, given: usize) -> Result<RowFacts>;
+    /// What a row stores, by ascending class: class and value. Of a row that was checked.
+    fn entries(&self, row: usize) -> Vec<(u32, f64)>;
     /// The most probable class but the given one, the lowest on ties.
     fn most_probable_other(&self, row: usize, given: usize) -> usize;
 }

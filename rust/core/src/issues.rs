@@ -12,7 +12,7 @@ use crate::input::{Labels, Matrix};
 use crate::joint::ConfidentJoint;
 use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
-use crate::prune::{Filter, PruneCounts, Pruning, lowest, mask_where};
+use crate::prune::{Filter, PruneCounts, Pruning, is_issue, lowest, mask_where};
 use crate::quality::{
     Adjust, Method, check_meaning, label_quality_scores, normalized_margin, scores_of_rows,
     self_confidence,
@@ -258,10 +258,8 @@ impl<F: Format> Findings<F> {
         let facts = &seen.facts;
         let mut calibrated_joint = None;
         let mask = match search.filter {
-            Filter::ConfidentLearning => mask_where(facts, labels, is_issue, workers)?,
-            Filter::PredictedNeqGiven => {
-                let is =
-                    |facts: &RowFacts, given| facts.predicts_another(given) && !facts.agrees(given);
+            Filter::ConfidentLearning | Filter::PredictedNeqGiven => {
+                let is = search.filter.of_row().unwrap_or(is_issue);
                 mask_where(facts, labels, is, workers)?
             }
             Filter::LowNormalizedMargin => {
@@ -311,11 +309,6 @@ impl<F: Format> Findings<F> {
         };
         Ok(ordered(keyed, workers))
     }
-}
-
-/// An off-diagonal example that the agreement rule leaves.
-pub(crate) fn is_issue(facts: &RowFacts, given: usize) -> bool {
-    facts.is_off_diagonal(given) && !facts.agrees(given)
 }
 
 /// How many there are.

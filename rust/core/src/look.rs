@@ -1,9 +1,7 @@
 //! The look at the matrix that every search starts with: thresholds, then one sweep, and what is
 //! kept of it.
 
-use std::ops::Range;
-
-use crate::blocks::{Filling, Workers};
+use crate::blocks::Workers;
 use crate::columns::sweep_columns;
 use crate::error::Result;
 use crate::format::Format;
@@ -119,32 +117,6 @@ impl<F: Format> Seen<F> {
         let joint = self.joint(labels, workers)?;
         Ok(joint.calibrated(labels.counts(), self.several.layout()))
     }
-}
-
-/// The facts of some rows, without a guess.
-pub(crate) fn facts_of_rows<F: Format>(
-    labels: &Labels,
-    matrix: &Matrix<'_, F>,
-    rows: &[usize],
-    workers: &Workers<'_>,
-) -> Result<Vec<RowFacts>> {
-    if let Some(entries) = matrix.by_entries() {
-        let fill = |(): &mut (), places: Range<usize>, facts: &mut Filling<'_, _>| {
-            for place in places {
-                facts.push(entries.facts(rows[place], labels.given(rows[place]))?);
-            }
-            Ok(())
-        };
-        return Ok(workers.fill(rows.len(), matrix.row_bytes(), || (), fill)?.0);
-    }
-    let kernel = Look {
-        cutoffs: &Cutoffs::never(labels.n_classes()),
-        valid: ValidKeys::new(),
-        several: Several::MostProbable,
-        floors: None,
-        entropy: None,
-    };
-    Ok(sweep(matrix, labels, &rows, &kernel, workers)?.0)
 }
 
 /// What one sweep gives.

@@ -139,6 +139,9 @@ pub(crate) struct ClassSums(Vec<i128>);
 /// 2^60: a score of at most 2^32 in these units is below 2^92, and 2^35 of them fit an i128.
 const UNITS: f64 = (1_u64 << 60) as f64;
 
+/// No sum is larger, so that half a count can be added before it is divided.
+const LARGEST_SUM: i128 = i128::MAX / 2;
+
 impl ClassSums {
     pub(crate) fn new(n_classes: usize) -> Self {
         Self(vec![0; n_classes])
@@ -153,14 +156,17 @@ impl ClassSums {
     pub(crate) fn could_be_of(&self, counts: &[u64], meaning: Meaning) -> bool {
         let most = (meaning.largest() * UNITS) as i128 + 1;
         let is_possible = |(sum, &count): (&i128, &u64)| {
-            i128::from(count).checked_mul(most).is_some_and(|most| sum.abs() <= most)
+            let most = i128::from(count).saturating_mul(most).min(LARGEST_SUM);
+            (-most..=most).contains(sum)
         };
         self.0.iter().zip(counts).all(is_possible)
     }
 
     /// The sums of both, unless they are those of a stranger, and too large.
     pub(crate) fn checked_sum(&self, other: &Self) -> Option<Self> {
-        let sum = |(left, right): (&i128, &i128)| left.checked_add(*right);
+        let sum = |(left, right): (&i128, &i128)| {
+            left.checked_add(*right).filter(|sum| (-LARGEST_SUM..=LARGEST_SUM).contains(sum))
+        };
         self.0.iter().zip(&other.0).map(sum).collect::<Option<_>>().map(Self)
     }
 

@@ -56,11 +56,27 @@ impl Filter {
         !matches!(self, Self::PredictedNeqGiven)
     }
 
+    /// What it asks of a row, if it looks at each row by itself.
+    pub(crate) fn of_row(self) -> Option<fn(&RowFacts, usize) -> bool> {
+        match self {
+            Self::ConfidentLearning => Some(is_issue),
+            Self::PredictedNeqGiven => {
+                Some(|facts, given| facts.predicts_another(given) && !facts.agrees(given))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it compares margins within pairs of classes.
     #[must_use]
     pub(crate) fn wants_shortlists(self) -> bool {
         matches!(self, Self::PruneByNoiseRate | Self::Both)
     }
+}
+
+/// An off-diagonal example that the agreement rule leaves.
+pub(crate) fn is_issue(facts: &RowFacts, given: usize) -> bool {
+    facts.is_off_diagonal(given) && !facts.agrees(given)
 }
 
 /// A mask of the examples for which `is` holds.

@@ -57,19 +57,16 @@ impl<F: Format> Sparse<'_, F> {
         Ok(Looked::of_blocks(looked))
     }
 
-    /// The facts of one row by the definition, without a guess: for the few rows that are asked for
-    /// by themselves.
-    pub(super) fn facts_of(&self, row: usize, given: usize) -> Result<RowFacts> {
+    /// What a row stores, by ascending class.
+    pub(super) fn entries_of(&self, row: usize) -> Vec<(u32, f64)> {
         let mut entries = Entries::new();
-        self.load(row, &mut entries)?;
-        check_values(row, &mut entries)?;
-        let (values, classes) = with_zeros(&entries, given, self.n_classes, &[]);
-        let never = vec![f64::INFINITY; classes.len()];
-        let place = classes.binary_search(&given).unwrap_or(0);
-        let facts = defined_row_facts(&values, place, &never, Several::MostProbable);
-        let other = classes.get(facts.best_other_class as usize);
-        let best_other_class = other.map_or(NO_CLASS, |&class| class as u32);
-        Ok(RowFacts { best_other_class, ..facts })
+        if self.load(row, &mut entries).is_err() {
+            return Vec::new();
+        }
+        let value = |(class, bits)| (class, F::value(bits));
+        let mut stored: Vec<_> = entries.iter().map(value).collect();
+        stored.sort_unstable_by_key(|&(class, _)| class);
+        stored
     }
 
     /// The most probable class but the given one, the lowest on ties; of a row that was checked.

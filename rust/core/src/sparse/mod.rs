@@ -25,7 +25,7 @@ use crate::format::{Bits, Format};
 use crate::input::{ByEntries, Computed, Labels, Matrix};
 use crate::look::{Keep, Looked};
 use crate::quality::RowScore;
-use crate::row::{Cutoffs, RowFacts};
+use crate::row::Cutoffs;
 use entries::Entries;
 use stored::{FREE, exact};
 
@@ -286,8 +286,8 @@ impl<F: Format> ByEntries<F> for Sparse<'_, F> {
         self.scores_of(rows, how, push)
     }
 
-    fn facts(&self, row: usize, given: usize) -> Result<RowFacts> {
-        self.facts_of(row, given)
+    fn entries(&self, row: usize) -> Vec<(u32, f64)> {
+        self.entries_of(row)
     }
 
     fn most_probable_other(&self, row: usize, given: usize) -> usize {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::quotas::{ALL, By, Place, Quotas, Row};
 use super::wire::Wire;
 use super::{JointState, Look, RowNumbers, SelectionState, Spec, as_counts};
 use crate::blocks::Workers;
@@ -12,36 +13,9 @@ use crate::issues::Search;
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::prune::Filter;
 use crate::quality::{Method, of_facts};
-use crate::rank::by_score_then_row;
 use crate::row::{NO_CLASS, RowFacts};
 
 const NAME: &str = "Cuts";
-
-/// By what rows are ordered, the first to be removed first; of equals, the one of the lower number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum By {
-    /// `P[given] - P[class]`.
-    Margin(u32),
-    /// `P[given]`.
-    Own,
-    /// The score of a `low_*` filter.
-    Score,
-}
-
-/// "Whatever the given class", among given classes.
-pub(super) const ALL: u32 = u32::MAX;
-
-/// A place in an order: what rows are ordered by, and the row's number.
-pub(super) type Place = (f64, u64);
-
-/// Whether a row comes before another.
-pub(super) fn is_before(left: Place, right: Place) -> bool {
-    order(left, right).is_lt()
-}
-
-pub(super) fn order(left: Place, right: Place) -> std::cmp::Ordering {
-    by_score_then_row(&(left.0, left.1 as usize), &(right.0, right.1 as usize))
-}
 
 /// So many rows are to be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -51,9 +25,9 @@ pub(super) struct Quota {
     pub(super) by: By,
     /// How many in all.
     pub(super) n: u64,
-    /// How many are found already,
+    /// How many are found already.
     pub(super) taken: u64,
-    /// of which this is the last one.
+    /// The last one of these.
     pub(super) cut: Option<Place>,
 }
 
@@ -62,6 +36,8 @@ pub(super) struct Quota {
 pub struct Cuts {
     spec: Spec,
     pub(super) filter: Filter,
+    /// N.
+    pub(super) n_examples: u64,
     /// By given class, then by what rows are ordered by.
     pub(super) quotas: Vec<Quota>,
 }
@@ -74,10 +50,15 @@ impl Cuts {
     pub fn plan(joint: &JointState, search: &Search, workers: &Workers<'_>) -> Result<Self> {
         let spec = *joint.spec();
         let counts = as_counts(joint.given_counts());
+        // Whoever counted has chosen which class is the guess.
+        let search = &Search { several: joint.several(), ..search.clone() };
         search.check(spec.n_classes)?;
+        if search.filter.of_row().is_some() {
+            return Err(Error::NothingToPlan);
+        }
         let new = |given, by, n: usize| Quota { given, by, n: n as u64, taken: 0, cut: None };
         let mut quotas = Vec::new();
-        if matches!(search.filter, Filter::LowSelfConfidence | Filter::LowNormalizedMargin) {
+        if score_of(search.filter).is_some() {
             quotas.push(new(ALL, By::Score, joint.num_issues() as usize));
         }
         if search.filter.prunes() {
@@ -89,8 +70,11 @@ impl Cuts {
                 }
                 let class = given as u32;
                 if search.filter.wants_shortlists() {
+                    // Of a joint of other data there may be more than there are examples.
                     let removed = prune_counts.removed(given).iter();
-                    quotas.extend(removed.map(|&(j, n)| new(class, By::Margin(j as u32), n)));
+                    quotas.extend(
+                        removed.map(|&(j, n)| new(class, By::Margin(j as u32), n.min(n_given))),
+                    );
                 }
                 if search.filter != Filter::PruneByNoiseRate {
                     quotas.push(new(class, By::Own, prune_counts.n_removed(given, n_given)));
@@ -98,7 +82,7 @@ impl Cuts {
             }
         }
         quotas.retain(|quota| quota.n > 0);
-        Ok(Self { spec, filter: search.filter, quotas })
+        Ok(Self { spec, filter: search.filter, n_examples: joint.n_examples(), quotas })
     }
 
     /// What batches have in common.
@@ -122,15 +106,13 @@ impl Cuts {
     /// Takes over what a selection found, once it has seen all rows.
     ///
     /// # Errors
-    /// If it was not made for these cuts as they are.
+    /// If it was not made for these cuts as they are, or has not seen each row once.
     pub fn close(&mut self, selection: &SelectionState) -> Result<()> {
-        let differ = |ours: &str, found: &str| {
-            let (ours, found) = (ours.to_owned(), found.to_owned());
-            Err(Error::StatesDiffer { name: NAME, ours, found })
-        };
+        let differ =
+            |ours: String, found: String| Err(Error::StatesDiffer { name: NAME, ours, found });
         self.spec.same(NAME, selection.spec())?;
         if self.filter != selection.filter {
-            return differ("one filter", "another one");
+            return differ(format!("{:?}", self.filter), format!("{:?}", selection.filter));
         }
         for window in &selection.windows {
             let is_ours = |quota: &Quota| {
@@ -138,13 +120,17 @@ impl Cuts {
                     && window.n <= quota.n - quota.taken
             };
             if !self.quotas.get(window.quota as usize).is_some_and(is_ours) {
-                return differ("other quotas, or other rounds of selection", "these");
+                return differ(
+                    "these quotas".to_owned(),
+                    "others, or for another round".to_owned(),
+                );
             }
         }
+        selection.check_complete(self.n_examples)?;
         for window in &selection.windows {
             let quota = &mut self.quotas[window.quota as usize];
             quota.taken += window.kept.len() as u64;
-            quota.cut = window.kept.peek().map(super::selection::Candidate::place).or(quota.cut);
+            quota.cut = window.last().or(quota.cut);
             if (window.kept.len() as u64) < window.n {
                 // There are no more rows.
                 quota.n = quota.taken;
@@ -153,19 +139,26 @@ impl Cuts {
         Ok(())
     }
 
-    /// Which rows of a batch are flagged, now that the cuts are known; and of those the most probable
-    /// class but the given one.
+    /// For each row of a batch that is flagged, now that the cuts are known, the most probable class
+    /// but the given one.
     ///
     /// # Errors
-    /// If the batch is not the one that was looked at, or of another kind.
+    /// If the batch is not the one that was looked at.
     pub fn decide(
         &self,
         look: &Look,
+        labels: &crate::Labels,
         pred_probs: &PredProbs<'_>,
         rows: RowNumbers<'_>,
         workers: &Workers<'_>,
     ) -> Result<Vec<Option<usize>>> {
-        self.spec.fits(NAME, &look.labels, pred_probs)?;
+        self.spec.fits(NAME, labels, pred_probs)?;
+        self.spec.same(NAME, &look.spec)?;
+        if *labels != look.labels {
+            let (ours, found) = ("the batch that was looked at", "another one");
+            let (ours, found) = (ours.to_owned(), found.to_owned());
+            return Err(Error::StatesDiffer { name: "Look", ours, found });
+        }
         rows.check(look.n_examples())?;
         with_matrix!(pred_probs, workers, matrix => self.decide_rows(look, matrix, rows, workers))
     }
@@ -177,31 +170,30 @@ impl Cuts {
         rows: RowNumbers<'_>,
         workers: &Workers<'_>,
     ) -> Result<Vec<Option<usize>>> {
-        let starts = starts(self.spec.n_classes, self.quotas.iter().map(|quota| quota.given));
+        // A cut that is not known yet lies before all rows.
+        let nowhere = (f64::NEG_INFINITY, 0);
+        let quotas = Quotas::new(
+            self.spec.n_classes,
+            self.quotas.iter().map(|quota| (quota.given, quota.by, quota.cut.unwrap_or(nowhere))),
+        );
         let score = score_of(self.filter).and_then(|method| of_facts(method, F::MEANING));
         workers.each(look.n_examples(), |place| {
             let (given, facts) = (look.labels.given(place), &look.facts[place]);
-            let of_class = &self.quotas[starts[given]..starts[given + 1]];
-            let of_all = &self.quotas[starts[self.spec.n_classes]..];
-            let (mut by_margin, mut by_own) = (false, false);
-            for quota in of_class.iter().chain(of_all) {
-                let key = match quota.by {
-                    By::Margin(class) => facts.own - F::value(matrix.cell(place, class as usize)),
-                    By::Own => facts.own,
-                    By::Score => score.map_or(f64::NAN, |score| score(facts)),
-                };
-                let reached =
-                    quota.cut.is_some_and(|cut| order((key, rows.of(place)), cut).is_le());
-                match quota.by {
-                    By::Margin(_) => by_margin |= reached,
-                    By::Own | By::Score => by_own |= reached,
-                }
+            if score.is_none() && facts.agrees(given) {
+                return None;
             }
+            let row = Row { place, number: rows.of(place), given, facts };
+            let (mut by_margin, mut by_other) = (false, false);
+            quotas.for_each_reached(matrix, &row, score, |number, _| {
+                match self.quotas[number].by {
+                    By::Margin(_) => by_margin = true,
+                    By::Own | By::Score => by_other = true,
+                }
+            });
             let is_issue = match self.filter {
-                Filter::Both => by_margin && by_own,
-                _ => by_margin || by_own,
+                Filter::Both => by_margin && by_other,
+                _ => by_margin || by_other,
             };
-            let is_issue = is_issue && (score.is_some() || !facts.agrees(given));
             is_issue.then(|| other_class(facts, matrix, place, given))
         })
     }
@@ -243,18 +235,6 @@ pub(super) fn other_class<F: Format>(
     }
 }
 
-/// Where each given class starts, among given classes that ascend; the last start is that of [`ALL`].
-pub(super) fn starts(n_classes: usize, given: impl Iterator<Item = u32>) -> Vec<usize> {
-    let mut starts = vec![0; n_classes + 1];
-    for class in given.take_while(|&class| class != ALL) {
-        starts[class as usize + 1] += 1;
-    }
-    for class in 0..n_classes {
-        starts[class + 1] += starts[class];
-    }
-    starts
-}
-
 /// Whether this may be ordered by, in a search with a filter.
 pub(super) fn may_order(filter: Filter, given: u32, by: By, n_classes: usize) -> bool {
     let in_range = |class: u32| (class as usize) < n_classes;
@@ -278,9 +258,14 @@ impl Wire for Cuts {
         let is_sound = |quota: &Quota| {
             may_order(self.filter, quota.given, quota.by, self.spec.n_classes)
                 && quota.taken <= quota.n
+                && quota.n <= self.n_examples
                 && quota.cut.is_none_or(|(key, _)| !key.is_nan())
         };
-        if !ascend || !self.quotas.iter().all(is_sound) {
+        if self.filter.of_row().is_some()
+            || i64::try_from(self.n_examples).is_err()
+            || !ascend
+            || !self.quotas.iter().all(is_sound)
+        {
             return Err("its quotas are not those of any search");
         }
         Ok(())

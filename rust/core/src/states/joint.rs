@@ -80,10 +80,8 @@ impl JointState {
     /// # Errors
     /// If it is of other classes, kinds or thresholds; then nothing is counted.
     pub fn add(&mut self, look: &Look, workers: &Workers<'_>) -> Result<()> {
-        let same_kind = look.meaning == self.spec.kind.meaning();
-        if !same_kind || look.several != self.several || look.thresholds != self.thresholds {
-            return Err(self.other_thresholds(&look.thresholds));
-        }
+        self.spec.same(NAME, &look.spec)?;
+        self.same_guesses(&look.thresholds, look.several)?;
         let more = given_counts(&look.labels);
         let given_counts = sums_of_counts(NAME, &self.given_counts, &more)?;
         let issues = num_off_diagonal(&look.facts, &look.labels) as u64;
@@ -99,9 +97,7 @@ impl JointState {
     /// If it is of other classes, kinds or thresholds.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.spec.same(NAME, &other.spec)?;
-        if self.thresholds != other.thresholds || self.several != other.several {
-            return Err(self.other_thresholds(&other.thresholds));
-        }
+        self.same_guesses(&other.thresholds, other.several)?;
         let given_counts = sums_of_counts(NAME, &self.given_counts, &other.given_counts)?;
         self.num_issues = sum_of_counts(NAME, self.num_issues, other.num_issues)?;
         self.given_counts = given_counts;
@@ -109,15 +105,25 @@ impl JointState {
         Ok(())
     }
 
-    fn other_thresholds(&self, found: &[f64]) -> Error {
+    /// Checks that classes were guessed in the same way.
+    fn same_guesses(&self, thresholds: &[f64], several: Several) -> Result<()> {
+        let differ = |ours, found| Err(Error::StatesDiffer { name: NAME, ours, found });
+        if several != self.several {
+            return differ(format!("{:?}", self.several), format!("{several:?}"));
+        }
+        if thresholds.len() != self.thresholds.len() {
+            let describe = |n: usize| format!("{n} thresholds");
+            return differ(describe(self.thresholds.len()), describe(thresholds.len()));
+        }
         let differs = |(ours, found): (&f64, &f64)| ours != found;
-        let class = self.thresholds.iter().zip(found).position(differs).unwrap_or(0);
-        let describe = |thresholds: &[f64]| match thresholds.get(class) {
-            Some(threshold) => format!("a threshold of {threshold} for class {class}"),
-            None => "no thresholds".to_owned(),
-        };
-        let (ours, found) = (describe(&self.thresholds), describe(found));
-        Error::StatesDiffer { name: NAME, ours, found }
+        match self.thresholds.iter().zip(thresholds).position(differs) {
+            None => Ok(()),
+            Some(class) => {
+                let describe =
+                    |of: &[f64]| format!("a threshold of {} for class {class}", of[class]);
+                differ(describe(&self.thresholds), describe(thresholds))
+            }
+        }
     }
 
     /// The confident joint, not calibrated.

@@ -1,10 +1,10 @@
 //! A look at a batch of rows, as if it were the whole matrix.
 
+use super::Spec;
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::Meaning;
 use crate::input::Labels;
-use crate::issues::is_issue;
 use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::prune::{Filter, mask_where};
@@ -16,7 +16,7 @@ use crate::row::{NO_CLASS, RowFacts, Several};
 pub struct Look {
     pub(super) labels: Labels,
     pub(super) facts: Vec<RowFacts>,
-    pub(super) meaning: Meaning,
+    pub(super) spec: Spec,
     pub(super) thresholds: Vec<f64>,
     pub(super) several: Several,
     entropies: Vec<f64>,
@@ -41,8 +41,8 @@ impl Look {
         if found != n_classes {
             return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
         }
-        let meaning = pred_probs.kind().0.meaning();
-        if entropies && meaning == Meaning::Score {
+        let (kind, temperature) = pred_probs.kind();
+        if entropies && kind.meaning() == Meaning::Score {
             return Err(Error::NeedsProbabilities { what: "confidence_weighted_entropy" });
         }
         let keep = Keep { guesses: thresholds.is_some(), shortlists: false, entropies, several };
@@ -51,7 +51,8 @@ impl Look {
             (seen.facts, seen.entropies)
         });
         let thresholds = thresholds.unwrap_or_default().to_vec();
-        Ok(Self { labels, facts, meaning, thresholds, several, entropies })
+        let spec = Spec { n_classes, kind, temperature };
+        Ok(Self { labels, facts, spec, thresholds, several, entropies })
     }
 
     /// How many rows.
@@ -63,7 +64,7 @@ impl Look {
     /// One score a row; none where entropies were not asked for.
     #[must_use]
     pub fn scores(&self, method: Method) -> Option<Vec<f64>> {
-        match of_facts(method, self.meaning) {
+        match of_facts(method, self.spec.kind.meaning()) {
             Some(score) => Some(self.facts.iter().map(score).collect()),
             None if self.entropies.len() == self.facts.len() => Some(self.entropies.clone()),
             None => None,
@@ -75,17 +76,8 @@ impl Look {
     /// # Errors
     /// If the caller wants to stop.
     pub fn mask(&self, filter: Filter, workers: &Workers<'_>) -> Result<Option<Vec<bool>>> {
-        Ok(match filter {
-            Filter::ConfidentLearning => {
-                Some(mask_where(&self.facts, &self.labels, is_issue, workers)?)
-            }
-            Filter::PredictedNeqGiven => {
-                let is =
-                    |facts: &RowFacts, given| facts.predicts_another(given) && !facts.agrees(given);
-                Some(mask_where(&self.facts, &self.labels, is, workers)?)
-            }
-            _ => None,
-        })
+        let mask = |is| mask_where(&self.facts, &self.labels, is, workers);
+        filter.of_row().map(mask).transpose()
     }
 
     /// The most probable class but the given one, of each row where that one is not more probable.

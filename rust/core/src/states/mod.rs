@@ -20,6 +20,7 @@
 mod cuts;
 mod joint;
 mod look;
+mod quotas;
 mod selection;
 mod thresholds;
 pub(crate) mod wire;
@@ -55,7 +56,7 @@ impl Spec {
         }
         let is_divisor = (1e-30..=1e30).contains(&self.temperature);
         if !is_divisor || (self.kind != Kind::Logits && self.temperature != 1.0) {
-            return Err("its temperature is none");
+            return Err("its temperature is out of range");
         }
         Ok(())
     }
@@ -150,7 +151,9 @@ fn sum_of_counts(name: &'static str, left: u64, right: u64) -> Result<u64> {
 
 /// The sum of counts, unless it is too large.
 fn total(counts: &[u64]) -> Option<u64> {
-    counts.iter().try_fold(0_u64, |sum, &count| sum.checked_add(count))
+    let sum = counts.iter().try_fold(0_u64, |sum, &count| sum.checked_add(count));
+    // Python counts in 63 bits.
+    sum.filter(|&sum| i64::try_from(sum).is_ok())
 }
 
 /// How many examples there are of each class, as states count them.

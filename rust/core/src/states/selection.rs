@@ -6,26 +6,32 @@
 //! next round begins behind the last row of the one before.
 
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::cuts::{By, Cuts, Place, is_before, may_order, order, other_class, score_of, starts};
+use super::cuts::{Cuts, may_order, other_class, score_of};
+use super::quotas::{By, EVERYWHERE, Place, Quotas, Row, order};
 use super::wire::Wire;
-use super::{RowNumbers, Spec};
+use super::{RowNumbers, Spec, sum_of_counts};
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::input::{Labels, Matrix};
-use crate::look::{Keep, Seen, facts_of_rows};
+use crate::look::{Keep, Seen};
 use crate::pred_probs::{Kind, PredProbs, with_matrix};
 use crate::prune::Filter;
 use crate::quality::{Adjust, Method, check_kind, of_facts, scores_of_rows};
-use crate::row::{NO_CLASS, Several};
+use crate::row::{NO_CLASS, RowFacts, Several};
 
 const NAME: &str = "SelectionState";
 
 /// Rows that one thread looks through at a time.
-const PIECE: usize = 4096;
+const PIECE: usize = 2048;
+/// Pieces that are looked through before the quotas take what was found, so that they reach less far.
+const PIECES: usize = 8;
+/// So many hits end a piece early: before quotas are full, a row may be a hit for each of them.
+const MOST_HITS: usize = 1 << 17;
 
 /// The rows that one quota is to be filled with in one round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,7 +40,7 @@ pub(super) struct Window {
     pub(super) quota: u32,
     pub(super) given: u32,
     pub(super) by: By,
-    /// Behind which place they are.
+    /// Only rows after this place.
     pub(super) after: Option<Place>,
     /// How many.
     pub(super) n: u64,
@@ -43,22 +49,29 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Up to where a row is still wanted.
-    fn reach(&self) -> Option<Place> {
-        if (self.kept.len() as u64) < self.n {
-            None
-        } else {
-            self.kept.peek().map(Candidate::place)
-        }
+    /// The last of the rows that are kept.
+    pub(super) fn last(&self) -> Option<Place> {
+        self.kept.peek().map(Candidate::place)
     }
 
+    /// Up to where a row is still wanted.
+    fn reach(&self) -> Place {
+        let is_full = self.kept.len() as u64 == self.n;
+        self.last().filter(|_| is_full).unwrap_or(EVERYWHERE)
+    }
+
+    /// Keeps a candidate if it is among the first.
     fn offer(&mut self, candidate: Candidate) {
-        let is_wanted = self.reach().is_none_or(|reach| is_before(candidate.place(), reach));
-        if is_wanted {
-            self.kept.push(candidate);
-            if self.kept.len() as u64 > self.n {
-                self.kept.pop();
+        if (self.kept.len() as u64) < self.n {
+            if self.kept.is_empty() {
+                // Most quotas are small, and there are many.
+                self.kept.reserve_exact(self.n.min(4) as usize);
             }
+            self.kept.push(candidate);
+        } else if let Some(mut last) = self.kept.peek_mut()
+            && candidate < *last
+        {
+            *last = candidate;
         }
     }
 
@@ -82,7 +95,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn place(&self) -> Place {
+    fn place(&self) -> Place {
         (self.key, self.row)
     }
 
@@ -117,10 +130,17 @@ pub struct SelectionState {
     spec: Spec,
     pub(super) filter: Filter,
     rank_by: Method,
+    /// How many rows it has to see,
+    n_examples: u64,
+    /// and how many it has seen.
+    seen: u64,
     /// By given class.
     pub(super) windows: Vec<Window>,
     /// Whether this round selects all there is.
     covers_all: bool,
+    /// The same windows, as rows look for them.
+    #[serde(skip)]
+    quotas: Quotas,
 }
 
 /// The rows that a filter flags.
@@ -156,7 +176,26 @@ impl SelectionState {
                 windows.push(Window { quota: number, given, by, after, n, kept });
             }
         }
-        Ok(Self { spec, filter: cuts.filter, rank_by, windows, covers_all })
+        let (filter, n_examples) = (cuts.filter, cuts.n_examples);
+        let quotas = Quotas::default();
+        let state =
+            Self { spec, filter, rank_by, n_examples, seen: 0, windows, covers_all, quotas };
+        Ok(state.indexed())
+    }
+
+    /// The same, with its windows as rows look for them.
+    fn indexed(mut self) -> Self {
+        let windows = self.windows.iter().map(|window| (window.given, window.by, window.reach()));
+        self.quotas = Quotas::new(self.spec.n_classes, windows);
+        self
+    }
+
+    /// [`Error::SelectionIncomplete`] unless it has seen each row once.
+    pub(super) fn check_complete(&self, n_examples: u64) -> Result<()> {
+        if self.seen == n_examples {
+            return Ok(());
+        }
+        Err(Error::SelectionIncomplete { seen: self.seen, n_examples })
     }
 
     /// What batches have in common.
@@ -174,7 +213,8 @@ impl SelectionState {
     /// Looks through a batch.
     ///
     /// # Errors
-    /// If the batch does not fit, or a cell that is read may not stand there; then nothing is kept.
+    /// If the batch does not fit, or a cell may not stand there: then nothing is kept. If the caller
+    /// wants to stop: then some rows of the batch may be kept, and the round has to begin anew.
     pub fn update(
         &mut self,
         labels: &Labels,
@@ -184,112 +224,109 @@ impl SelectionState {
     ) -> Result<()> {
         self.spec.fits(NAME, labels, pred_probs)?;
         rows.check(labels.n_examples())?;
-        let found = with_matrix!(pred_probs, workers, matrix => {
-            let hits = self.hits(labels, matrix, rows, workers)?;
-            self.candidates(labels, matrix, rows, &hits, workers)?
+        let seen = sum_of_counts(NAME, self.seen, labels.n_examples() as u64)?;
+        with_matrix!(pred_probs, workers, matrix => {
+            let several = Several::MostProbable;
+            let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+            let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
+            let batch = Batch { labels, matrix, facts: &facts, rows };
+            self.take(&batch, workers)?;
         });
-        for (window, candidate) in found {
-            self.windows[window as usize].offer(candidate);
+        self.seen = seen;
+        Ok(())
+    }
+
+    /// Takes what is to be kept of a batch, some pieces at a time.
+    fn take<F: Format>(&mut self, batch: &Batch<'_, '_, F>, workers: &Workers<'_>) -> Result<()> {
+        let n = batch.labels.n_examples();
+        let piece = |start| start..n.min(start + PIECE);
+        let mut rest: Vec<Range<usize>> = (0..n).step_by(PIECE).map(piece).rev().collect();
+        while !rest.is_empty() {
+            let now = rest.split_off(rest.len().saturating_sub(PIECES));
+            let look = |(): &mut (), number: usize| Ok(self.hits(batch, now[number].clone()));
+            let found = workers.map(now.len(), || (), look)?;
+            let (mut hits, mut places) = (Vec::new(), Vec::new());
+            for ((mut more, end), piece) in found.into_iter().zip(&now) {
+                places.extend(more.iter().map(|hit| hit.place));
+                hits.append(&mut more);
+                if end < piece.end {
+                    rest.push(end..piece.end);
+                }
+            }
+            places.sort_unstable();
+            places.dedup();
+            let candidates = self.candidates(batch, &places, workers)?;
+            let mut changed = Vec::new();
+            for Hit { window, place, key } in hits {
+                // Every place of a hit is among them.
+                let Ok(number) = places.binary_search(&place) else { continue };
+                self.windows[window as usize].offer(Candidate { key, ..candidates[number] });
+                changed.push(window as usize);
+            }
+            changed.sort_unstable();
+            changed.dedup();
+            let reaches = changed.into_iter().map(|number| {
+                let window = &self.windows[number];
+                (number, window.given, window.reach())
+            });
+            self.quotas.set_reaches(reaches);
         }
         Ok(())
     }
 
-    /// The rows that may be among the first of some window, in no order.
-    fn hits<F: Format>(
-        &self,
-        labels: &Labels,
-        matrix: &Matrix<'_, F>,
-        rows: RowNumbers<'_>,
-        workers: &Workers<'_>,
-    ) -> Result<Vec<Hit>> {
-        let n_classes = self.spec.n_classes;
-        let starts = starts(n_classes, self.windows.iter().map(|window| window.given));
-        let reaches: Vec<_> = self.windows.iter().map(Window::reach).collect();
-        // Margins are of whole rows; what other quotas go by are a few cells.
-        let margins = if self.filter == Filter::LowNormalizedMargin && !self.windows.is_empty() {
-            let several = Several::MostProbable;
-            let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
-            let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
-            let score = of_facts(Method::NormalizedMargin, F::MEANING);
-            score.map_or_else(Vec::new, |score| facts.iter().map(score).collect())
-        } else {
-            Vec::new()
-        };
-        let own_score = of_facts(Method::SelfConfidence, F::MEANING);
-        let n = labels.n_examples();
-        let look = |(): &mut (), piece: usize| {
-            let mut hits = Vec::new();
-            for place in piece * PIECE..n.min((piece + 1) * PIECE) {
-                let given = labels.given(place);
-                let own = F::value(matrix.cell(place, given));
-                let row = rows.of(place);
-                let of_class = starts[given]..starts[given + 1];
-                for number in of_class.chain(starts[n_classes]..self.windows.len()) {
-                    let window = &self.windows[number];
-                    let key = match window.by {
-                        By::Margin(class) => own - F::value(matrix.cell(place, class as usize)),
-                        By::Own => own,
-                        By::Score => match (margins.get(place), own_score) {
-                            (Some(&margin), _) => margin,
-                            (None, Some(score)) => score(&only_own(own)),
-                            (None, None) => own,
-                        },
-                    };
-                    // A zero has no sign here, as in the order of scores.
-                    let key = key + 0.0;
-                    let found = (key, row);
-                    if reaches[number].is_none_or(|reach| is_before(found, reach))
-                        && window.after.is_none_or(|after| is_before(after, found))
-                    {
-                        hits.push(Hit { window: number as u32, place: place as u32, key });
-                    }
+    /// The rows of a piece that may be among the first of some window, and where it ended, which is
+    /// before its end if there are too many.
+    fn hits<F: Format>(&self, batch: &Batch<'_, '_, F>, piece: Range<usize>) -> (Vec<Hit>, usize) {
+        let score = score_of(self.filter).and_then(|method| of_facts(method, F::MEANING));
+        let mut hits = Vec::new();
+        for place in piece.clone() {
+            let (given, facts) = (batch.labels.given(place), &batch.facts[place]);
+            let number = batch.rows.of(place);
+            let row = Row { place, number, given, facts };
+            self.quotas.for_each_reached(batch.matrix, &row, score, |window, key| {
+                let found = (key, number);
+                let is_new =
+                    self.windows[window].after.is_none_or(|after| order(after, found).is_lt());
+                if is_new && order(found, self.quotas.reach(window)).is_lt() {
+                    hits.push(Hit { window: window as u32, place, key });
                 }
+            });
+            if hits.len() > MOST_HITS {
+                return (hits, place + 1);
             }
-            Ok(hits)
-        };
-        Ok(workers.map(n.div_ceil(PIECE), || (), look)?.into_iter().flatten().collect())
+        }
+        (hits, piece.end)
     }
 
-    /// The same with all that is to be known of them.
+    /// What is to be known of some rows, but by what they are ordered.
     fn candidates<F: Format>(
         &self,
-        labels: &Labels,
-        matrix: &Matrix<'_, F>,
-        rows: RowNumbers<'_>,
-        hits: &[Hit],
+        batch: &Batch<'_, '_, F>,
+        places: &[usize],
         workers: &Workers<'_>,
-    ) -> Result<Vec<(u32, Candidate)>> {
-        // Pieces are in order, and so are places within one.
-        let mut places: Vec<usize> = hits.iter().map(|hit| hit.place as usize).collect();
-        places.dedup();
-        let facts = facts_of_rows(labels, matrix, &places, workers)?;
-        let scores = match of_facts(self.rank_by, F::MEANING) {
-            Some(score) => facts.iter().map(score).collect(),
-            None => scores_of_rows(
-                labels,
-                matrix,
-                &&places[..],
-                self.rank_by,
-                (Adjust::No, None),
-                workers,
-            )?,
+    ) -> Result<Vec<Candidate>> {
+        let Batch { labels, matrix, facts, rows } = *batch;
+        let entropies = match of_facts(self.rank_by, F::MEANING) {
+            Some(_) => Vec::new(),
+            None => {
+                scores_of_rows(labels, matrix, &places, self.rank_by, (Adjust::No, None), workers)?
+            }
         };
         let is_pruned = score_of(self.filter).is_none();
-        let mut numbers = places.iter().zip(facts.iter().zip(scores)).peekable();
-        let candidates = hits.iter().filter_map(|hit| {
-            let place = hit.place as usize;
-            while numbers.next_if(|(known, _)| **known != place).is_some() {}
-            let &(_, (facts, score)) = numbers.peek()?;
-            let given = labels.given(place);
+        workers.each(places.len(), |number| {
+            let place = places[number];
+            let (given, facts) = (labels.given(place), &facts[place]);
             let other = match facts.best_other_class {
                 NO_CLASS if is_pruned => NO_CLASS,
                 _ => other_class(facts, matrix, place, given) as u32,
             };
+            let score = match of_facts(self.rank_by, F::MEANING) {
+                Some(score) => score(facts),
+                None => entropies[number],
+            };
             let is_spared = is_pruned && facts.agrees(given);
-            let (key, row) = (hit.key, rows.of(place));
-            Some((hit.window, Candidate { key, row, score, other, is_spared }))
-        });
-        Ok(candidates.collect())
+            Candidate { key: 0.0, row: rows.of(place), score, other, is_spared }
+        })
     }
 
     /// Adds what another one has kept.
@@ -299,24 +336,40 @@ impl SelectionState {
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.spec.same(NAME, &other.spec)?;
         let ours = self.windows.iter().map(Window::identity);
-        let same = (self.filter, self.rank_by) == (other.filter, other.rank_by)
-            && ours.eq(other.windows.iter().map(Window::identity));
-        if !same {
-            let (ours, found) = ("one round of selection".to_owned(), "another one".to_owned());
-            return Err(Error::StatesDiffer { name: NAME, ours, found });
+        let differ = |ours, found| Err(Error::StatesDiffer { name: NAME, ours, found });
+        if self.filter != other.filter {
+            return differ(format!("{:?}", self.filter), format!("{:?}", other.filter));
         }
+        if self.rank_by != other.rank_by {
+            let describe = |method| format!("ranking by {method:?}");
+            return differ(describe(self.rank_by), describe(other.rank_by));
+        }
+        if !ours.eq(other.windows.iter().map(Window::identity)) {
+            let describe = |windows: &[Window]| {
+                let n: u64 = windows.iter().fold(0, |sum, window| sum.saturating_add(window.n));
+                format!("a round of {n} rows of {} quotas", windows.len())
+            };
+            return differ(describe(&self.windows), describe(&other.windows) + ", other ones");
+        }
+        self.seen = sum_of_counts(NAME, self.seen, other.seen)?;
         for (window, more) in self.windows.iter_mut().zip(&other.windows) {
             more.kept.iter().for_each(|&candidate| window.offer(candidate));
         }
+        let windows = self.windows.iter().enumerate();
+        let reaches = windows.map(|(number, window)| (number, window.given, window.reach()));
+        self.quotas.set_reaches(reaches);
         Ok(())
     }
 
     /// The rows that the filter flags, where this round selects all there is.
-    #[must_use]
-    pub fn flagged(&self) -> Option<Flagged> {
+    ///
+    /// # Errors
+    /// If it has not seen each row once.
+    pub fn flagged(&self) -> Result<Option<Flagged>> {
         if !self.covers_all {
-            return None;
+            return Ok(None);
         }
+        self.check_complete(self.n_examples)?;
         let rows_by = |is: fn(By) -> bool| {
             let windows = self.windows.iter().filter(|window| is(window.by));
             let kept = windows.flat_map(|window| &window.kept).filter(|one| !one.is_spared);
@@ -333,11 +386,11 @@ impl SelectionState {
         } else {
             rows.extend(others);
         }
-        Some(Flagged {
+        Ok(Some(Flagged {
             rows: rows.iter().map(|one| one.row).collect(),
             scores: rows.iter().map(|one| one.score).collect(),
             suggested_labels: rows.iter().map(|one| i64::from(one.other)).collect(),
-        })
+        }))
     }
 
     /// As bytes.
@@ -357,20 +410,23 @@ impl SelectionState {
     /// # Errors
     /// If they are not those of such a state.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Self::from_wire(bytes)
+        Ok(Self::from_wire(bytes)?.indexed())
     }
+}
+
+/// The rows of one update.
+struct Batch<'a, 'm, F: Format> {
+    labels: &'a Labels,
+    matrix: &'a Matrix<'m, F>,
+    facts: &'a [RowFacts],
+    rows: RowNumbers<'a>,
 }
 
 /// A row that may be among the first of a window.
 struct Hit {
     window: u32,
-    place: u32,
+    place: usize,
     key: f64,
-}
-
-/// As much of a row as its self confidence needs.
-fn only_own(own: f64) -> crate::row::RowFacts {
-    crate::row::RowFacts { own, best_other: 0.0, best_other_class: NO_CLASS, guess: NO_CLASS }
 }
 
 impl PartialEq for SelectionState {
@@ -385,6 +441,7 @@ impl PartialEq for SelectionState {
         };
         (self.spec, self.filter, self.rank_by, self.covers_all)
             == (other.spec, other.filter, other.rank_by, other.covers_all)
+            && (self.n_examples, self.seen) == (other.n_examples, other.seen)
             && windows(self) == windows(other)
     }
 }
@@ -413,7 +470,13 @@ impl Wire for SelectionState {
                     !one.key.is_nan() && i64::try_from(one.row).is_ok() && (is_known || nobody_asks)
                 })
         };
-        if !ascend || !self.windows.iter().all(is_sound) {
+        let counts = [self.n_examples, self.seen];
+        let are_counts = counts.iter().all(|&count| i64::try_from(count).is_ok());
+        if self.filter.of_row().is_some()
+            || !are_counts
+            || !ascend
+            || !self.windows.iter().all(is_sound)
+        {
             return Err("its windows are not those of any search");
         }
         Ok(())

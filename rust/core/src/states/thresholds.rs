@@ -43,19 +43,33 @@ impl ThresholdState {
         &self.given_counts
     }
 
-    /// Adds a batch of rows, of which the own-class cells are read.
+    /// The state of a batch by itself, of which the own-class cells are read.
     ///
     /// # Errors
-    /// If the batch does not fit, or such a cell may not stand there; then nothing is added.
+    /// If the batch does not fit, or such a cell may not stand there.
+    pub fn of_batch(
+        &self,
+        labels: &Labels,
+        pred_probs: &PredProbs<'_>,
+        workers: &Workers<'_>,
+    ) -> Result<Self> {
+        self.spec.fits(NAME, labels, pred_probs)?;
+        let sums = with_matrix!(pred_probs, workers, matrix => own_sums(matrix, labels, workers)?);
+        Ok(Self { spec: self.spec, given_counts: given_counts(labels), sums })
+    }
+
+    /// Adds a batch of rows.
+    ///
+    /// # Errors
+    /// Those of [`ThresholdState::of_batch`]; then nothing is added.
     pub fn update(
         &mut self,
         labels: &Labels,
         pred_probs: &PredProbs<'_>,
         workers: &Workers<'_>,
     ) -> Result<()> {
-        self.spec.fits(NAME, labels, pred_probs)?;
-        let sums = with_matrix!(pred_probs, workers, matrix => own_sums(matrix, labels, workers)?);
-        self.add(&given_counts(labels), &sums)
+        let batch = self.of_batch(labels, pred_probs, workers)?;
+        self.merge(&batch)
     }
 
     /// Adds what another one has seen.
@@ -64,13 +78,9 @@ impl ThresholdState {
     /// If it is of other classes, or another kind.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.spec.same(NAME, &other.spec)?;
-        self.add(&other.given_counts, &other.sums)
-    }
-
-    fn add(&mut self, given_counts: &[u64], sums: &ClassSums) -> Result<()> {
-        let counts = sums_of_counts(NAME, &self.given_counts, given_counts)?;
-        self.sums = self.sums.checked_sum(sums).ok_or(Error::StateOverflow { name: NAME })?;
-        self.given_counts = counts;
+        let counts = sums_of_counts(NAME, &self.given_counts, &other.given_counts)?;
+        let sums = self.sums.checked_sum(&other.sums).ok_or(Error::StateOverflow { name: NAME })?;
+        (self.given_counts, self.sums) = (counts, sums);
         Ok(())
     }
 

@@ -39,8 +39,8 @@ pub(crate) trait Wire: Serialize + DeserializeOwned {
     /// As bytes.
     fn to_wire(&self) -> Vec<u8> {
         let mut bytes = vec![0; HEADER];
-        // Writing to memory cannot fail, nor can states, which are plain numbers.
-        bytes = postcard::to_extend(self, bytes).unwrap_or_default();
+        bytes = postcard::to_extend(self, bytes)
+            .expect("states are plain numbers, and memory takes all bytes");
         let payload = &bytes[HEADER..];
         let (sum, length) = (crc32fast::hash(payload), payload.len() as u64);
         bytes[..8].copy_from_slice(&MAGIC);
@@ -112,6 +112,38 @@ mod tests {
         expected.extend((payload.len() as u64).to_le_bytes());
         expected.extend(payload);
         assert_eq!(ThresholdState::new(SPEC).unwrap().to_bytes(), expected);
+    }
+
+    #[test]
+    fn choices_are_written_as_they_were_in_version_1() {
+        use crate::prune::Filter;
+        use crate::quality::Method;
+        use crate::states::quotas::By;
+
+        macro_rules! numbers {
+            ($($choice:expr),+) => {
+                [$(postcard::to_stdvec(&$choice).unwrap()[0]),+]
+            };
+        }
+        let filters = numbers![
+            Filter::PruneByNoiseRate,
+            Filter::PruneByClass,
+            Filter::Both,
+            Filter::ConfidentLearning,
+            Filter::PredictedNeqGiven,
+            Filter::LowNormalizedMargin,
+            Filter::LowSelfConfidence
+        ];
+        assert_eq!(filters, [0, 1, 2, 3, 4, 5, 6]);
+        let methods = numbers![
+            Method::SelfConfidence,
+            Method::NormalizedMargin,
+            Method::ConfidenceWeightedEntropy
+        ];
+        assert_eq!(methods, [0, 1, 2]);
+        assert_eq!(numbers![Kind::Probabilities, Kind::Logits, Kind::Scores], [0, 1, 2]);
+        assert_eq!(numbers![Several::MostProbable, Several::RowArgmax], [0, 1]);
+        assert_eq!(numbers![By::Margin(7), By::Own, By::Score], [0, 1, 2]);
     }
 
     #[test]
