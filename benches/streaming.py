@@ -28,9 +28,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import conflearn
+from conflearn.sources import open_source
+from conflearn.sources.source import BLOCK_BYTES
 from conflearn.states import Cuts, JointState, SelectionState, ThresholdState
-from conflearn.stream import open_source
-from conflearn.stream.source import BLOCK_BYTES
 from data import SIZES, Files, Size, write
 from markdown_table import markdown_table, verdict
 from memory import MEGABYTE, in_ram

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conflearn.stream import Source
+from conflearn.sources import Source
 
 
 def n_readers() -> int:

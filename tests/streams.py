@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from conflearn.stream import source
+from conflearn.sources import source
 from strategies import Data
 
 #: What the data may come in.

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 import conflearn
 from conflearn._coerce import as_pred_probs
 from conflearn.errors import InputTypeError, LabelError, OptionError, ShapeError, SourceError
-from conflearn.stream import Columns, open_source
-from conflearn.stream import source as source_module
-from conflearn.stream.cells import coercible_again
+from conflearn.sources import Columns, open_source
+from conflearn.sources import source as source_module
+from conflearn.sources.cells import coercible_again
 from conflearn.topk import TopK
 from expected import announced, refused
 from streamed import assert_gives, n_readers, whole

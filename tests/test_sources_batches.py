@@ -21,9 +21,9 @@ from conflearn.errors import (
     ShapeError,
     SourceError,
 )
-from conflearn.stream import open_source
-from conflearn.stream import source as source_module
-from conflearn.stream.ahead import read_ahead
+from conflearn.sources import open_source
+from conflearn.sources import source as source_module
+from conflearn.sources.ahead import read_ahead
 from expected import refused
 from streamed import assert_gives, n_readers, whole
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from conflearn.errors import InputError, InputTypeError, SourceError
-from conflearn.stream import open_source
-from conflearn.stream import source as source_module
+from conflearn.sources import open_source
+from conflearn.sources import source as source_module
 from expected import refused
 from streamed import assert_gives, n_readers, whole
 from test_sources import save_compressed, save_npy, save_npz, save_safetensors
@@ -310,7 +310,7 @@ def test_a_file_that_may_not_be_read(probs, labels, tmp_path):
 
 
 def test_errors_of_the_disk(probs, labels, tmp_path, monkeypatch):
-    from conflearn.stream import file as file_module
+    from conflearn.sources import file as file_module
 
     class Broken(file_module.FileIO):
         def readinto(self, buffer):

@@ -14,8 +14,8 @@ from conflearn.errors import (
     ShapeError,
     SourceError,
 )
-from conflearn.stream import Columns, open_source
-from conflearn.stream import source as source_module
+from conflearn.sources import Columns, open_source
+from conflearn.sources import source as source_module
 from expected import refused
 from streamed import assert_gives, whole
 

@@ -224,7 +224,7 @@ def test_arrays_without_wishes_need_no_run(monkeypatch: pytest.MonkeyPatch) -> N
     def no_source(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(conflearn.stream, "open_source", no_source)
+    monkeypatch.setattr(conflearn.sources, "open_source", no_source)
     conflearn.find_label_issues(*random_data(10, 2), progress=False)
 
 

@@ -218,7 +218,8 @@ KILLED = textwrap.dedent(
     import sys, time
     from pathlib import Path
     import conflearn
-    from conflearn.stream import checkpoint, selection, source
+    from conflearn.sources import source
+    from conflearn.stream import checkpoint, selection
 
     folder = Path(sys.argv[1])
     checkpoint.INTERVAL = 0.0

@@ -60,7 +60,7 @@ from conflearn.joint import (
 )
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
-from conflearn.stream import Columns
+from conflearn.sources import Columns
 from conflearn.thresholds import confident_thresholds
 from conflearn.topk import TopK
 from conflearn.weights import sample_weights

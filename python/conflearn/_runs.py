@@ -102,7 +102,7 @@ def _opened(
     in_memory_too: bool,
     of_tags: bool = False,
 ) -> "Run | None":
-    from conflearn.stream import open_source
+    from conflearn.sources import open_source
 
     meant, divisor = read_kind(kind, temperature)
     source = open_source(

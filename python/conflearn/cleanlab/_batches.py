@@ -11,7 +11,7 @@ from conflearn._coerce import as_pred_probs
 from conflearn._names import Adjust, Score
 from conflearn.cleanlab._inputs import coerce_labels, read_labels
 from conflearn.errors import OptionError, ShapeError
-from conflearn.stream.source import Block
+from conflearn.sources.source import Block
 
 __all__ = ["Batch", "Inspection", "Scored", "Slices", "read_batch"]
 

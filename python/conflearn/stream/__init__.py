@@ -1,17 +1,11 @@
-"""Inputs that are read in blocks, because they lie in files or do not fit in memory.
+"""What the public functions do over a source, whose rows are never all in memory.
 
-`open_source` finds out what labels and matrix are; a `Source` gives them as `Block` after `Block`,
-as often as there are passes, in a fixed amount of memory. A thread reads while the core computes.
+A call is a `conflearn.stream.run.Run`: one pass after the other over the blocks of a
+`conflearn.sources.Source`, each of which fills a state of `conflearn.states`, or columns of results.
 
-What the modules know, from the bottom up: ``file`` reads by position and notices changes;
-``rows``, ``labels`` say what parts have in common; ``stored`` (with ``npy``, ``archive``),
-``sliceable`` and ``tables`` are the parts; ``batches`` are a source of their own; ``joined`` makes
-a source of cells and labels; ``opening`` opens whatever an argument is, ``opened`` decides whether
-there is anything to open; ``ahead`` is the thread.
+``run`` is what all passes share, with ``progress`` and ``checkpoint``; ``outputs`` has the results,
+in memory or in files, with ``result_columns``; ``search`` flags rows, by ``selection`` where a
+filter takes so many of each class, and ``order`` sorts what is too much for memory. The others say
+what the function of the same name does: ``issues``, ``analysis``, ``quality``, ``joint``,
+``thresholds``; of tags, ``tag_issues`` with ``tag_search``.
 """
-
-from conflearn.stream.columns import Columns
-from conflearn.stream.opened import is_source, open_source
-from conflearn.stream.source import Block, Source
-
-__all__ = ["Block", "Columns", "Source", "is_source", "open_source"]

@@ -10,8 +10,8 @@ from conflearn._names import Adjust, Score
 from conflearn.stream.outputs import as_target
 
 if TYPE_CHECKING:
+    from conflearn.sources.source import Block
     from conflearn.stream.run import Run
-    from conflearn.stream.source import Block
 
 __all__ = ["label_quality_scores"]
 

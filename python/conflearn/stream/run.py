@@ -18,15 +18,15 @@ from conflearn._coerce.objects import spelled
 from conflearn._inputs import PredProbs
 from conflearn._names import Kind
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
+from conflearn.sources.cells import coercible_again
 from conflearn.states import JointState, Look, ThresholdState
-from conflearn.stream.cells import coercible_again
 from conflearn.stream.checkpoint import Checkpoint, Saved
 from conflearn.stream.outputs import Outputs, Target
 from conflearn.stream.progress import Bars, Report
 from conflearn.stream.result_columns import Column
 
 if TYPE_CHECKING:
-    from conflearn.stream.source import Block, Source
+    from conflearn.sources.source import Block, Source
 
 __all__ = ["Run", "rows_of"]
 

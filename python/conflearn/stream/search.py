@@ -20,7 +20,7 @@ from conflearn.stream.run import Run, rows_of
 from conflearn.stream.selection import select
 
 if TYPE_CHECKING:
-    from conflearn.stream.source import Block
+    from conflearn.sources.source import Block
 
 __all__ = ["ENTROPY", "Search"]
 

@@ -8,7 +8,7 @@ from conflearn.stream.run import Run, rows_of
 
 if TYPE_CHECKING:
     from conflearn._names import Score
-    from conflearn.stream.source import Block
+    from conflearn.sources.source import Block
 
 __all__ = ["Selected", "select"]
 

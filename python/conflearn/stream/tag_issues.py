@@ -8,13 +8,13 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._names import Adjust, Score
 from conflearn._options import AggregateOption, Options
+from conflearn.sources.tags import tags_of
 from conflearn.stream.outputs import as_target, as_target_of_several
 from conflearn.stream.tag_search import Ranking, TagSearch, joint_of, thresholds_of
-from conflearn.stream.tags import tags_of
 
 if TYPE_CHECKING:
+    from conflearn.sources.source import Block
     from conflearn.stream.run import Run
-    from conflearn.stream.source import Block
 
 __all__ = [
     "LOCATED",

@@ -20,16 +20,16 @@ from conflearn.multilabel.states import (
     TagSelectionState,
     TagThresholdState,
 )
+from conflearn.sources.tags import tags_of
 from conflearn.states import OF_SINGLE_ROWS
 from conflearn.stream import selection
 from conflearn.stream.order import RECORD, sorted_records
 from conflearn.stream.result_columns import Column
 from conflearn.stream.run import Run, rows_of
-from conflearn.stream.tags import tags_of
 
 if TYPE_CHECKING:
     from conflearn._names import Score
-    from conflearn.stream.source import Block
+    from conflearn.sources.source import Block
 
 __all__ = ["Ranking", "TagSearch", "joint_of", "scores_of", "thresholds_of"]
 

@@ -27,9 +27,9 @@ from conflearn.errors import (
     OptionError,
     SourceError,
 )
-from conflearn.stream import open_source
+from conflearn.sources import open_source
+from conflearn.sources.source import Source
 from conflearn.stream.progress import Bars
-from conflearn.stream.source import Source
 
 __all__ = ["LabelInspector", "find_label_issues_batched", "split_arr"]
 

@@ -279,6 +279,7 @@ impl<F: Format> Pruning<'_, F> {
             }
             Ok(rows)
         })?;
+        drop(contenders);
         Ok(by_class.into_iter().flatten().collect())
     }
 

@@ -9,7 +9,7 @@ use crate::quality::{Adjusted, RowScore, margin_score};
 use crate::simd::{self, Kernel, Level};
 
 /// The score of one row, as compiled for a CPU level.
-struct Row<'a, 'm, F: Format> {
+struct Scored<'a, 'm, F: Format> {
     sparse: &'a Sparse<'m, F>,
     row: usize,
     given: usize,
@@ -17,7 +17,7 @@ struct Row<'a, 'm, F: Format> {
     scratch: &'a mut Scratch<F>,
 }
 
-impl<F: Format> Kernel for Row<'_, '_, F> {
+impl<F: Format> Kernel for Scored<'_, '_, F> {
     type Output = Result<f64>;
 
     #[inline(always)]
@@ -39,7 +39,10 @@ impl<F: Format> Sparse<'_, F> {
         let mut scratch = Scratch::new();
         for (row, given) in rows {
             let scratch = &mut scratch;
-            push(simd::dispatch(Level::chosen(), Row { sparse: self, row, given, how, scratch })?);
+            push(simd::dispatch(
+                Level::chosen(),
+                Scored { sparse: self, row, given, how, scratch },
+            )?);
         }
         Ok(())
     }
@@ -54,7 +57,7 @@ impl<F: Format> Sparse<'_, F> {
     ) -> Result<f64> {
         if let RowScore::Adjusted(adjusted) = how {
             check_values(row, &mut scratch.entries)?;
-            return Ok(self.adjusted(given, adjusted, scratch));
+            return Ok(adjusted_score(given, adjusted, scratch));
         }
         let entries = &mut scratch.entries;
         let (own, other) = own_and_other(entries, given);
@@ -79,15 +82,15 @@ impl<F: Format> Sparse<'_, F> {
         };
         Ok(margin_score::<F>(own_value, best_other))
     }
+}
 
-    /// Of the row with the shifts added, which are all that a zero has.
-    fn adjusted(&self, given: usize, adjusted: &Adjusted, scratch: &mut Scratch<F>) -> f64 {
-        let Scratch { entries, pairs, .. } = scratch;
-        entries.sort(pairs);
-        let own = entries.cell(given).unwrap_or(F::Bits::ZERO);
-        let values = entries.iter().map(|(class, cell)| (class as usize, F::value(cell)));
-        let zeros = adjusted.by_shift().iter().map(|&class| class as usize);
-        let largest_zero = entries.first_free(zeros, given).map(|class| (class, 0.0));
-        adjusted.score::<F>(F::value(own), given, values.chain(largest_zero))
-    }
+/// Of the row with the shifts added, which are all that a zero has.
+fn adjusted_score<F: Format>(given: usize, adjusted: &Adjusted, scratch: &mut Scratch<F>) -> f64 {
+    let Scratch { entries, pairs, .. } = scratch;
+    entries.sort(pairs);
+    let own = entries.cell(given).unwrap_or(F::Bits::ZERO);
+    let values = entries.iter().map(|(class, cell)| (class as usize, F::value(cell)));
+    let zeros = adjusted.by_shift().iter().map(|&class| class as usize);
+    let largest_zero = entries.first_free(zeros, given).map(|class| (class, 0.0));
+    adjusted.score::<F>(F::value(own), given, values.chain(largest_zero))
 }

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conflearn.stream import source
-from conflearn.stream.ahead import IN_FLIGHT
-from conflearn.stream.file import File, Handle
-from conflearn.stream.rows import Piece, Rows, rows_text
+from conflearn.sources import source
+from conflearn.sources.ahead import IN_FLIGHT
+from conflearn.sources.file import File, Handle
+from conflearn.sources.rows import Piece, Rows, rows_text
 
 __all__ = ["StoredArray"]
 

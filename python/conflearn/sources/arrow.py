@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from conflearn.errors import InputError, MissingDependencyError, SourceError
-from conflearn.stream import source
-from conflearn.stream.file import File, failure
-from conflearn.stream.tables import Sort, Table
+from conflearn.sources import source
+from conflearn.sources.file import File, failure
+from conflearn.sources.tables import Sort, Table
 
 __all__ = [
     "arrow_dataset",

@@ -12,9 +12,9 @@ from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import Array
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ShapeError, SourceError
-from conflearn.stream.ahead import IN_FLIGHT, read_ahead
-from conflearn.stream.cells import as_cells
-from conflearn.stream.source import Block, Source, aligned_bytes, rows_of
+from conflearn.sources.ahead import IN_FLIGHT, read_ahead
+from conflearn.sources.cells import as_cells
+from conflearn.sources.source import Block, Source, aligned_bytes, rows_of
 from conflearn.topk import TopK
 
 __all__ = ["BatchSource", "iterated", "length_of", "pair_of"]

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from conflearn.errors import SourceError
-from conflearn.stream.file import File
-from conflearn.stream.stored import StoredArray
+from conflearn.sources.file import File
+from conflearn.sources.stored import StoredArray
 
 __all__ = ["Header", "open_npy", "read_header"]
 

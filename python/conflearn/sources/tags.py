@@ -12,13 +12,13 @@ from conflearn._coerce import TagRows, Tags, as_block, as_tags
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import Array
 from conflearn.errors import LabelError, SourceError
-from conflearn.stream.archive import Archive, arrays_of_npz, is_sparse
-from conflearn.stream.file import File, failure
-from conflearn.stream.holder import Array as OneArray
-from conflearn.stream.holder import Holder
-from conflearn.stream.labels import Labels, Take
-from conflearn.stream.rows import Piece, Rows, digest, rows_text
-from conflearn.stream.source import rows_of
+from conflearn.sources.archive import Archive, arrays_of_npz, is_sparse
+from conflearn.sources.file import File, failure
+from conflearn.sources.holder import Array as OneArray
+from conflearn.sources.holder import Holder
+from conflearn.sources.labels import Labels, Take
+from conflearn.sources.rows import Piece, Rows, digest, rows_text
+from conflearn.sources.source import rows_of
 
 __all__ = ["HeldTags", "ReadTags", "as_tag_rows", "open_tags_npz", "tags_of"]
 

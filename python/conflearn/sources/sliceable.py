@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from conflearn.errors import InputTypeError, SourceError
-from conflearn.stream import source
-from conflearn.stream.file import failure
-from conflearn.stream.rows import Piece, Rows, digest, rows_text
+from conflearn.sources import source
+from conflearn.sources.file import failure
+from conflearn.sources.rows import Piece, Rows, digest, rows_text
 
 __all__ = ["SliceableRows"]
 

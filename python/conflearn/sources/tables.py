@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any, Literal, TypeAlias
 
 from conflearn.errors import SourceError
-from conflearn.stream.holder import (
+from conflearn.sources.holder import (
     CELL_NAMES,
     LABEL_NAMES,
     Holder,
@@ -15,7 +15,7 @@ from conflearn.stream.holder import (
     known,
     listed,
 )
-from conflearn.stream.rows import Piece, Rows, rows_text
+from conflearn.sources.rows import Piece, Rows, rows_text
 
 __all__ = ["Sort", "Table"]
 

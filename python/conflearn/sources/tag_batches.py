@@ -10,9 +10,9 @@ from conflearn._coerce import TagRows, as_block, as_pred_probs
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._names import Kind
 from conflearn.errors import ShapeError, SourceError
-from conflearn.stream.batches import iterated, length_of, pair_of
-from conflearn.stream.source import Block, Source, rows_of
-from conflearn.stream.tags import as_tag_rows
+from conflearn.sources.batches import iterated, length_of, pair_of
+from conflearn.sources.source import Block, Source, rows_of
+from conflearn.sources.tags import as_tag_rows
 
 __all__ = ["TagBatchSource"]
 

@@ -14,29 +14,29 @@ from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import is_a
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ShapeError, SourceError
-from conflearn.stream.archive import open_npz, open_safetensors
-from conflearn.stream.arrow import (
+from conflearn.sources.archive import open_npz, open_safetensors
+from conflearn.sources.arrow import (
     arrow_dataset,
     arrow_table,
     hugging_face_dataset,
     open_ipc,
     open_parquet,
 )
-from conflearn.stream.batches import BatchSource
-from conflearn.stream.cells import as_sliceable
-from conflearn.stream.columns import Columns
-from conflearn.stream.file import File
-from conflearn.stream.frames import PandasFrame, PolarsFrame, PolarsQuery
-from conflearn.stream.holder import Array, Holder, Names
-from conflearn.stream.joined import JoinedSource, n_classes_of
-from conflearn.stream.labels import HeldLabels, Labels, ReadLabels
-from conflearn.stream.npy import open_npy
-from conflearn.stream.opened import is_name, is_path, is_sliceable, is_source, is_top_k
-from conflearn.stream.rows import ArrayRows, Chain, Rows
-from conflearn.stream.sliceable import SliceableRows
-from conflearn.stream.tag_batches import TagBatchSource
-from conflearn.stream.tags import HeldTags, ReadTags, open_tags_npz
-from conflearn.stream.topk import TopKRows
+from conflearn.sources.batches import BatchSource
+from conflearn.sources.cells import as_sliceable
+from conflearn.sources.columns import Columns
+from conflearn.sources.file import File
+from conflearn.sources.frames import PandasFrame, PolarsFrame, PolarsQuery
+from conflearn.sources.holder import Array, Holder, Names
+from conflearn.sources.joined import JoinedSource, n_classes_of
+from conflearn.sources.labels import HeldLabels, Labels, ReadLabels
+from conflearn.sources.npy import open_npy
+from conflearn.sources.opened import is_name, is_path, is_sliceable, is_source, is_top_k
+from conflearn.sources.rows import ArrayRows, Chain, Rows
+from conflearn.sources.sliceable import SliceableRows
+from conflearn.sources.tag_batches import TagBatchSource
+from conflearn.sources.tags import HeldTags, ReadTags, open_tags_npz
+from conflearn.sources.topk import TopKRows
 
 __all__ = ["batches_source", "joined_source"]
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from conflearn._coerce.objects import BFLOAT16_BITS
 from conflearn.errors import SourceError
-from conflearn.stream.file import File, failure
-from conflearn.stream.holder import CELL_NAMES, LABEL_NAMES, Holder, Names, chosen, known
-from conflearn.stream.npy import Header, read_header
-from conflearn.stream.rows import Piece, Rows, rows_text
-from conflearn.stream.source import aligned_bytes
-from conflearn.stream.stored import StoredArray
+from conflearn.sources.file import File, failure
+from conflearn.sources.holder import CELL_NAMES, LABEL_NAMES, Holder, Names, chosen, known
+from conflearn.sources.npy import Header, read_header
+from conflearn.sources.rows import Piece, Rows, rows_text
+from conflearn.sources.source import aligned_bytes
+from conflearn.sources.stored import StoredArray
 
 __all__ = ["Archive", "arrays_of_npz", "is_sparse", "open_npz", "open_safetensors"]
 

@@ -10,8 +10,8 @@ from typing import Any
 from conflearn._coerce.objects import is_a
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError
-from conflearn.stream.columns import Columns
-from conflearn.stream.source import Source
+from conflearn.sources.columns import Columns
+from conflearn.sources.source import Source
 
 __all__ = ["is_name", "is_path", "is_sliceable", "is_source", "is_table", "open_source"]
 
@@ -130,7 +130,7 @@ def open_source(
         or _is_apart(labels, pred_probs)
     ):
         return None
-    from conflearn.stream.opening import batches_source, joined_source
+    from conflearn.sources.opening import batches_source, joined_source
 
     if is_batches:
         return batches_source(pred_probs, kind, classes, of_tags=of_tags)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from conflearn.stream.rows import digest
-from conflearn.stream.tables import Sort, Table
+from conflearn.sources.rows import digest
+from conflearn.sources.tables import Sort, Table
 
 __all__ = ["PandasFrame", "PolarsFrame", "PolarsQuery"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import Array
-from conflearn.stream.rows import Rows, Take, digest, in_step
+from conflearn.sources.rows import Rows, Take, digest, in_step
 
 __all__ = ["HeldLabels", "Labels", "ReadLabels", "Take"]
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TypeAlias
 
 from conflearn.errors import ShapeError, SourceError
-from conflearn.stream.rows import Rows
+from conflearn.sources.rows import Rows
 
 __all__ = ["CELL_NAMES", "LABEL_NAMES", "Array", "Holder", "Names", "chosen", "known"]
 

@@ -9,12 +9,12 @@ from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._names import Kind
 from conflearn.errors import ShapeError, SourceError
-from conflearn.stream.ahead import read_ahead
-from conflearn.stream.cells import as_cells
-from conflearn.stream.labels import Labels
-from conflearn.stream.rows import Rows
-from conflearn.stream.source import Block, Source, rows_of
-from conflearn.stream.tags import as_tag_rows
+from conflearn.sources.ahead import read_ahead
+from conflearn.sources.cells import as_cells
+from conflearn.sources.labels import Labels
+from conflearn.sources.rows import Rows
+from conflearn.sources.source import Block, Source, rows_of
+from conflearn.sources.tags import as_tag_rows
 
 __all__ = ["JoinedSource", "n_classes_of"]
 

@@ -1,6 +1,6 @@
 """Measures matrices of which each row stores its top k, and prints the table.
 
-    python benches/sparse.py
+    python benches/topk.py
 
 Each call takes turns with R, one parallel read of the arrays, in one process. Peak memory is
 measured in a fresh process each, as in memory.py. A class has some neighbours that it is mistaken
@@ -166,7 +166,7 @@ def main() -> None:
         print(json.dumps(peak_here(arguments.memory_of, SIZES[arguments.size])))
         return
     print(machine().splitlines()[0])
-    print(f"Command: `{shlex.join(['python', 'benches/sparse.py', *sys.argv[1:]])}`")
+    print(f"Command: `{shlex.join(['python', 'benches/topk.py', *sys.argv[1:]])}`")
     names = ["small"] if arguments.small else ["large", "million"]
     for name in names if arguments.size is None else [arguments.size]:
         print(f"\n{section(name, arguments)}", flush=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from conflearn.errors import SourceError
-from conflearn.stream.rows import Piece, Rows, in_step
+from conflearn.sources.rows import Piece, Rows, in_step
 
 __all__ = ["TopKRows"]
 
