@@ -1,7 +1,7 @@
 """What the public functions do over a source, whose rows are never all in memory.
 
 A call is a `conflearn.stream.run.Run`: one pass after the other over the blocks of a
-`conflearn.sources.Source`, each of which fills a state of `conflearn.states`, or columns of results.
+`conflearn.sources.Source`, each of which fills a state of `conflearn.states`, or columns.
 
 ``run`` is what all passes share, with ``progress`` and ``checkpoint``; ``outputs`` has the results,
 in memory or in files, with ``result_columns``; ``search`` flags rows, by ``selection`` where a
