@@ -106,7 +106,14 @@ fn answers(
             if method == Method::ConfidenceWeightedEntropy && adjust != Adjust::No {
                 continue;
             }
-            add(&bits(label_quality_scores(labels, pred_probs, None, method, adjust, workers)?));
+            add(&bits(label_quality_scores(
+                labels,
+                pred_probs,
+                None,
+                method,
+                (adjust, None),
+                workers,
+            )?));
             add(&order_label_issues(&mask, labels, pred_probs, method, adjust, workers)?);
         }
     }
