@@ -430,9 +430,15 @@ impl Heaps {
         };
         let mut flags = of_part(0);
         for part in 1..groups.parts().len() {
+            // Side by side in order: looked up one by one, each would be a few reads from afar.
             let mut others = of_part(part);
+            workers.sort(&mut flags, Flag::order);
             workers.sort(&mut others, Flag::order);
-            flags.retain(|flag| others.binary_search_by(|other| other.order(flag)).is_ok());
+            let mut others = others.iter().peekable();
+            flags.retain(|flag| {
+                while others.next_if(|other| other.order(flag).is_lt()).is_some() {}
+                others.peek().is_some_and(|other| other.order(flag).is_eq())
+            });
         }
         Ok(flags)
     }
