@@ -250,9 +250,7 @@ def test_a_model_that_knows_nothing(filter_by: Any) -> None:
     joint = TagJointState(multilabel.confident_thresholds(tags, pred_probs))
     joint.update(tags, pred_probs)
     cuts = TagCuts.plan(joint, filter_by=filter_by)
-    selection = TagSelectionState(
-        cuts, rank_by="self_confidence", aggregate="min", most=2_000_000
-    )
+    selection = TagSelectionState(cuts, rank_by="self_confidence", aggregate="min", most=2_000_000)
     selection.update(tags, pred_probs, rows=0)
     flagged = selection.flagged()
     expected = multilabel.locate_label_issues(tags, pred_probs, filter_by=filter_by)

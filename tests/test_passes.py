@@ -91,7 +91,7 @@ def test_a_rule_is_found_in_no_more_passes_than_needed(filter_by, dtype) -> None
 
     rule = passes.find_rule(reduce, 4, filter_by=filter_by)
     mask = conflearn.find_label_issues(*data, filter_by=filter_by)
-    assert rule.apply(*data).is_issue.tobytes() == mask.tobytes()
+    assert rule.apply(*data, rows=0).is_issue.tobytes() == mask.tobytes()
     needed = {"predicted_neq_given": 0, "confident_learning": 1}.get(filter_by, 3)
     assert kinds == ["ThresholdState", "JointState", "SelectionState"][:needed]
 
@@ -109,7 +109,7 @@ def test_several_rounds_of_selection(filter_by, monkeypatch) -> None:
     rule = passes.find_rule(counted, 4, filter_by=filter_by)
     assert sum(rounds) > 1
     mask = conflearn.find_label_issues(*TIES, filter_by=filter_by)
-    assert rule.apply(*TIES).is_issue.tobytes() == mask.tobytes()
+    assert rule.apply(*TIES, rows=0).is_issue.tobytes() == mask.tobytes()
 
 
 @pytest.mark.parametrize("options", PRUNE_OPTIONS)
@@ -117,7 +117,7 @@ def test_prune_options(options) -> None:
     data = random_data(500, 4, decimals=1)
     rule = passes.find_rule(reduce_over(data, parts_of(data, [77, 400])), 4, **options)
     mask = conflearn.find_label_issues(*data, **options)
-    assert rule.apply(*data).is_issue.tobytes() == mask.tobytes()
+    assert rule.apply(*data, rows=0).is_issue.tobytes() == mask.tobytes()
 
 
 @pytest.mark.parametrize("kind", ["logits", "scores"])
@@ -127,7 +127,7 @@ def test_kinds(kind) -> None:
     options = {"kind": kind, "temperature": 2.0} if kind == "logits" else {"kind": kind}
     found = passes.analyze(reduce_over(data, parts_of(data, [9])), 4, **options)
     expected = conflearn.analyze(*data, **options)
-    results = found.rule.apply(*data)
+    results = found.rule.apply(*data, rows=0)
     assert results.is_issue.tobytes() == expected.mask.tobytes()
     assert results.normalized_margin.tobytes() == expected.scores["normalized_margin"].tobytes()
 
@@ -164,7 +164,7 @@ def test_findings_have_what_the_analysis_has() -> None:
 def test_one_example_and_two_classes() -> None:
     data = Data(np.array([1]), np.array([[0.9, 0.1]]))
     found = passes.analyze(reduce_over(data, [slice(0, 1)]), 2, filter_by="predicted_neq_given")
-    assert found.rule.apply(*data).is_issue.tolist() == [True]
+    assert found.rule.apply(*data, rows=0).is_issue.tolist() == [True]
 
 
 def test_memory_that_is_read_only_or_in_fortran_order(tmp_path) -> None:
@@ -173,7 +173,7 @@ def test_memory_that_is_read_only_or_in_fortran_order(tmp_path) -> None:
     mapped = Data(data.labels, np.load(tmp_path / "matrix.npy", mmap_mode="r"))
     rule = passes.find_rule(reduce_over(mapped, parts_of(data, [20])), 3)
     mask = conflearn.find_label_issues(*data)
-    assert rule.apply(*mapped).is_issue.tobytes() == mask.tobytes()
+    assert rule.apply(*mapped, rows=0).is_issue.tobytes() == mask.tobytes()
 
 
 def test_the_program_of_the_guide(tmp_path) -> None:

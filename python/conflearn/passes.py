@@ -269,7 +269,7 @@ confident_joint, kind, temperature
     >>> def reduce(state):
     ...     return passes.feed(state, labels, pred_probs)
     >>> rule = passes.find_rule(reduce, n_classes=2, filter_by="confident_learning")
-    >>> rule.apply(labels, pred_probs).is_issue
+    >>> rule.apply(labels, pred_probs, rows=0).is_issue
     array([False, False,  True, False, False])
     """
     search = _Search.read(
