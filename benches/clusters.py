@@ -12,7 +12,6 @@ the page cache, if they fit. What is not installed is left out.
 
 import argparse
 import logging
-import sys
 import tempfile
 import time
 import warnings
@@ -27,9 +26,6 @@ import numpy as np
 import conflearn
 from data import Size, make
 from markdown_table import markdown_table, verdict
-
-# Dask would take the benchmark of that name, beside this one, for a package that it knows.
-sys.modules["sparse"] = None  # type: ignore[assignment]
 
 N_WORKERS = 2
 TARGET = 1.5  # times one process that streams
