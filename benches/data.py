@@ -10,7 +10,7 @@ is. The number of such rows decides how much work the default filter does after 
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,11 +95,16 @@ def make(size: Size, *, seed: int = 0, order: Order = "C") -> Problem:
     return Problem(recipe.labels, pred_probs)
 
 
-def write(size: Size, folder: Path, *, seed: int = 0) -> Files:
-    """Write what `make` makes into two .npy files; a few blocks of the matrix exist at a time."""
-    recipe = _recipe(size, seed)
+def write(size: Size, folder: Path, *, seed: int = 0, n_distinct: int | None = None) -> Files:
+    """Write what `make` makes into two .npy files; a few blocks of the matrix exist at a time.
+
+    With `n_distinct`, so many examples are made and written again and again, which takes as long as
+    the disk does.
+    """
+    n_distinct = n_distinct or size.n_examples
+    recipe = _recipe(replace(size, n_examples=n_distinct), seed)
     files = Files(folder / "labels.npy", folder / "pred_probs.npy")
-    np.save(files.labels, recipe.labels)
+    np.save(files.labels, np.resize(recipe.labels, size.n_examples))
     row_bytes = size.n_classes * np.dtype(size.dtype).itemsize
     n_rows = max(1, BYTES_PER_WRITE // row_bytes)
     buffer = np.empty((n_rows, size.n_classes), dtype=size.dtype)
@@ -110,13 +115,28 @@ def write(size: Size, folder: Path, *, seed: int = 0) -> Files:
     }
     with files.pred_probs.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, size.n_examples, n_rows):
-            block = buffer[: size.n_examples - start]
+        for start in range(0, n_distinct, n_rows):
+            block = buffer[: n_distinct - start]
             _fill(block, recipe, start)
             file.write(block.data)
         file.flush()
+        _repeat(file, n_distinct * row_bytes, size.n_examples * row_bytes)
         os.fsync(file.fileno())  # what is not yet on the disk cannot be dropped from the page cache
     return files
+
+
+def _repeat(file: IO[bytes], n_distinct: int, n_bytes: int) -> None:
+    """Append the last bytes of a file to it until there are so many in all."""
+    start = file.tell() - n_distinct
+    with Path(file.name).open("rb") as source:
+        for done in range(n_distinct, n_bytes, BYTES_PER_WRITE):
+            source.seek(start + done % n_distinct)
+            rest = min(BYTES_PER_WRITE, n_bytes - done)
+            while rest:
+                piece = source.read(min(rest, start + n_distinct - source.tell()))
+                file.write(piece)
+                rest -= len(piece)
+                source.seek(start)
 
 
 def _recipe(size: Size, seed: int) -> _Recipe:

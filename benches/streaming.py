@@ -46,6 +46,7 @@ READING = "reading alone"
 
 WIDE = Size(200_000, 5_000)
 HUGE = Size(15_000_000, 1_000, "float16")  # 30 GB
+MOST_DISTINCT = 300_000  # examples that such a file holds again and again: made in minutes
 SMOKE_EXAMPLES = 4_000
 
 
@@ -95,7 +96,7 @@ def sections(arguments: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield memory_section(shrink(WIDE), folder, arguments.only)
 
 
-def make_files(size: Size, folder: Path) -> Files:
+def make_files(size: Size, folder: Path, n_distinct: int | None = None) -> Files:
     """Write labels and matrix, unless the disk is too full."""
     needed = size.n_examples * (size.n_classes * np.dtype(size.dtype).itemsize + BYTES_OF_A_RESULT)
     free = shutil.disk_usage(folder).free
@@ -105,7 +106,7 @@ def make_files(size: Size, folder: Path) -> Files:
             "left; pass another --folder"
         )
     print(f"making {size}", file=sys.stderr)
-    return write(size, folder)
+    return write(size, folder, n_distinct=n_distinct)
 
 
 # --- Passes --------------------------------------------------------------------------------------
@@ -333,7 +334,7 @@ def measure_here(name: str, folder: Path) -> Peak:
 
 def memory_section(size: Size, folder: Path, only: str) -> str:
     """Measure calls that write their outputs to files."""
-    files = make_files(size, folder)
+    files = make_files(size, folder, min(size.n_examples, MOST_DISTINCT))
     megabytes = files.pred_probs.stat().st_size / MEGABYTE
     rows = []
     for name in WRITING:
