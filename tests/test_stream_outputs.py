@@ -188,10 +188,52 @@ def test_what_was_there_is_replaced(data: Data, tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"a.npy", "c"}
 
 
-def test_input_may_be_replaced_by_output(data: Data, tmp_path: Path) -> None:
-    labels, pred_probs = streamed(data, "npy", tmp_path)
-    mask = conflearn.find_label_issues(labels, pred_probs, out=labels)
-    assert_same(mask, conflearn.find_label_issues(*data))
+@pytest.mark.parametrize("form", ["npy", "fortran", "shards", "map", "labels", "top k"])
+def test_input_is_not_replaced_by_output(form: str, data: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    kind = form if form in FORMS else "npy"
+    labels, pred_probs = streamed(data, kind, folder)
+    out = next(folder.glob("p*.npy"))
+    match form:
+        case "map":
+            pred_probs = np.load(pred_probs, mmap_mode="r")[:]
+        case "labels":
+            out, pred_probs = labels, data.pred_probs
+        case "top k":
+            classes = np.tile(np.arange(4), (500, 1))
+            labels, pred_probs = data.labels, conflearn.TopK(classes, out, n_classes=4)
+    before = contents(folder)
+    link = tmp_path / "link.npy"
+    link.symlink_to(out)
+    find, analyze = conflearn.find_label_issues, conflearn.analyze
+    for call, place in ((find, out), (find, link), (analyze, folder)):
+        # Named as files of an analysis are, nothing else would refuse the folder.
+        with (
+            mock.patch("conflearn.stream.analysis._NAMES", tuple(name[:-4] for name in before)),
+            refused(OptionError, "out=", f"{folder}/", "is read from and which would be lost"),
+        ):
+            call(labels, pred_probs, out=place, progress=unread)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("kind", ["path", "dataset", "query", "columns"])
+def test_a_table_is_not_replaced_by_output(kind: str, data: Data, tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    dataset = pytest.importorskip("pyarrow.dataset")
+    path = tmp_path / "table.parquet"
+    frame = polars.DataFrame({"label": data.labels, "pred_probs": data.pred_probs})
+    frame.write_parquet(path)
+    opened = {
+        "path": lambda: str(path),
+        "dataset": lambda: dataset.dataset(path),
+        "query": lambda: polars.scan_parquet(path).filter(polars.col("label") >= 0),
+        "columns": lambda: conflearn.Columns(path, "pred_probs"),
+    }
+    before = contents(tmp_path)
+    with refused(OptionError, f"is {path}, which pred_probs is read from and which would be lost"):
+        conflearn.analyze("label", opened[kind](), out=path, progress=unread)
+    assert contents(tmp_path) == before
 
 
 def test_nothing_of_every_row_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,6 +375,10 @@ def test_no_file_stays_open(data: Data, tmp_path: Path) -> None:
 
 
 # --- Helpers
+
+
+def unread(name: str, done: int, total: int | None) -> None:
+    pytest.fail("something was read")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -114,6 +114,7 @@ def _opened(
     )
     if source is None:
         return None
+    from conflearn.sources.files import files_of
     from conflearn.stream.outputs import as_path
     from conflearn.stream.progress import as_report
     from conflearn.stream.run import Run
@@ -126,6 +127,9 @@ def _opened(
         n_threads=as_n_threads(n_threads),
         report=as_report(progress),
         checkpoint=None if checkpoint is None else as_path(checkpoint, "checkpoint"),
+        inputs=None
+        if out is None
+        else {"labels": files_of(labels), "pred_probs": files_of(pred_probs)},
     )
 
 

@@ -9,7 +9,7 @@ one: the old folder steps aside, and the new one takes its name.
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,23 @@ class Target(NamedTuple):
 
     path: Path
     form: Literal["array", "table", "folder"]
+
+    def refuse_inputs(self, inputs: Mapping[str, Iterable[Path]]) -> None:
+        """Refuse to replace what is read: the files of these arguments."""
+        place = self.path.resolve()
+        for argument, files in inputs.items():
+            for file in files:
+                where = file.resolve()
+                if place == where:
+                    what = "is"
+                elif place in where.parents:
+                    what = "holds"
+                else:
+                    continue
+                raise OptionError(
+                    f"out={spelled(str(self.path))} {what} {where}, which {argument} is read from "
+                    "and which would be lost; pass another place"
+                )
 
 
 def as_path(value: object, name: str) -> Path:
