@@ -399,3 +399,14 @@ def test_results_do_not_go_where_the_checkpoint_is(files: Data, tmp_path: Path) 
     for out in (folder, folder / "results"):
         with refused(OptionError, "out=", "lies in the folder of checkpoint"):
             conflearn.analyze(*files, checkpoint=folder, out=out)
+
+
+def test_a_checkpoint_does_not_lie_where_results_go(files: Data, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    conflearn.analyze(*files, out=out)
+    before = sorted(file.name for file in out.iterdir())
+    (tmp_path / "link").symlink_to(out)
+    for folder in (out / "checkpoint", out / "deep" / "checkpoint", tmp_path / "link" / "here"):
+        with refused(OptionError, "checkpoint=", f"lies in the folder of out, {out.resolve()}"):
+            conflearn.analyze(*files, checkpoint=folder, out=out)
+    assert sorted(file.name for file in out.iterdir()) == before

@@ -217,6 +217,29 @@ def test_input_is_not_replaced_by_output(form: str, data: Data, tmp_path: Path) 
     assert contents(folder) == before
 
 
+def test_a_link_leads_to_what_is_written(data: Data, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (disk / "mask-3.npy").touch()
+    links = {"mask.npy": disk / "mask-3.npy", "new.npy": disk / "new", "folder": disk / "results"}
+    for name, place in links.items():
+        (tmp_path / name).symlink_to(place)
+    conflearn.find_label_issues(*data, out=tmp_path / "mask.npy")
+    conflearn.find_label_issues(*data, out=tmp_path / "new.npy")
+    conflearn.analyze(*data, out=tmp_path / "folder")
+    conflearn.analyze(*data, out=tmp_path / "folder")
+    expected = conflearn.find_label_issues(*data)
+    for file in (disk / "mask-3.npy", disk / "new", disk / "results" / "is_issue.npy"):
+        assert_same(np.load(file), expected)
+    assert all((tmp_path / name).is_symlink() for name in links)
+    assert {file.name for file in disk.iterdir()} == {"mask-3.npy", "new", "results"}
+    (tmp_path / "loop.npy").symlink_to(tmp_path / "loop.npy")
+    (tmp_path / "lost.npy").symlink_to(tmp_path / "no" / "mask.npy")
+    for name, rule in (("loop", "leads nowhere"), ("lost", "lies in no folder; make")):
+        with refused(OptionError, rule):
+            conflearn.find_label_issues(*data, out=tmp_path / f"{name}.npy")
+
+
 @pytest.mark.parametrize("kind", ["path", "dataset", "query", "columns"])
 def test_a_table_is_not_replaced_by_output(kind: str, data: Data, tmp_path: Path) -> None:
     polars = pytest.importorskip("polars")

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,14 @@ from conflearn.stream.result_columns import Column, FileColumn, MemoryColumn
 __all__ = ["Outputs", "Target", "as_path", "as_target", "as_target_of_several"]
 
 
+Form: TypeAlias = Literal["array", "table", "folder"]
+
+
 class Target(NamedTuple):
     """What is to be written, and where."""
 
     path: Path
-    form: Literal["array", "table", "folder"]
+    form: Form
 
     def refuse_inputs(self, inputs: Mapping[str, Iterable[Path]]) -> None:
         """Refuse to replace what is read: the files of these arguments."""
@@ -48,6 +51,20 @@ class Target(NamedTuple):
                     "and which would be lost; pass another place"
                 )
 
+    def refuse_checkpoint(self, folder: Path) -> None:
+        """Refuse a place where the folder of a checkpoint lies, or that lies in one."""
+        place, where = self.path.resolve(), folder.resolve()
+        if where in (place, *place.parents):
+            raise OptionError(
+                f"out={spelled(str(self.path))} lies in the folder of checkpoint, {where}, which "
+                "is cleared in the end; pass another place"
+            )
+        if place in where.parents:
+            raise OptionError(
+                f"checkpoint={spelled(str(folder))} lies in the folder of out, {place}, which is "
+                "replaced in the end; pass another place"
+            )
+
 
 def as_path(value: object, name: str) -> Path:
     """Return a path."""
@@ -63,9 +80,9 @@ def as_target(out: object) -> Target | None:
     path = as_path(out, "out")
     match path.suffix.lower():
         case ".npy":
-            return _checked(Target(path, "array"))
+            return _checked(path, "array")
         case ".parquet":
-            return _checked(Target(path, "table"))
+            return _checked(path, "table")
     raise OptionError(
         f"out={spelled(str(out))} must end in .npy or .parquet, for that says how to write it"
     )
@@ -78,13 +95,13 @@ def as_target_of_several(out: object, names: Collection[str]) -> Target | None:
     path = as_path(out, "out")
     match path.suffix.lower():
         case ".parquet":
-            return _checked(Target(path, "table"))
+            return _checked(path, "table")
         case ".npy":
             raise OptionError(
                 f"out={spelled(str(out))} would hold one array, but there are several; pass a "
                 "folder for .npy files, or a name that ends in .parquet"
             )
-    target = _checked(Target(path, "folder"))
+    target = _checked(path, "folder")
     known = {f"{name}.npy" for name in names}
     others = {file.name for file in path.iterdir()} - known if path.is_dir() else set()
     if others:
@@ -187,9 +204,13 @@ class Outputs:
             _link_or_copy(file, name)
 
 
-def _checked(target: Target) -> Target:
-    """Refuse a place where nothing can be written."""
-    path, form = target
+def _checked(path: Path, form: Form) -> Target:
+    """Return the place that a path leads to; refuse one where nothing can be written."""
+    if path.is_symlink():  # it stays, and leads to what is written
+        with suppress(RuntimeError):  # so does Python before 3.13 say of a ring
+            path = path.resolve()
+        if path.is_symlink():
+            raise OptionError(f"out={spelled(str(path))} is a link that leads nowhere; remove it")
     if not path.parent.is_dir():
         raise OptionError(f"out={spelled(str(path))} lies in no folder; make {path.parent} first")
     if form == "folder" and path.exists() and not path.is_dir():
@@ -198,7 +219,7 @@ def _checked(target: Target) -> Target:
         raise OptionError(f"out={spelled(str(path))} is a folder; pass the name of a file")
     if form == "table":
         _parquet()
-    return target
+    return Target(path, form)
 
 
 def _hidden_beside(path: Path) -> Path:

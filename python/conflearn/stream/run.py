@@ -106,11 +106,8 @@ class Run:
         if target is not None:
             target.refuse_inputs(self._inputs)
         if self._folder is not None:
-            if target is not None and self._folder in (target.path, *target.path.parents):
-                raise OptionError(
-                    f"out={spelled(str(target.path))} lies in the folder of checkpoint, which is "
-                    "cleared in the end; pass another place"
-                )
+            if target is not None:
+                target.refuse_checkpoint(self._folder)
             self._checkpoint = Checkpoint(self._folder, self._identity(call, options))
         try:
             self._outputs = Outputs(target, self._folder)
