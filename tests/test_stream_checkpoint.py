@@ -271,7 +271,7 @@ def test_a_process_that_is_killed_goes_on(
 
 
 def begun(data: Data, folder: Path, **options: Any) -> None:
-    with killed_at(15), pytest.raises(KilledError):
+    with killed_at(24), pytest.raises(KilledError):
         conflearn.find_label_issues(*data, checkpoint=folder, **options)
 
 
@@ -340,7 +340,7 @@ def test_a_state_that_is_none_is_named(files: Data, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     begun(files, folder)
     kept = checkpoint.Checkpoint.__new__(checkpoint.Checkpoint)
-    kept.folder = folder
+    kept.folder, kept._files = folder, ["thresholds.state"]
     kept.save("thresholds", checkpoint.Saved(70, False, {}, b"something else"))
     with pytest.raises(StateError) as caught:
         conflearn.find_label_issues(*files, checkpoint=folder)
@@ -361,6 +361,30 @@ def test_a_folder_that_was_there_stays(files: Data, tmp_path: Path) -> None:
     folder.mkdir()
     conflearn.find_label_issues(*files, checkpoint=folder)
     assert list(folder.iterdir()) == []
+
+
+def test_files_of_somebody_else_stay(data: Data, files: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    begun(files, folder)
+    others = ["notes.npy", "other.state", "download.partial", "is_issue.txt"]
+    for name in others:
+        (folder / name).write_text(name)
+    mask = conflearn.find_label_issues(*files, checkpoint=folder)
+    assert_same(mask, conflearn.find_label_issues(*data))
+    assert sorted(file.name for file in folder.iterdir()) == sorted(others)
+    assert all((folder / name).read_text() == name for name in others)
+
+
+def test_a_file_of_somebody_else_is_not_written_over(files: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    begun(files, folder)
+    run = json.loads((folder / "run.json").read_text())
+    first = run["files"].pop(0)
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / first).write_text("mine")
+    with refused(StateError, "checkpoint=", f"holds {first}, which the run has not written"):
+        conflearn.find_label_issues(*files, checkpoint=folder)
+    assert (folder / first).read_text() == "mine"
 
 
 def test_two_runs_do_not_work_in_one_folder(files: Data, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from conflearn._coerce.objects import spelled
 from conflearn.errors import InputTypeError, MissingDependencyError, OptionError
+from conflearn.stream.checkpoint import Checkpoint
 from conflearn.stream.result_columns import Column, FileColumn, MemoryColumn
 
 __all__ = ["Outputs", "Target", "as_path", "as_target", "as_target_of_several"]
@@ -119,12 +120,12 @@ class Outputs:
     and stay there until the run is done with them.
     """
 
-    def __init__(self, target: Target | None, checkpoint: Path | None) -> None:
+    def __init__(self, target: Target | None, checkpoint: Checkpoint | None) -> None:
         self._target = target
         self._columns: list[FileColumn] = []
         #: A hidden folder, which goes when the run ends, however it does.
         self._stage = None if target is None else _hidden_beside(target.path)
-        self._folder = self._stage if checkpoint is None else checkpoint
+        self._checkpoint = checkpoint
 
     @property
     def is_bounded(self) -> bool:
@@ -133,9 +134,14 @@ class Outputs:
 
     def column(self, name: str, dtype: npt.DTypeLike, expected: int | None = None) -> Column:
         """Make a column, or go on with the one that the checkpoint has."""
-        if self._folder is None:
+        file = f"{name}.npy"
+        if self._checkpoint is not None:
+            path = self._checkpoint.file(file)
+        elif self._stage is not None:
+            path = self._stage / file
+        else:
             return MemoryColumn(name, dtype, expected)
-        column = FileColumn(name, dtype, self._folder / f"{name}.npy")
+        column = FileColumn(name, dtype, path)
         self._columns.append(column)
         return column
 

@@ -110,7 +110,7 @@ class Run:
                 target.refuse_checkpoint(self._folder)
             self._checkpoint = Checkpoint(self._folder, self._identity(call, options))
         try:
-            self._outputs = Outputs(target, self._folder)
+            self._outputs = Outputs(target, self._checkpoint)
             try:
                 yield self._outputs
             finally:
