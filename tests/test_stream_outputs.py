@@ -240,6 +240,63 @@ def test_a_link_leads_to_what_is_written(data: Data, tmp_path: Path) -> None:
             conflearn.find_label_issues(*data, out=tmp_path / f"{name}.npy")
 
 
+def left_behind(call: Callable[[], Any]) -> None:
+    """Have a call end as if its process was killed: what is hidden stays, its lock does not."""
+    with mock.patch("shutil.rmtree"), pytest.raises(KeyboardInterrupt):
+        call()
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_killed_runs_left_is_removed(data: Data, tmp_path: Path) -> None:
+    find, analyze = conflearn.find_label_issues, conflearn.analyze
+    for _ in range(2):
+        left_behind(lambda: find(*data, out=tmp_path / "[a].npy", progress=interrupt))
+        left_behind(lambda: analyze(*data, out=tmp_path / "c", progress=interrupt))
+    (tmp_path / ".[a].npy.mine.partial").touch()
+    assert len(list(tmp_path.glob(".*.partial"))) == 5
+    find(*data, out=tmp_path / "[a].npy")
+    analyze(*data, out=tmp_path / "c")
+    assert {path.name for path in tmp_path.iterdir()} == {"[a].npy", "c", ".[a].npy.mine.partial"}
+
+
+def test_runs_at_work_are_left_alone(data: Data, tmp_path: Path) -> None:
+    out = tmp_path / "a.npy"
+    hidden: list[int] = []
+
+    def nested(name: str, done: int, total: int | None) -> None:
+        conflearn.find_label_issues(*data, out=out)
+        hidden.append(len(list(tmp_path.glob(".a.npy.*"))))
+
+    mask = conflearn.find_label_issues(*data, out=out, progress=nested)
+    assert set(hidden) == {1}
+    assert_same(mask, conflearn.find_label_issues(*data))
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_that_stepped_aside_comes_back(data: Data, tmp_path: Path) -> None:
+    """Killed between the two steps, the next run may fail, but not lose what was there."""
+    out = tmp_path / "c"
+    conflearn.analyze(*data, out=out)
+    before = contents(out)
+    replace = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if target == out:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with mock.patch.object(Path, "replace", killed):
+        left_behind(lambda: conflearn.analyze(*data, out=out))
+    assert not out.exists()
+    with pytest.raises(KeyboardInterrupt):
+        conflearn.analyze(*data, out=out, progress=interrupt)
+    assert list(tmp_path.iterdir()) == [out]
+    assert contents(out) == before
+
+
 @pytest.mark.parametrize("kind", ["path", "dataset", "query", "columns"])
 def test_a_table_is_not_replaced_by_output(kind: str, data: Data, tmp_path: Path) -> None:
     polars = pytest.importorskip("polars")

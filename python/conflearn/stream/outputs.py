@@ -7,7 +7,6 @@ one: the old folder steps aside, and the new one takes its name.
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from conflearn._coerce.objects import spelled
 from conflearn.errors import InputTypeError, MissingDependencyError, OptionError
 from conflearn.stream.checkpoint import Checkpoint
+from conflearn.stream.hidden import ASIDE, Hidden
 from conflearn.stream.result_columns import Column, FileColumn, MemoryColumn
 
 __all__ = ["Outputs", "Target", "as_path", "as_target", "as_target_of_several"]
@@ -123,8 +123,9 @@ class Outputs:
     def __init__(self, target: Target | None, checkpoint: Checkpoint | None) -> None:
         self._target = target
         self._columns: list[FileColumn] = []
-        #: A hidden folder, which goes when the run ends, however it does.
-        self._stage = None if target is None else _hidden_beside(target.path)
+        #: Goes when the run ends; if that is killed, when another one has the same target.
+        self._hidden = None if target is None else Hidden(target.path)
+        self._stage = None if self._hidden is None else self._hidden.folder
         self._checkpoint = checkpoint
 
     @property
@@ -191,7 +192,7 @@ class Outputs:
                 for name in names:
                     self._give(files.pop(name), folder / f"{name}.npy")
                 _sync_folder(folder)
-                _take_place_of_folder(folder, path, self._stage / "replaced")
+                _take_place_of_folder(folder, path, self._stage / ASIDE)
                 named = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in names}
         return named | {name: _nameless(file) for name, file in files.items()}
 
@@ -199,8 +200,8 @@ class Outputs:
         """Let go of all files, and remove those that have no name by now."""
         for column in self._columns:
             column.close()
-        if self._stage is not None:
-            shutil.rmtree(self._stage, ignore_errors=True)
+        if self._hidden is not None:
+            self._hidden.remove()
 
     def _give(self, file: Path, name: Path) -> None:
         """Have a column under another name in the hidden folder; a checkpoint keeps its own."""
@@ -226,17 +227,6 @@ def _checked(path: Path, form: Form) -> Target:
     if form == "table":
         _parquet()
     return Target(path, form)
-
-
-def _hidden_beside(path: Path) -> Path:
-    folder = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        folder.mkdir()  # unlike those of tempfile, of the mode that the user's umask says
-    except OSError as error:
-        raise OptionError(
-            f"out={spelled(str(path))} cannot be written in {path.parent} ({error.strerror})"
-        ) from error
-    return folder
 
 
 def _link_or_copy(file: Path, name: Path) -> None:
