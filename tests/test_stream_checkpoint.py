@@ -174,6 +174,7 @@ def test_every_function_goes_on(data: Data, files: Data, tmp_path: Path) -> None
     calls: list[Callable[..., Any]] = [
         conflearn.confident_thresholds,
         conflearn.confident_joint,
+        conflearn.estimate_joint,
         conflearn.num_label_issues,
         conflearn.label_quality_scores,
     ]
