@@ -411,6 +411,50 @@ def test_batches_have_no_checkpoint(data: Data, tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint").exists()
 
 
+def test_queries_have_no_checkpoint(data: Data, tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    query = polars.DataFrame({"label": data.labels, "pred_probs": data.pred_probs}).lazy()
+    with refused(OptionError, "which pred_probs (polars.LazyFrame) cannot; pass files"):
+        conflearn.find_label_issues(None, query, checkpoint=tmp_path / "checkpoint")
+    query = query.drop("pred_probs")
+    with refused(OptionError, "which labels cannot; pass files"):
+        conflearn.find_label_issues(
+            conflearn.Columns(query, "label"), data.pred_probs, checkpoint=tmp_path / "checkpoint"
+        )
+
+
+@pytest.mark.parametrize("layout", ["wide", "lists"])
+@pytest.mark.parametrize("kind", ["pandas", "arrow", "batch", "polars"])
+def test_tables_in_memory_have_checkpoints_too(
+    kind: str, layout: str, data: Data, tmp_path: Path
+) -> None:
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    pytest.importorskip("pyarrow")
+
+    def table(last: str = "fine") -> Any:
+        if layout == "wide":
+            cells = {f"p{k}": column for k, column in enumerate(data.pred_probs.T)}
+        else:
+            cells = {"pred_probs": list(data.pred_probs.copy())}
+        notes = ["fine"] * (N_ROWS - 1) + [last]
+        columns = {"label": data.labels.copy(), **cells, "note": notes}
+        match kind:
+            case "pandas":
+                return pandas.DataFrame(columns)
+            case "polars":
+                return polars.DataFrame(columns)
+        arrow = polars.DataFrame(columns).to_arrow()
+        return arrow if kind == "arrow" else arrow.to_batches()[0]
+
+    folder = tmp_path / "checkpoint"
+    with killed_at(24), pytest.raises(KilledError):
+        conflearn.find_label_issues("label", table(), checkpoint=folder)
+    with refused(StateError, "checkpoint=", "another input"):
+        conflearn.find_label_issues("label", table("odd"), checkpoint=folder)
+    mask = conflearn.find_label_issues("label", table(), checkpoint=folder)
+    assert_same(mask, conflearn.find_label_issues(*data))
+
+
 def test_the_folder_says_what_it_is(files: Data, tmp_path: Path) -> None:
     begun(files, tmp_path / "checkpoint")
     run = json.loads((tmp_path / "checkpoint" / "run.json").read_text())["run"]

@@ -330,7 +330,8 @@ class Run:
         if not fingerprint:
             raise OptionError(
                 "checkpoint needs an input that can be told from another when the run goes on, "
-                "which batches cannot; pass files or arrays, or leave checkpoint out"
+                f"which {self._source.without_fingerprint} cannot; pass files, arrays or tables in "
+                "memory, or leave checkpoint out"
             )
         return fingerprint
 
