@@ -129,7 +129,7 @@ def _opened(
         checkpoint=None if checkpoint is None else as_path(checkpoint, "checkpoint"),
         inputs=None
         if out is None
-        else {"labels": files_of(labels), "pred_probs": files_of(pred_probs)},
+        else {"labels": [*files_of(labels)], "pred_probs": [*files_of(pred_probs)]},
     )
 
 
