@@ -266,6 +266,7 @@ def test_a_process_that_is_killed_goes_on(
         )
     assert_same_analysis(analysis, conflearn.analyze(*data))
     assert not (tmp_path / "checkpoint").exists()
+    assert list(tmp_path.glob(".*")) == []
 
 
 # --- What the folder is for
