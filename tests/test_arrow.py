@@ -190,7 +190,9 @@ def test_columns() -> None:
             passes.ThresholdState(4),
             arrow.feed([TENSORS], passes.ThresholdState(4), arrow.Layout("labels")),
         )
-    with refused(OptionError, "'is_issue' cannot be kept", "rename"):
+    with refused(OptionError, "id is 'is_issue', which cannot be repeated", "rename"):
+        arrow.Layout(id="is_issue")
+    with refused(OptionError, "keep holds 'is_issue', which cannot be repeated", "rename"):
         arrow.Layout(keep=["is_issue"])
     with refused(InputTypeError, "keep=['label']"):
         arrow.Layout(keep="label")

@@ -56,6 +56,17 @@ def frame() -> Any:
 # --- Arrays
 
 
+def test_another_number_of_classes_is_named() -> None:
+    with refused(InputError, "n_classes is 9, but pred_probs has 4 columns"):
+        conflearn.dask.find_label_issues(LABELS, PRED_PROBS, n_classes=9)
+
+
+def test_an_analysis_is_shown_in_a_line() -> None:
+    assert repr(conflearn.dask.analyze(LABELS, PRED_PROBS)).startswith(
+        "<Analysis of 400 labels in 4 classes, filter_by='prune_by_noise_rate'; estimated number"
+    )
+
+
 @pytest.mark.parametrize("filter_by", FILTERS)
 def test_filters(filter_by) -> None:
     found = conflearn.dask.find_label_issues(LABELS, PRED_PROBS, filter_by=filter_by)

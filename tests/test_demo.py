@@ -152,19 +152,17 @@ def test_the_matrix_stays_in_its_file(
         demo, "analyze", lambda *args, **options: seen.append(args) or original(*args, **options)
     )
     run("demo", *files)
-    [(_, pred_probs)] = seen
-    assert isinstance(pred_probs, np.memmap)
-    assert not pred_probs.flags.writeable
+    assert seen == [tuple(map(Path, files))]
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
         (None, "No such file"),
-        (b"", "does not hold one array"),
-        (b"0.9,0.1\n", "does not hold one array"),
-        (b"PK\x03\x04 no archive", "does not hold one array"),
-        (b"\x93NUMPY\x01\x00\x10\x00(((", "does not hold one array"),
+        (b"", "does not begin with the header of a .npy file"),
+        (b"0.9,0.1\n", "does not begin with the header of a .npy file"),
+        (b"PK\x03\x04 no archive", "does not begin with the header of a .npy file"),
+        (b"\x93NUMPY\x01\x00\x10\x00(((", "does not begin with the header of a .npy file"),
     ],
     ids=["missing", "empty", "text", "broken archive", "broken header"],
 )
@@ -183,7 +181,7 @@ def test_a_file_that_cannot_be_read_is_named(
 def test_a_file_that_is_cut_off_is_named(refused: Run, files: Files) -> None:
     path = Path(files[1])
     path.write_bytes(path.read_bytes()[:-100])
-    assert f"{path} does not hold one array" in refused("demo", *files)
+    assert f"{path} ends at byte" in refused("demo", *files)
 
 
 def test_archives_and_objects_are_refused(refused: Run, files: Files, tmp_path: Path) -> None:
@@ -196,7 +194,7 @@ def test_archives_and_objects_are_refused(refused: Run, files: Files, tmp_path: 
 @pytest.mark.parametrize(
     ("labels", "pred_probs", "complaint"),
     [
-        ([0, 1], np.eye(3), "labels has 2 entries, but pred_probs has 3 rows"),
+        ([0, 1], np.eye(3), "labels.npy has 2 entries, but pred_probs.npy has 3 rows"),
         ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "pred_probs[1, 0]"),
         ([0, 2], np.eye(2), "labels[1] is 2"),
         (["a", "b"], np.eye(2), "labels must hold column numbers"),
@@ -241,11 +239,10 @@ def test_wrong_usage_is_explained(arguments: list[str], capsys: pytest.CaptureFi
 def test_ctrl_c_ends_it_without_a_traceback(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     from conflearn import demo
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "analyze", interrupted)
-    monkeypatch.setattr(demo, "read_files", interrupted)
     assert main(["demo", *files]) == 130
 
 

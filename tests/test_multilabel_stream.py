@@ -407,3 +407,13 @@ def test_stored_zeros_and_disorder_in_a_sparse_matrix(seed: int, n_rows: int) ->
 
 def test_the_selection_of_a_run_holds_as_much_as_others() -> None:
     assert TagSelectionState.__init__.__kwdefaults__["most"] == selection.MOST
+
+
+def test_input_is_not_replaced_by_output(tmp_path: Path) -> None:
+    data = random_tagged(50, 3)
+    labels, pred_probs = streamed(data, "npy", tmp_path)
+    for name, path in (("labels", labels), ("pred_probs", pred_probs)):
+        before = path.read_bytes()
+        with refused(OptionError, "out=", f"is {path}, which {name} is read from"):
+            multilabel.find_label_issues(labels, pred_probs, out=path)
+        assert path.read_bytes() == before

@@ -237,6 +237,21 @@ def test_bad_rows_are_named_by_their_number_in_the_whole() -> None:
         passes.find_rule(reduce, 4)
 
 
+def test_another_number_of_classes_is_named() -> None:
+    reduce = reduce_over(TIES, parts_of(TIES, [150]))
+    with refused(InputError, "n_classes is 9, but pred_probs has 4 columns"):
+        passes.find_rule(reduce, 9)
+
+
+def test_findings_are_shown_in_a_line() -> None:
+    found = passes.analyze(reduce_over(TIES, parts_of(TIES, [150])), 4, filter_by="both")
+    assert repr(found) == (
+        "<Findings of 300 labels in 4 classes, filter_by='both'; estimated number of wrong labels: "
+        f"{found.num_issues}>"
+    )
+    assert repr(found.rule) == "<Rule of probabilities, filter_by='both'>"
+
+
 def test_row_numbers() -> None:
     numbers = passes.as_row_numbers(np.array([3, 0, 2**40], dtype=np.uint64), "id")
     assert (numbers.dtype, numbers.tolist()) == (np.int64, [3, 0, 2**40])

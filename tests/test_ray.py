@@ -93,6 +93,7 @@ def test_analysis() -> None:
         rank_by="normalized_margin",
     )
     expected = conflearn.analyze(*DATA, rank_by="normalized_margin")
+    assert repr(found).startswith("<Analysis of 400 labels in 4 classes, filter_by='prune_by_noise")
     results = in_order(found.results)
     assert list(results) == ["id", "name", "is_issue", "suggested_label", *SCORES]
     assert results["is_issue"].tobytes() == expected.mask.tobytes()

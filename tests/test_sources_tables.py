@@ -322,14 +322,7 @@ def test_fingerprints(probs, labels, tmp_path):
     again = [open_source(None, one).fingerprint for one in held]
     assert marks == again
     known = dict(zip([place.__name__ for place in PLACES], marks, strict=True))
-    assert {name for name, mark in known.items() if not mark} == {
-        "in_memory",
-        "in_chunks",
-        "in_batch",
-        "in_pandas",
-        "in_query",
-        "in_scan",
-    }
+    assert {name for name, mark in known.items() if not mark} == {"in_query", "in_scan"}
     other = open_source("id", in_parquet(table, tmp_path / "u")).fingerprint
     assert re.search(r"u\.parquet", other)
 

@@ -240,7 +240,14 @@ def test_top_k_as_an_object():
     np.testing.assert_array_equal(top[1:].to_dense(), [[0, 1, 0, 0]])
     np.testing.assert_array_equal(top[[1, 0]].to_dense(), [[0, 1, 0, 0], [0.75, 0, 0.25, 0]])
     files = TopK("classes.npy", ["values-0.npy", "values-1.npy"], n_classes=4)
-    assert repr(files) == "TopK of ? entries a row, n_classes=4"
+    assert repr(files) == (
+        "TopK(classes='classes.npy', values=['values-0.npy', 'values-1.npy'], n_classes=4)"
+    )
+    assert not hasattr(files, "dtype")
+    with pytest.raises(AttributeError, match="values is no array, so its dtype is known only when"):
+        files.dtype  # noqa: B018 - it raises
+    half = TopK(np.zeros((3, 2), int), "values.npy", n_classes=4)
+    assert repr(half) == "TopK of 2 entries a row, n_classes=4"
     with refused(InputTypeError, "no arrays"):
         len(files)
     with refused(ShapeError, "same shape", "(1, 2)", "(1, 3)"):

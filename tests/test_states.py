@@ -218,9 +218,19 @@ def test_states_that_do_not_belong_together_are_refused():
         joint.merge(JointState([0.5, 0.5, 0.5]))
     with refused(StateError, "ThresholdState", "JointState"):
         thresholds.merge(joint)
-    with refused(StateError, "3 classes", "2 classes"):
-        thresholds.update([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     cuts = Cuts.plan(joint)
+    done, selection = Cuts.from_bytes(cuts.to_bytes()), SelectionState(cuts)
+    selection.update(labels, pred_probs, rows=0)
+    done.close(selection)
+    batch = [0, 1], [[0.5, 0.5], [0.5, 0.5]]
+    for update in (
+        lambda: thresholds.update(*batch),
+        lambda: joint.update(*batch),
+        lambda: SelectionState(cuts).update(*batch, rows=0),
+        lambda: Rule(joint.thresholds, cuts.filter_by, cuts=done).apply(*batch, rows=0),
+    ):
+        with refused(StateError, "n_classes is 3, but pred_probs has 2 columns"):
+            update()
     with refused(StateError, "a round of", "rows of"):
         SelectionState(cuts).merge(SelectionState(cuts, most=1))
     with refused(StateError, "PruneByNoiseRate", "Both"):

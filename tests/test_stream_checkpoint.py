@@ -174,6 +174,7 @@ def test_every_function_goes_on(data: Data, files: Data, tmp_path: Path) -> None
     calls: list[Callable[..., Any]] = [
         conflearn.confident_thresholds,
         conflearn.confident_joint,
+        conflearn.estimate_joint,
         conflearn.num_label_issues,
         conflearn.label_quality_scores,
     ]
@@ -265,13 +266,14 @@ def test_a_process_that_is_killed_goes_on(
         )
     assert_same_analysis(analysis, conflearn.analyze(*data))
     assert not (tmp_path / "checkpoint").exists()
+    assert list(tmp_path.glob(".*")) == []
 
 
 # --- What the folder is for
 
 
 def begun(data: Data, folder: Path, **options: Any) -> None:
-    with killed_at(15), pytest.raises(KilledError):
+    with killed_at(24), pytest.raises(KilledError):
         conflearn.find_label_issues(*data, checkpoint=folder, **options)
 
 
@@ -340,7 +342,7 @@ def test_a_state_that_is_none_is_named(files: Data, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     begun(files, folder)
     kept = checkpoint.Checkpoint.__new__(checkpoint.Checkpoint)
-    kept.folder = folder
+    kept.folder, kept._files = folder, ["thresholds.state"]
     kept.save("thresholds", checkpoint.Saved(70, False, {}, b"something else"))
     with pytest.raises(StateError) as caught:
         conflearn.find_label_issues(*files, checkpoint=folder)
@@ -361,6 +363,30 @@ def test_a_folder_that_was_there_stays(files: Data, tmp_path: Path) -> None:
     folder.mkdir()
     conflearn.find_label_issues(*files, checkpoint=folder)
     assert list(folder.iterdir()) == []
+
+
+def test_files_of_somebody_else_stay(data: Data, files: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    begun(files, folder)
+    others = ["notes.npy", "other.state", "download.partial", "is_issue.txt"]
+    for name in others:
+        (folder / name).write_text(name)
+    mask = conflearn.find_label_issues(*files, checkpoint=folder)
+    assert_same(mask, conflearn.find_label_issues(*data))
+    assert sorted(file.name for file in folder.iterdir()) == sorted(others)
+    assert all((folder / name).read_text() == name for name in others)
+
+
+def test_a_file_of_somebody_else_is_not_written_over(files: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    begun(files, folder)
+    run = json.loads((folder / "run.json").read_text())
+    first = run["files"].pop(0)
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / first).write_text("mine")
+    with refused(StateError, "checkpoint=", f"holds {first}, which the run has not written"):
+        conflearn.find_label_issues(*files, checkpoint=folder)
+    assert (folder / first).read_text() == "mine"
 
 
 def test_two_runs_do_not_work_in_one_folder(files: Data, tmp_path: Path) -> None:
@@ -386,6 +412,50 @@ def test_batches_have_no_checkpoint(data: Data, tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint").exists()
 
 
+def test_queries_have_no_checkpoint(data: Data, tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    query = polars.DataFrame({"label": data.labels, "pred_probs": data.pred_probs}).lazy()
+    with refused(OptionError, "which pred_probs (polars.LazyFrame) cannot; pass files"):
+        conflearn.find_label_issues(None, query, checkpoint=tmp_path / "checkpoint")
+    query = query.drop("pred_probs")
+    with refused(OptionError, "which labels cannot; pass files"):
+        conflearn.find_label_issues(
+            conflearn.Columns(query, "label"), data.pred_probs, checkpoint=tmp_path / "checkpoint"
+        )
+
+
+@pytest.mark.parametrize("layout", ["wide", "lists"])
+@pytest.mark.parametrize("kind", ["pandas", "arrow", "batch", "polars"])
+def test_tables_in_memory_have_checkpoints_too(
+    kind: str, layout: str, data: Data, tmp_path: Path
+) -> None:
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    pytest.importorskip("pyarrow")
+
+    def table(last: str = "fine") -> Any:
+        if layout == "wide":
+            cells = {f"p{k}": column for k, column in enumerate(data.pred_probs.T)}
+        else:
+            cells = {"pred_probs": list(data.pred_probs.copy())}
+        notes = ["fine"] * (N_ROWS - 1) + [last]
+        columns = {"label": data.labels.copy(), **cells, "note": notes}
+        match kind:
+            case "pandas":
+                return pandas.DataFrame(columns)
+            case "polars":
+                return polars.DataFrame(columns)
+        arrow = polars.DataFrame(columns).to_arrow()
+        return arrow if kind == "arrow" else arrow.to_batches()[0]
+
+    folder = tmp_path / "checkpoint"
+    with killed_at(24), pytest.raises(KilledError):
+        conflearn.find_label_issues("label", table(), checkpoint=folder)
+    with refused(StateError, "checkpoint=", "another input"):
+        conflearn.find_label_issues("label", table("odd"), checkpoint=folder)
+    mask = conflearn.find_label_issues("label", table(), checkpoint=folder)
+    assert_same(mask, conflearn.find_label_issues(*data))
+
+
 def test_the_folder_says_what_it_is(files: Data, tmp_path: Path) -> None:
     begun(files, tmp_path / "checkpoint")
     run = json.loads((tmp_path / "checkpoint" / "run.json").read_text())["run"]
@@ -399,3 +469,14 @@ def test_results_do_not_go_where_the_checkpoint_is(files: Data, tmp_path: Path) 
     for out in (folder, folder / "results"):
         with refused(OptionError, "out=", "lies in the folder of checkpoint"):
             conflearn.analyze(*files, checkpoint=folder, out=out)
+
+
+def test_a_checkpoint_does_not_lie_where_results_go(files: Data, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    conflearn.analyze(*files, out=out)
+    before = sorted(file.name for file in out.iterdir())
+    (tmp_path / "link").symlink_to(out)
+    for folder in (out / "checkpoint", out / "deep" / "checkpoint", tmp_path / "link" / "here"):
+        with refused(OptionError, "checkpoint=", f"lies in the folder of out, {out.resolve()}"):
+            conflearn.analyze(*files, checkpoint=folder, out=out)
+    assert sorted(file.name for file in out.iterdir()) == before

@@ -188,10 +188,132 @@ def test_what_was_there_is_replaced(data: Data, tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"a.npy", "c"}
 
 
-def test_input_may_be_replaced_by_output(data: Data, tmp_path: Path) -> None:
-    labels, pred_probs = streamed(data, "npy", tmp_path)
-    mask = conflearn.find_label_issues(labels, pred_probs, out=labels)
+@pytest.mark.parametrize("form", ["npy", "fortran", "shards", "map", "labels", "top k"])
+def test_input_is_not_replaced_by_output(form: str, data: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    kind = form if form in FORMS else "npy"
+    labels, pred_probs = streamed(data, kind, folder)
+    out = next(folder.glob("p*.npy"))
+    match form:
+        case "map":
+            pred_probs = np.load(pred_probs, mmap_mode="r")[:]
+        case "labels":
+            out, pred_probs = labels, data.pred_probs
+        case "top k":
+            classes = np.tile(np.arange(4), (500, 1))
+            labels, pred_probs = data.labels, conflearn.TopK(classes, out, n_classes=4)
+    before = contents(folder)
+    link = tmp_path / "link.npy"
+    link.symlink_to(out)
+    find, analyze = conflearn.find_label_issues, conflearn.analyze
+    for call, place in ((find, out), (find, link), (analyze, folder)):
+        # Named as files of an analysis are, nothing else would refuse the folder.
+        with (
+            mock.patch("conflearn.stream.analysis._NAMES", tuple(name[:-4] for name in before)),
+            refused(OptionError, "out=", f"{folder}/", "is read from and which would be lost"),
+        ):
+            call(labels, pred_probs, out=place, progress=unread)
+    assert contents(folder) == before
+
+
+def test_a_link_leads_to_what_is_written(data: Data, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (disk / "mask-3.npy").touch()
+    links = {"mask.npy": disk / "mask-3.npy", "new.npy": disk / "new", "folder": disk / "results"}
+    for name, place in links.items():
+        (tmp_path / name).symlink_to(place)
+    conflearn.find_label_issues(*data, out=tmp_path / "mask.npy")
+    conflearn.find_label_issues(*data, out=tmp_path / "new.npy")
+    conflearn.analyze(*data, out=tmp_path / "folder")
+    conflearn.analyze(*data, out=tmp_path / "folder")
+    expected = conflearn.find_label_issues(*data)
+    for file in (disk / "mask-3.npy", disk / "new", disk / "results" / "is_issue.npy"):
+        assert_same(np.load(file), expected)
+    assert all((tmp_path / name).is_symlink() for name in links)
+    assert {file.name for file in disk.iterdir()} == {"mask-3.npy", "new", "results"}
+    (tmp_path / "loop.npy").symlink_to(tmp_path / "loop.npy")
+    (tmp_path / "lost.npy").symlink_to(tmp_path / "no" / "mask.npy")
+    for name, rule in (("loop", "leads nowhere"), ("lost", "lies in no folder; make")):
+        with refused(OptionError, rule):
+            conflearn.find_label_issues(*data, out=tmp_path / f"{name}.npy")
+
+
+def left_behind(call: Callable[[], Any]) -> None:
+    """Have a call end as if its process was killed: what is hidden stays, its lock does not."""
+    with mock.patch("shutil.rmtree"), pytest.raises(KeyboardInterrupt):
+        call()
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_killed_runs_left_is_removed(data: Data, tmp_path: Path) -> None:
+    find, analyze = conflearn.find_label_issues, conflearn.analyze
+    for _ in range(2):
+        left_behind(lambda: find(*data, out=tmp_path / "[a].npy", progress=interrupt))
+        left_behind(lambda: analyze(*data, out=tmp_path / "c", progress=interrupt))
+    (tmp_path / ".[a].npy.mine.partial").touch()
+    assert len(list(tmp_path.glob(".*.partial"))) == 5
+    find(*data, out=tmp_path / "[a].npy")
+    analyze(*data, out=tmp_path / "c")
+    assert {path.name for path in tmp_path.iterdir()} == {"[a].npy", "c", ".[a].npy.mine.partial"}
+
+
+def test_runs_at_work_are_left_alone(data: Data, tmp_path: Path) -> None:
+    out = tmp_path / "a.npy"
+    hidden: list[int] = []
+
+    def nested(name: str, done: int, total: int | None) -> None:
+        conflearn.find_label_issues(*data, out=out)
+        hidden.append(len(list(tmp_path.glob(".a.npy.*"))))
+
+    mask = conflearn.find_label_issues(*data, out=out, progress=nested)
+    assert set(hidden) == {1}
     assert_same(mask, conflearn.find_label_issues(*data))
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_that_stepped_aside_comes_back(data: Data, tmp_path: Path) -> None:
+    """Killed between the two steps, the next run may fail, but not lose what was there."""
+    out = tmp_path / "c"
+    conflearn.analyze(*data, out=out)
+    before = contents(out)
+    replace = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if target == out:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with mock.patch.object(Path, "replace", killed):
+        left_behind(lambda: conflearn.analyze(*data, out=out))
+    assert not out.exists()
+    with pytest.raises(KeyboardInterrupt):
+        conflearn.analyze(*data, out=out, progress=interrupt)
+    assert list(tmp_path.iterdir()) == [out]
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("kind", ["path", "dataset", "query", "columns"])
+def test_a_table_is_not_replaced_by_output(kind: str, data: Data, tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    dataset = pytest.importorskip("pyarrow.dataset")
+    path = tmp_path / "table.parquet"
+    frame = polars.DataFrame({"label": data.labels, "pred_probs": data.pred_probs})
+    frame.write_parquet(path)
+    opened = {
+        "path": lambda: str(path),
+        "dataset": lambda: dataset.dataset(path),
+        "query": lambda: polars.scan_parquet(path).filter(polars.col("label") >= 0),
+        "columns": lambda: conflearn.Columns(path, "pred_probs"),
+    }
+    before = contents(tmp_path)
+    with refused(OptionError, f"is {path}, which pred_probs is read from and which would be lost"):
+        conflearn.analyze("label", opened[kind](), out=path, progress=unread)
+    assert contents(tmp_path) == before
 
 
 def test_nothing_of_every_row_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,6 +455,10 @@ def test_no_file_stays_open(data: Data, tmp_path: Path) -> None:
 
 
 # --- Helpers
+
+
+def unread(name: str, done: int, total: int | None) -> None:
+    pytest.fail("something was read")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

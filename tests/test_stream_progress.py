@@ -49,6 +49,7 @@ def test_every_function_tells() -> None:
         (conflearn.rank_label_issues, ["thresholds", "look", "selection"]),
         (conflearn.num_label_issues, ["thresholds", "look"]),
         (conflearn.confident_joint, ["thresholds", "look"]),
+        (conflearn.estimate_joint, ["thresholds", "look"]),
         (conflearn.confident_thresholds, ["thresholds"]),
         (conflearn.label_quality_scores, ["scores"]),
     ):

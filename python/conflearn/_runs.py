@@ -35,21 +35,18 @@ def read_or_open(
     checkpoint: object = None,
 ) -> "Inputs | Run":
     """Coerce arrays for the engine, or prepare a run over blocks of what is read from elsewhere."""
-    is_run = any(given is not None for given in (out, progress or None, checkpoint))
-    is_array = isinstance(pred_probs, np.ndarray) and not isinstance(labels, str | os.PathLike)
-    run = None
-    if is_run or not is_array:
-        run = _opened(
-            labels,
-            pred_probs,
-            classes,
-            n_threads,
-            kind,
-            temperature,
-            progress,
-            checkpoint,
-            in_memory_too=is_run,
-        )
+    run = _opened(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out,
+        progress,
+        checkpoint,
+        is_array=isinstance(pred_probs, np.ndarray) and not isinstance(labels, str | os.PathLike),
+    )
     if run is not None:
         return run
     return read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
@@ -68,22 +65,19 @@ def read_or_open_tags(
     checkpoint: object = None,
 ) -> "TagInputs | Run":
     """Do the same for multi-label data."""
-    is_run = any(given is not None for given in (out, progress or None, checkpoint))
-    is_array = isinstance(pred_probs, np.ndarray) and isinstance(labels, list | np.ndarray)
-    run = None
-    if is_run or not is_array:
-        run = _opened(
-            labels,
-            pred_probs,
-            classes,
-            n_threads,
-            kind,
-            temperature,
-            progress,
-            checkpoint,
-            in_memory_too=is_run,
-            of_tags=True,
-        )
+    run = _opened(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        out,
+        progress,
+        checkpoint,
+        is_array=isinstance(pred_probs, np.ndarray) and isinstance(labels, list | np.ndarray),
+        of_tags=True,
+    )
     if run is not None:
         return run
     return read_tag_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
@@ -96,12 +90,17 @@ def _opened(
     n_threads: object,
     kind: object,
     temperature: object,
+    out: object,
     progress: object,
     checkpoint: object,
     *,
-    in_memory_too: bool,
+    is_array: bool,
     of_tags: bool = False,
 ) -> "Run | None":
+    """Prepare a run; None for what goes to the engine as it is."""
+    is_run = any(given is not None for given in (out, progress or None, checkpoint))
+    if is_array and not is_run:
+        return None
     from conflearn.sources import open_source
 
     meant, divisor = read_kind(kind, temperature)
@@ -110,11 +109,12 @@ def _opened(
         pred_probs,
         kind=meant,
         classes=classes,
-        in_memory_too=in_memory_too,
+        in_memory_too=is_run,
         of_tags=of_tags,
     )
     if source is None:
         return None
+    from conflearn.sources.files import files_of
     from conflearn.stream.outputs import as_path
     from conflearn.stream.progress import as_report
     from conflearn.stream.run import Run
@@ -127,6 +127,9 @@ def _opened(
         n_threads=as_n_threads(n_threads),
         report=as_report(progress),
         checkpoint=None if checkpoint is None else as_path(checkpoint, "checkpoint"),
+        inputs=None
+        if out is None
+        else {"labels": [*files_of(labels)], "pred_probs": [*files_of(pred_probs)]},
     )
 
 

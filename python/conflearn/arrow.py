@@ -75,9 +75,11 @@ class Layout:
                 object.__setattr__(self, name, tuple(value))
         taken = {FLAG, SUGGESTION, *SCORES}.intersection(self._repeated)
         if taken:
+            name = min(taken)
+            what = "id is" if name == self.id else "keep holds"
             raise OptionError(
-                f"the column {min(taken)!r} cannot be kept, for one of the results is called so; "
-                "rename it first"
+                f"{what} {name!r}, which cannot be repeated beside the results, for one of those "
+                "is called so; rename it first"
             )
 
     @property
@@ -291,12 +293,10 @@ def apply(
         layout.check(batch.schema.names)
         labels, pred_probs, rows = layout.rows(batch, rule.kind)
         found = rule.apply(labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads)
-        results = layout.repeated(batch) | {FLAG: arrow.array(found.is_issue)}
-        if scores:
-            suggested = arrow.array(found.suggested_labels)
-            names = layout.classes
-            results[SUGGESTION] = suggested if names is None else arrow.array(names).take(suggested)
-            results |= {score: arrow.array(getattr(found, score)) for score in scores}
+        columns = {name: arrow.array(values) for name, values in found.columns(scores).items()}
+        if scores and layout.classes is not None:
+            columns[SUGGESTION] = arrow.array(layout.classes).take(columns[SUGGESTION])
+        results = layout.repeated(batch) | columns
         yield type(batch).from_arrays(list(results.values()), names=list(results))
 
 

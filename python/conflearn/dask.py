@@ -36,7 +36,7 @@ _ROW = "row"
 _MATRIX = 2  # dimensions
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysis(passes.Findings):
     """What `analyze` finds.
 
@@ -254,14 +254,10 @@ class _Worker(NamedTuple):
             labels, pred_probs, rows=rows, entropies=entropies, n_threads=self.n_threads
         )
         numbers = np.arange(rows, rows + len(labels)) if isinstance(rows, int) else rows
-        results = {_ROW: numbers, "is_issue": found.is_issue}
-        if scores:
-            suggested = found.suggested_labels
-            names = self.classes
-            results["suggested_label"] = (
-                suggested if names is None else np.asarray(names)[suggested]
-            )
-        return results | {score: getattr(found, score) for score in scores}
+        results = {_ROW: numbers, **found.columns(scores)}
+        if scores and self.classes is not None:
+            results["suggested_label"] = np.asarray(self.classes)[found.suggested_labels]
+        return results
 
     def dtypes(self, scores: Sequence[Score]) -> dict[str, np.dtype[Any]]:
         """Name what `apply` returns."""

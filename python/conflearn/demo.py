@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from conflearn._names import FILTERS, SCORES
 from conflearn.analysis import Analysis, analyze
-from conflearn.errors import InputError, MissingDependencyError
+from conflearn.errors import MissingDependencyError
 from conflearn.issues import num_label_issues
 
 Classes: TypeAlias = npt.NDArray[np.int64]
@@ -65,7 +65,7 @@ def add_command(commands: "_SubParsersAction[ArgumentParser]") -> None:
         type=Path,
         nargs="?",
         metavar="pred_probs.npy",
-        help="out-of-sample probabilities, of shape (N, K); memory-mapped, not loaded",
+        help="out-of-sample probabilities, of shape (N, K); read in blocks, not loaded",
     )
     flag = f"which labels to flag: {_choices(FILTERS)}"
     add("--filter-by", choices=FILTERS, default=FILTERS[0], metavar="FILTER", help=flag)
@@ -92,7 +92,7 @@ def demo(options: Namespace) -> Iterator[str]:
         yield _opening(digits)
         problem = cross_validated(digits, seed)
     else:
-        problem = read_files(options.labels, options.pred_probs)
+        problem = Problem(options.labels, options.pred_probs)
     labels, pred_probs, true = problem
     begin = perf_counter()
     analysis = analyze(labels, pred_probs, filter_by=options.filter_by, rank_by=options.rank_by)
@@ -130,10 +130,13 @@ class Digits(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Given labels, a model's probabilities, and the true labels where they are known."""
+    """Given labels, a model's probabilities, and the true labels where they are known.
 
-    labels: npt.NDArray[Any]
-    pred_probs: npt.NDArray[Any]
+    Of the user's data, the files, which are read in blocks.
+    """
+
+    labels: Classes | Path
+    pred_probs: npt.NDArray[np.float64] | Path
     true: Classes | None = None
 
 
@@ -158,22 +161,6 @@ def cross_validated(digits: Digits, seed: int) -> Problem:
         method="predict_proba",
     )
     return Problem(digits.labels, pred_probs, digits.true)
-
-
-def read_files(labels: Path, pred_probs: Path) -> Problem:
-    """Map the user's arrays into memory; nothing is loaded, nor ever unpickled."""
-    return Problem(_map(labels), _map(pred_probs))
-
-
-def _map(path: Path) -> npt.NDArray[Any]:
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # a damaged file raises almost anything
-        raise InputError(
-            f"{path} does not hold one array of numbers, as numpy.save writes it"
-        ) from error
 
 
 def _sklearn(module: str) -> Any:

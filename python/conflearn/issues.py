@@ -89,7 +89,8 @@ def find_label_issues(
     out : path, optional
         Write the mask to this ``.npy`` or ``.parquet`` file (column ``is_issue``) as it is found,
         instead of holding it in memory. The file appears whole or not at all, and takes the place
-        of one that is there. What is returned is a map of it, for reading.
+        of one that is there, unless that is read from. What is returned is a map of it, for
+        reading.
     progress : bool or callable, optional
         True shows a bar for each pass over the data (needs tqdm). A function is called with the
         name of the pass, the rows that are done, and how many there are (None where that shows only

@@ -214,6 +214,8 @@ def estimate_joint(
     temperature: float = 1.0,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
 ) -> npt.NDArray[np.float64]:
     """Estimate the joint distribution of given and true labels.
 
@@ -232,6 +234,8 @@ def estimate_joint(
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
         Number of threads, at most 1024; by default `conflearn.n_threads()`.
+    progress, checkpoint
+        As in `find_label_issues`.
 
     Returns
     -------
@@ -253,7 +257,16 @@ def estimate_joint(
     array([[0.4, 0.2],
            [0. , 0.4]])
     """
-    inputs = read_or_open(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     if not isinstance(inputs, Inputs):
         from conflearn.stream.joint import estimate_joint as over_blocks
 

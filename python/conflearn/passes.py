@@ -83,7 +83,7 @@ class Options(TypedDict, total=False):
     temperature: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Findings:
     """What `analyze` finds about all rows together. It is small, and can be pickled.
 
@@ -145,6 +145,12 @@ class Findings:
             class_names=self.classes,
             _joint=self._joint,
             _given_counts=self._given_counts,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} of {self.n_examples:,} labels in {self.n_classes:,} classes, "
+            f"filter_by={self.filter_by!r}; estimated number of wrong labels: {self.num_issues:,}>"
         )
 
 

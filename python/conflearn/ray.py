@@ -23,7 +23,7 @@ from conflearn.topk import TopK
 __all__ = ["Analysis", "analyze", "find_label_issues"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysis(passes.Findings):
     """What `analyze` finds.
 

@@ -30,6 +30,7 @@ is known only after the second; ``confident_learning`` and ``predicted_neq_given
 array([0.63333333, 0.8       ])
 """
 
+from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -235,7 +236,7 @@ class ThresholdState(State[_core.ThresholdState]):
             If there is another number of classes.
         """
         meant = (self.kind, self.temperature)
-        batch = _read_batch(labels, pred_probs, n_threads, meant)
+        batch = _read_batch(labels, pred_probs, n_threads, meant, self.n_classes)
         if batch is not None:
             first = as_count(first_row, "first_row")
             self._core.update(batch.labels, batch.pred_probs, first, batch.n_threads)
@@ -366,12 +367,22 @@ def look(
 
 
 def _read_batch(
-    labels: object, pred_probs: object, n_threads: object, meant: tuple[object, object]
+    labels: object,
+    pred_probs: object,
+    n_threads: object,
+    meant: tuple[object, object],
+    n_classes: int | None = None,
 ) -> Inputs | None:
     """Coerce a batch, unless it has no rows: clusters have empty partitions."""
     if has_no_rows(labels, pred_probs):
         return None
-    return read_inputs(labels, pred_probs, None, n_threads, *meant)
+    batch = read_inputs(labels, pred_probs, None, n_threads, *meant)
+    if n_classes not in (None, batch.n_classes):
+        raise StateError(
+            f"n_classes is {n_classes:,}, but pred_probs has {batch.n_classes:,} columns; there "
+            "must be a column for each class"
+        )
+    return batch
 
 
 def has_no_rows(labels: object, pred_probs: object) -> bool:
@@ -509,9 +520,12 @@ class JointState(State[_core.JointState]):
         ------
         InputError
             If shapes do not fit, or a label or a cell is out of range.
+        StateError
+            If there is another number of classes.
         """
         core = self._core
-        batch = _read_batch(labels, pred_probs, n_threads, (core.kind, core.temperature))
+        meant = (core.kind, core.temperature)
+        batch = _read_batch(labels, pred_probs, n_threads, meant, self.n_classes)
         seen = _look(batch, core.thresholds, core.several, first_row, entropies)
         if seen._core is not None:  # noqa: SLF001 - of this module
             core.add(seen._core)  # noqa: SLF001
@@ -728,9 +742,11 @@ class SelectionState(State[_core.SelectionState]):
         ------
         InputError
             If shapes do not fit, or a label or a cell that is read is out of range.
+        StateError
+            If there is another number of classes.
         """
         meant = (self.kind, self.temperature)
-        batch = _read_batch(labels, pred_probs, n_threads, meant)
+        batch = _read_batch(labels, pred_probs, n_threads, meant, self.n_classes)
         if batch is not None:
             given, matrix, threads = batch
             self._core.update(given, matrix, as_rows(rows), threads)
@@ -773,6 +789,13 @@ class RowResults(NamedTuple):
     confidence_weighted_entropy: npt.NDArray[np.float64] | None
     #: The given label where there is no issue, else the most probable other class.
     suggested_labels: npt.NDArray[np.int64]
+
+    def columns(self, scores: Sequence[Score]) -> dict[str, npt.NDArray[Any]]:
+        """Name what engines put into tables: flags, and with scores the suggested labels, too."""
+        columns: dict[str, npt.NDArray[Any]] = {"is_issue": self.is_issue}
+        if scores:
+            columns["suggested_label"] = self.suggested_labels
+        return columns | {score: getattr(self, score) for score in scores}
 
 
 class Rule:
@@ -871,7 +894,9 @@ class Rule:
             )
         numbers = as_rows(0 if rows is None else rows)
         first = numbers if isinstance(numbers, int) else 0
-        batch = _read_batch(labels, pred_probs, n_threads, (self.kind, self.temperature))
+        meant = (self.kind, self.temperature)
+        n_classes = None if self.cuts is None else self.cuts.n_classes
+        batch = _read_batch(labels, pred_probs, n_threads, meant, n_classes)
         seen = _look(batch, self.thresholds, "most_probable", first, entropies)
         others = seen.most_probable_others()
         given = others if batch is None else batch.labels
@@ -887,3 +912,6 @@ class Rule:
             seen.scores("confidence_weighted_entropy") if entropies else None,
             np.where(is_issue, others, given).astype(np.int64, copy=False),
         )
+
+    def __repr__(self) -> str:
+        return f"<Rule of {self.kind}, filter_by={self.filter_by!r}>"

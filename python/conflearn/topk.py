@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from conflearn._coerce.objects import spelled
 from conflearn.errors import InputTypeError, OptionError, ShapeError
 
 __all__ = ["TopK"]
@@ -108,6 +109,12 @@ class TopK:
     @property
     def dtype(self) -> np.dtype[Any]:
         """What values are."""
+        if not hasattr(self.values, "dtype"):
+            # Not of conflearn.errors: hasattr shall say that there is none.
+            raise AttributeError(
+                "values is no array, so its dtype is known only when it is read; pass it on as it "
+                "is, or open it first"
+            )
         dtype: np.dtype[Any] = self.values.dtype
         return dtype
 
@@ -136,5 +143,8 @@ class TopK:
         return dense
 
     def __repr__(self) -> str:
-        width = getattr(self.classes, "shape", ("?", "?"))[1]
-        return f"TopK of {width} entries a row, n_classes={self.n_classes}"
+        for member in (self.classes, self.values):
+            if hasattr(member, "shape"):
+                return f"TopK of {member.shape[1]} entries a row, n_classes={self.n_classes}"
+        members = f"classes={spelled(self.classes)}, values={spelled(self.values)}"
+        return f"TopK({members}, n_classes={self.n_classes})"

@@ -7,7 +7,7 @@ What the modules know, from the bottom up: ``file`` reads by position and notice
 ``rows``, ``labels`` say what parts have in common; ``stored`` (with ``npy``, ``archive``),
 ``sliceable`` and ``tables`` are the parts; ``batches`` are a source of their own; ``joined`` makes
 a source of cells and labels; ``opening`` opens whatever an argument is, ``opened`` decides whether
-there is anything to open; ``ahead`` is the thread.
+there is anything to open; ``files`` tells which files are read; ``ahead`` is the thread.
 """
 
 from conflearn.sources.columns import Columns

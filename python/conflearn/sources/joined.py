@@ -58,6 +58,11 @@ class JoinedSource(Source):
         parts = {"shape": shape, "pred_probs": cells, "labels": labels, "classes": names}
         return json.dumps(parts)
 
+    @property
+    def without_fingerprint(self) -> str:
+        """See `Source`."""
+        return self._cells.place if self._cells.identity() is None else "labels"
+
     def blocks(self, first_row: int = 0) -> Generator[Block, None, None]:
         """Read in a thread, unless all is in memory."""
         if self._ahead:

@@ -51,6 +51,11 @@ class Source(ABC):
         A string of JSON: paths, sizes and times of files, digests of what is in memory.
         """
 
+    @property
+    def without_fingerprint(self) -> str:
+        """Say what it is that nothing tells from others, for messages."""
+        return "batches"
+
     @abstractmethod
     def blocks(self, first_row: int = 0) -> Generator[Block, None, None]:
         """Read the rows from ``first_row`` on. Each call is a pass of its own.

@@ -5,7 +5,8 @@ moment there is one to go on from, and it says how long the columns were: what t
 that is written again.
 
 ====================  =================================================================
-``run.json``          which call it is, with which options and input, by which version
+``run.json``          which call it is, with which options and input, by which version; and which
+                      of the files here are its own
 ``<pass>.state``      the state of a pass, the rows it has seen, how long columns were
 ``<column>.npy``      results a row
 ``lock``              held as long as a run works here
@@ -30,7 +31,7 @@ __all__ = ["Checkpoint", "Saved"]
 #: Seconds between two states of a pass. No more than these are lost, and writing them hardly shows.
 INTERVAL = 10.0
 
-_RUN, _LOCK = "run.json", "lock"
+_RUN, _LOCK, _STATE = "run.json", "lock", ".state"
 _MAGIC = b"conflearn checkpoint 1\n"
 _DIGEST_SIZE = 32
 #: Options of which the folder has no more than a digest.
@@ -63,8 +64,12 @@ class Checkpoint:
                 "pass one that is empty, or a new one inside of a folder that exists"
             ) from error
         self._lock = _locked(folder)
+        #: As it is read again.
+        self._run: dict[str, Any] = json.loads(json.dumps(run))
+        self._made_folder = is_new
+        self._files: list[str] = []
         try:
-            self._begin(json.loads(json.dumps(run)), is_new=is_new)
+            self._begin()
         except BaseException:
             self.release()
             raise
@@ -73,17 +78,30 @@ class Checkpoint:
         """Whether it is time for another state."""
         return time.monotonic() >= self._due
 
+    def file(self, name: str) -> Path:
+        """Return the path of a file of the run, of which it is noted first that it is one."""
+        path = self.folder / name
+        if name not in self._files:
+            if path.exists():
+                raise StateError(
+                    f"checkpoint={spelled(str(self.folder))} holds {name}, which the run has not "
+                    "written and would write over; move it to another place"
+                )
+            self._files.append(name)
+            self._note()
+        return path
+
     def save(self, name: str, saved: Saved) -> None:
         """Write how far a pass came; what it has written to columns is on the disk by now."""
         facts = {"row": saved.row, "is_done": saved.is_done, "lengths": dict(saved.lengths)}
         head = json.dumps(facts).encode()
         body = len(head).to_bytes(4, "little") + head + saved.state
-        _replace(self._path(name), _MAGIC + _digest(body) + body)
+        _replace(self.file(_state_file(name)), _MAGIC + _digest(body) + body)
         self._due = time.monotonic() + INTERVAL
 
     def recall(self, name: str) -> Saved | None:
         """Read how far a pass came; None where it has not begun."""
-        path = self._path(name)
+        path = self.folder / _state_file(name)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -100,30 +118,33 @@ class Checkpoint:
 
     def forget(self, name: str) -> None:
         """Remove the state of a pass that is not needed any more."""
-        self._path(name).unlink(missing_ok=True)
+        (self.folder / _state_file(name)).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove all files of the run, and the folder if the run made it."""
-        is_ours = json.loads((self.folder / _RUN).read_bytes())["made_folder"]
+        """Remove all files of the run, and the folder if the run made it; others stay."""
         # States go first: without columns they would be wrong.
-        for pattern in ("*.state", "*.npy", "*.partial", _RUN):
-            for path in self.folder.glob(pattern):
-                path.unlink()
+        files = sorted(self._files, key=lambda name: not name.endswith(_STATE))
+        for name in (*files, _RUN):
+            path = self.folder / name
+            _partial(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         self.release()
         with suppress(OSError):  # somebody else holds the folder by now, or keeps files there
             (self.folder / _LOCK).unlink()
-            if is_ours:
+            if self._made_folder:
                 self.folder.rmdir()
 
     def release(self) -> None:
         """Let another run work here."""
         self._lock.close()
 
-    def _begin(self, run: dict[str, Any], *, is_new: bool) -> None:
+    def _begin(self) -> None:
         """Check that the run in the folder is this one, or begin it."""
         path = self.folder / _RUN
         try:
-            there = json.loads(path.read_bytes())["run"]
+            noted = json.loads(path.read_bytes())
+            there, self._made_folder = noted["run"], noted["made_folder"]
+            self._files = noted["files"]
         except FileNotFoundError:
             ours = {_LOCK, _partial(path).name}
             others = {file.name for file in self.folder.iterdir()} - ours
@@ -132,21 +153,27 @@ class Checkpoint:
                     f"checkpoint={spelled(str(self.folder))} holds other files, such as "
                     f"{min(others)}, and no run; pass a folder that is empty, or a new one"
                 ) from None
-            _replace(path, json.dumps({"run": run, "made_folder": is_new}).encode())
+            self._note()
             return
         except (ValueError, KeyError, TypeError):
             raise StateError(
                 f"{path} is damaged; remove the folder {self.folder} to start anew"
             ) from None
-        if there != run:
+        if there != self._run:
+            what = _difference(there, self._run)
             raise StateError(
-                f"checkpoint={spelled(str(self.folder))} holds {_difference(there, run)}; repeat "
-                f"the call that it belongs to, pass another folder, or remove {self.folder} to "
-                "start anew"
+                f"checkpoint={spelled(str(self.folder))} holds {what}; repeat the call that it "
+                f"belongs to, pass another folder, or remove {self.folder} to start anew"
             )
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name.replace(' ', '-')}.state"
+    def _note(self) -> None:
+        """Write what is known of the run."""
+        noted = {"run": self._run, "made_folder": self._made_folder, "files": self._files}
+        _replace(self.folder / _RUN, json.dumps(noted).encode())
+
+
+def _state_file(name: str) -> str:
+    return f"{name.replace(' ', '-')}{_STATE}"
 
 
 def _difference(there: dict[str, Any], run: dict[str, Any]) -> str:

@@ -7,29 +7,64 @@ one: the old folder steps aside, and the new one takes its name.
 """
 
 import os
-import secrets
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce.objects import spelled
 from conflearn.errors import InputTypeError, MissingDependencyError, OptionError
+from conflearn.stream.checkpoint import Checkpoint
+from conflearn.stream.hidden import ASIDE, Hidden
 from conflearn.stream.result_columns import Column, FileColumn, MemoryColumn
 
 __all__ = ["Outputs", "Target", "as_path", "as_target", "as_target_of_several"]
+
+
+Form: TypeAlias = Literal["array", "table", "folder"]
 
 
 class Target(NamedTuple):
     """What is to be written, and where."""
 
     path: Path
-    form: Literal["array", "table", "folder"]
+    form: Form
+
+    def refuse_inputs(self, inputs: Mapping[str, Iterable[Path]]) -> None:
+        """Refuse to replace what is read: the files of these arguments."""
+        place = self.path.resolve()
+        for argument, files in inputs.items():
+            for file in files:
+                where = file.resolve()
+                if place == where:
+                    what = "is"
+                elif place in where.parents:
+                    what = "holds"
+                else:
+                    continue
+                raise OptionError(
+                    f"out={spelled(str(self.path))} {what} {where}, which {argument} is read from "
+                    "and which would be lost; pass another place"
+                )
+
+    def refuse_checkpoint(self, folder: Path) -> None:
+        """Refuse a place where the folder of a checkpoint lies, or that lies in one."""
+        place, where = self.path.resolve(), folder.resolve()
+        if where in (place, *place.parents):
+            raise OptionError(
+                f"out={spelled(str(self.path))} lies in the folder of checkpoint, {where}, which "
+                "is cleared in the end; pass another place"
+            )
+        if place in where.parents:
+            raise OptionError(
+                f"checkpoint={spelled(str(folder))} lies in the folder of out, {place}, which is "
+                "replaced in the end; pass another place"
+            )
 
 
 def as_path(value: object, name: str) -> Path:
@@ -46,9 +81,9 @@ def as_target(out: object) -> Target | None:
     path = as_path(out, "out")
     match path.suffix.lower():
         case ".npy":
-            return _checked(Target(path, "array"))
+            return _checked(path, "array")
         case ".parquet":
-            return _checked(Target(path, "table"))
+            return _checked(path, "table")
     raise OptionError(
         f"out={spelled(str(out))} must end in .npy or .parquet, for that says how to write it"
     )
@@ -61,13 +96,13 @@ def as_target_of_several(out: object, names: Collection[str]) -> Target | None:
     path = as_path(out, "out")
     match path.suffix.lower():
         case ".parquet":
-            return _checked(Target(path, "table"))
+            return _checked(path, "table")
         case ".npy":
             raise OptionError(
                 f"out={spelled(str(out))} would hold one array, but there are several; pass a "
                 "folder for .npy files, or a name that ends in .parquet"
             )
-    target = _checked(Target(path, "folder"))
+    target = _checked(path, "folder")
     known = {f"{name}.npy" for name in names}
     others = {file.name for file in path.iterdir()} - known if path.is_dir() else set()
     if others:
@@ -85,12 +120,13 @@ class Outputs:
     and stay there until the run is done with them.
     """
 
-    def __init__(self, target: Target | None, checkpoint: Path | None) -> None:
+    def __init__(self, target: Target | None, checkpoint: Checkpoint | None) -> None:
         self._target = target
         self._columns: list[FileColumn] = []
-        #: A hidden folder, which goes when the run ends, however it does.
-        self._stage = None if target is None else _hidden_beside(target.path)
-        self._folder = self._stage if checkpoint is None else checkpoint
+        #: Goes when the run ends; if that is killed, when another one has the same target.
+        self._hidden = None if target is None else Hidden(target.path)
+        self._stage = None if self._hidden is None else self._hidden.folder
+        self._checkpoint = checkpoint
 
     @property
     def is_bounded(self) -> bool:
@@ -99,9 +135,14 @@ class Outputs:
 
     def column(self, name: str, dtype: npt.DTypeLike, expected: int | None = None) -> Column:
         """Make a column, or go on with the one that the checkpoint has."""
-        if self._folder is None:
+        file = f"{name}.npy"
+        if self._checkpoint is not None:
+            path = self._checkpoint.file(file)
+        elif self._stage is not None:
+            path = self._stage / file
+        else:
             return MemoryColumn(name, dtype, expected)
-        column = FileColumn(name, dtype, self._folder / f"{name}.npy")
+        column = FileColumn(name, dtype, path)
         self._columns.append(column)
         return column
 
@@ -151,7 +192,7 @@ class Outputs:
                 for name in names:
                     self._give(files.pop(name), folder / f"{name}.npy")
                 _sync_folder(folder)
-                _take_place_of_folder(folder, path, self._stage / "replaced")
+                _take_place_of_folder(folder, path, self._stage / ASIDE)
                 named = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in names}
         return named | {name: _nameless(file) for name, file in files.items()}
 
@@ -159,8 +200,8 @@ class Outputs:
         """Let go of all files, and remove those that have no name by now."""
         for column in self._columns:
             column.close()
-        if self._stage is not None:
-            shutil.rmtree(self._stage, ignore_errors=True)
+        if self._hidden is not None:
+            self._hidden.remove()
 
     def _give(self, file: Path, name: Path) -> None:
         """Have a column under another name in the hidden folder; a checkpoint keeps its own."""
@@ -170,9 +211,13 @@ class Outputs:
             _link_or_copy(file, name)
 
 
-def _checked(target: Target) -> Target:
-    """Refuse a place where nothing can be written."""
-    path, form = target
+def _checked(path: Path, form: Form) -> Target:
+    """Return the place that a path leads to; refuse one where nothing can be written."""
+    if path.is_symlink():  # it stays, and leads to what is written
+        with suppress(RuntimeError):  # so does Python before 3.13 say of a ring
+            path = path.resolve()
+        if path.is_symlink():
+            raise OptionError(f"out={spelled(str(path))} is a link that leads nowhere; remove it")
     if not path.parent.is_dir():
         raise OptionError(f"out={spelled(str(path))} lies in no folder; make {path.parent} first")
     if form == "folder" and path.exists() and not path.is_dir():
@@ -181,18 +226,7 @@ def _checked(target: Target) -> Target:
         raise OptionError(f"out={spelled(str(path))} is a folder; pass the name of a file")
     if form == "table":
         _parquet()
-    return target
-
-
-def _hidden_beside(path: Path) -> Path:
-    folder = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        folder.mkdir()  # unlike those of tempfile, of the mode that the user's umask says
-    except OSError as error:
-        raise OptionError(
-            f"out={spelled(str(path))} cannot be written in {path.parent} ({error.strerror})"
-        ) from error
-    return folder
+    return Target(path, form)
 
 
 def _link_or_copy(file: Path, name: Path) -> None:

@@ -5,7 +5,7 @@ are counted, progress is told, errors name the block, and what a checkpoint has 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -76,6 +76,7 @@ class Run:
         n_threads: int | None,
         report: Report | None,
         checkpoint: Path | None,
+        inputs: Mapping[str, Iterable[Path]] | None = None,
     ) -> None:
         self._source = source
         self.kind = kind
@@ -87,6 +88,8 @@ class Run:
         self.n_examples = source.n_examples
         self._report = report
         self._folder = checkpoint
+        #: The files of each argument, which must not be written over.
+        self._inputs = inputs or {}
         self._checkpoint: Checkpoint | None = None
         self._outputs = Outputs(None, None)
         self._given_counts: npt.NDArray[np.int64] | None = None
@@ -100,15 +103,14 @@ class Run:
         After an error, nothing is left of the outputs, and the checkpoint stays. In the end, the
         checkpoint goes.
         """
+        if target is not None:
+            target.refuse_inputs(self._inputs)
         if self._folder is not None:
-            if target is not None and self._folder in (target.path, *target.path.parents):
-                raise OptionError(
-                    f"out={spelled(str(target.path))} lies in the folder of checkpoint, which is "
-                    "cleared in the end; pass another place"
-                )
+            if target is not None:
+                target.refuse_checkpoint(self._folder)
             self._checkpoint = Checkpoint(self._folder, self._identity(call, options))
         try:
-            self._outputs = Outputs(target, self._folder)
+            self._outputs = Outputs(target, self._checkpoint)
             try:
                 yield self._outputs
             finally:
@@ -328,7 +330,8 @@ class Run:
         if not fingerprint:
             raise OptionError(
                 "checkpoint needs an input that can be told from another when the run goes on, "
-                "which batches cannot; pass files or arrays, or leave checkpoint out"
+                f"which {self._source.without_fingerprint} cannot; pass files, arrays or tables in "
+                "memory, or leave checkpoint out"
             )
         return fingerprint
 
