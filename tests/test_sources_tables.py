@@ -172,7 +172,7 @@ def test_tables(layout, place, probs, labels, tmp_path):
     name = next(name for name in ("labels", "label", "y") if name in table.schema.names)
     assert_gives(open_source(name, held, classes=classes), labels, probs, first_row=1)
     if place not in PLACES[5:10]:
-        assert_gives(open_source(labels, held), labels, probs)
+        assert_gives(open_source(labels, held, classes=classes), labels, probs)
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
@@ -197,6 +197,64 @@ def test_shards_with_labels(probs, labels, tmp_path):
             open_source(given_labels, str(tmp_path / "part-*.parquet")), labels, probs, 95
         )
         assert found.places[0] == "rows 5 to 89 of part-1.parquet"
+
+
+def in_shards(tables, folder):
+    """Write a file of each, and stand for them by a glob."""
+    for i, table in enumerate(tables):
+        parquet.write_table(table, folder / f"shard-{i}.parquet")
+    return str(folder / "shard-*.parquet")
+
+
+@pytest.mark.parametrize("order", [[3, 1, 0, 2, 4], [4, 3, 2, 1, 0]])
+@pytest.mark.parametrize("layout", [columns, strings])
+def test_shards_whose_columns_come_in_another_order(layout, order, probs, labels, tmp_path):
+    table = layout(probs, labels)
+    cells = CLASSES if layout is strings else [f"p.{k}" for k in range(K)]
+    others = [name for name in table.column_names if name not in cells]
+    turned = table.select([cells[k] for k in order] + others[::-1])
+    paths = in_shards([table.slice(0, 0), table.slice(0, 400), turned.slice(400)], tmp_path)
+    classes = CLASSES if layout is strings else None
+    for given_labels in (None, labels, Columns(paths, others[-1])):
+        source = open_source(given_labels, paths, classes=classes)
+        assert_gives(source, labels, probs)
+    both = open_source(None, Columns(paths, cells), classes=classes)
+    assert_gives(both, labels, probs)
+
+
+@pytest.mark.parametrize(
+    ("change", "essentials"),
+    [
+        (lambda t: t.drop_columns(["p.4"]), ["shard-0", "'p.4'", "shard-1", "has none"]),
+        (lambda t: t.append_column("p.5", t["p.4"]), ["shard-0", "shard-1", "'p.5'", "Columns"]),
+        (lambda t: t.append_column("loss", t["p.4"]), ["shard-0", "shard-1", "'loss'", "Columns"]),
+        (lambda t: t.set_column(2, "p.1", t["labels"]), ["shard-0", "shard-1 has 'p.0', 'p.2'"]),
+        (lambda t: t.rename_columns({"p.1": "q"}), ["shard-0", "'p.1'", "shard-1", "has none"]),
+        (lambda t: t.rename_columns({"labels": "y"}), ["labels", "shard-0", "'labels'", "shard-1"]),
+    ],
+)
+def test_shards_with_other_columns(change, essentials, probs, labels, tmp_path):
+    table = columns(probs, labels)
+    paths = in_shards([table.slice(0, 400), change(table).slice(400)], tmp_path)
+    essentials = [part.replace("shard-1 has", "shard-1.parquet has") for part in essentials]
+    with refused(SourceError, *essentials):
+        open_source(None, paths)
+
+
+def test_shards_whose_lists_have_other_names(probs, labels, tmp_path):
+    one = lists(probs, labels)
+    for other in (one.rename_columns({"p": "q"}), one.set_column(1, "p", one["y"])):
+        paths = in_shards([one.slice(0, 400), other.slice(400)], tmp_path)
+        with refused(SourceError, "shard-0.parquet", "'p'", "shard-1.parquet", "all files must"):
+            open_source(None, paths)
+
+
+def test_labels_of_shards_have_one_name(probs, labels, tmp_path):
+    np.save(tmp_path / "p.npy", probs)
+    one = pa.table({"label": labels, "id": labels})
+    paths = in_shards([one.slice(0, 400), pa.table({"y": labels}).slice(400)], tmp_path)
+    with refused(SourceError, "labels", "shard-0.parquet has a column 'label'", "shard-1.parquet"):
+        open_source(Columns(paths, "label"), [tmp_path / "p.npy"])
 
 
 def test_labels_in_another_table(probs, labels, tmp_path):
@@ -251,6 +309,49 @@ def test_columns_that_may_be_meant(probs, labels, tmp_path):
     twice = pa.Table.from_arrays([labels, labels, probs[:, 0]], names=["y", "y", "p"])
     with refused(SourceError, "pred_probs", "two columns called 'y'"):
         open_source(None, twice)
+
+
+def floats_of(probs, *columns):
+    return pa.table({name: probs[:, i] for i, name in enumerate(columns)})
+
+
+def test_columns_of_floats_that_are_no_classes(probs, labels):
+    table = columns(probs, labels)
+    for name in ("loss", "x1"):
+        more = table.append_column(name, table["p.0"])
+        with refused(SourceError, "not plain which columns", f"{name!r}", "Columns"):
+            open_source(None, more)
+    for name in ("label", "y"):  # never a class, but for whom it is one
+        more = table.append_column(name, pa.array(labels.astype(float)))
+        assert_gives(open_source("labels", more), labels, probs)
+    wanted = floats_of(probs, "y", "x", "loss").append_column("label", pa.array(labels % 2))
+    source = open_source("label", wanted, classes=["x", "y"])
+    np.testing.assert_array_equal(whole(source).pred_probs, probs[:, [1, 0]])
+
+
+def test_columns_named_like_the_classes_come_in_their_order(probs, labels):
+    table = names(probs, labels).append_column("loss", pa.array(probs[:, 0]))
+    source = open_source("label", table, classes=iter(CLASSES[::-1]))
+    assert_gives(source, 4 - labels, probs[:, ::-1])
+    for classes in (None, ["ant", "bee", "cow", "dog", "eel"]):
+        with refused(SourceError, "not plain", "'ant', 'bee'", "names in classes", "Columns"):
+            open_source("label", names(probs, labels), classes=classes)
+
+
+@pytest.mark.parametrize(
+    "found", [["p1", "p0"], ["p0", "p2"], ["p0", "q1"], ["a", "b"], ["p", "p1"], ["p01", "p1"]]
+)
+def test_numbers_of_columns_go_up_by_one(found, probs, labels):
+    with refused(SourceError, "not plain", f"{found[0]!r}, {found[1]!r}", "one after another"):
+        open_source(labels % 2, dataset.dataset(floats_of(probs, *found)))
+    source = open_source(labels % 2, Columns(floats_of(probs, *found), found))
+    np.testing.assert_array_equal(whole(source).pred_probs, probs[:, :2])
+
+
+@pytest.mark.parametrize("found", [["p1", "p2"], ["0", "1"], ["p09", "p10"], ["c 7 0", "c 7 1"]])
+def test_columns_that_are_numbered(found, probs, labels):
+    source = open_source(labels % 2, dataset.dataset(floats_of(probs, *found)))
+    np.testing.assert_array_equal(whole(source).pred_probs, probs[:, :2])
 
 
 def test_one_column_of_floats_is_no_matrix(probs, labels):
