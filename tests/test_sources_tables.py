@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 
+import conflearn
+from conflearn import TopK
 from conflearn.errors import (
     InputError,
     LabelError,
@@ -284,6 +286,84 @@ def test_columns_in_the_order_in_which_they_are_named(probs, labels, tmp_path):
 
 def test_frames_with_their_labels_apart_lie_in_memory(probs, labels):
     assert open_source(labels, columns(probs, labels)) is None
+
+
+# --- The largest cells of each row ---------------------------------------------------------------
+
+
+def top_lists(probs, labels, lengths):
+    """Make columns of lists: the classes that each row stores, and their values."""
+    classes = np.argsort(-probs, axis=1)
+    values = np.take_along_axis(probs, classes, axis=1)
+    columns = {
+        name: [row[:k] for row, k in zip(rows, lengths, strict=True)]
+        for name, rows in (("c", classes), ("v", values))
+    }
+    return pa.table({"label": labels, **columns}), classes, values
+
+
+def fixed(table):
+    for name in ("c", "v"):
+        kind = pa.list_(table.schema.field(name).type.value_type, 3)
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(kind))
+    return table
+
+
+@by_place
+@pytest.mark.parametrize("sort", ["fixed", "equal", "ragged"])
+def test_top_k_rows_in_columns_of_lists(sort, place, probs, labels, tmp_path):
+    lengths = np.full(N, 3)
+    if sort == "ragged":  # whole pieces shorter than others, too
+        lengths = np.where(np.arange(N) < 350, np.arange(N) % 2, np.arange(N) % 4)
+    table, classes, values = top_lists(probs, labels, lengths)
+    held = place(fixed(table) if sort == "fixed" else table, tmp_path / "t")
+    rows = TopK(Columns(held, "c"), Columns(held, "v"), n_classes=K)
+    stored = np.arange(K) < lengths[:, None]
+    dense = np.zeros_like(probs)
+    np.put_along_axis(dense, classes, np.where(stored, values, 0), axis=1)
+    for given_labels, first_row in ((None, 0), ("label", 457), (labels, 123)):
+        source = open_source(given_labels, rows)
+        row = first_row
+        for block in source.blocks(first_row):
+            n = len(block.labels)
+            np.testing.assert_array_equal(block.pred_probs.to_dense(), dense[row : row + n])
+            np.testing.assert_array_equal(block.labels, labels[row : row + n])
+            row += n
+        assert row == N
+
+
+def test_answers_of_top_k_rows_in_columns(probs, labels, tmp_path):
+    table, _, _ = top_lists(probs, labels, np.arange(N) % 3 + 1)
+    path = in_parquet(table, tmp_path / "t")
+    classes, values = (np.full((N, 3), -1), np.zeros((N, 3), "f4"))
+    for row, (some, their) in enumerate(zip(table["c"], table["v"], strict=True)):
+        classes[row, : len(some)] = some.as_py()
+        values[row, : len(their)] = their.as_py()
+    rows = TopK(Columns(path, "c"), Columns(path, "v"), n_classes=K)
+    np.testing.assert_array_equal(
+        conflearn.find_label_issues("label", rows),
+        conflearn.find_label_issues(labels, TopK(classes, values, n_classes=K)),
+    )
+
+
+@pytest.mark.parametrize("place", [in_parquet, in_memory, in_pandas, in_polars])
+def test_top_k_rows_of_columns_that_do_not_go_together(place, probs, labels, tmp_path):
+    def opened(change):
+        table, _, _ = top_lists(probs, labels, np.arange(N) % 3 + 1)
+        lists = table["c"].to_pylist()
+        lists[700] = change(lists[700])
+        held = place(table.set_column(1, "c", pa.array(lists)), tmp_path / "t")
+        return open_source("label", TopK(Columns(held, "c"), Columns(held, "v"), n_classes=K))
+
+    with refused(ShapeError, "pred_probs[700] has 3 classes", "but 2 values", "needs both"):
+        list(opened(lambda row: [*row, 4]).blocks())
+    with refused(ShapeError, "pred_probs[700] has 0 classes", "but 2 values"):
+        list(opened(lambda row: []).blocks())
+    with refused(SourceError, "pred_probs.classes[700] is missing", "empty list"):
+        list(opened(lambda row: None).blocks())
+    with refused(SourceError, "labels", "no 'lable'", "did you mean 'label'"):
+        table, _, _ = top_lists(probs, labels, np.full(N, 2))
+        open_source("lable", TopK(Columns(table, "c"), Columns(table, "v"), n_classes=K))
 
 
 # --- What cannot be found ------------------------------------------------------------------------

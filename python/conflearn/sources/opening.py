@@ -37,7 +37,7 @@ from conflearn.sources.sliceable import SliceableRows
 from conflearn.sources.tables import Table
 from conflearn.sources.tag_batches import TagBatchSource
 from conflearn.sources.tags import HeldTags, ReadTags, open_tags_npz
-from conflearn.sources.topk import TopKRows
+from conflearn.sources.topk import TopKHolder, TopKRows
 
 __all__ = ["batches_source", "joined_source"]
 
@@ -240,8 +240,11 @@ def _opened(
         rows = SliceableRows(value, argument)
         return _Opened([Array(rows, argument, rows.shape)], names)
     if is_top_k(value) and is_source(value):
-        both = TopKRows(value, _member(value.classes, "classes"), _member(value.values, "values"))
-        return _Opened([Array(both, argument, (both.n_rows, int(value.n_classes)))], None)
+        classes, _ = _member(value.classes, "classes")
+        values, tables = _member(value.values, "values")
+        return _Opened(
+            [TopKHolder(TopKRows(value, classes, values), value.n_classes, tables)], None
+        )
     if named:
         raise InputTypeError(
             f"{argument}: Columns of an object of type {type(value).__name__}; pass those of a "
@@ -250,13 +253,14 @@ def _opened(
     return None
 
 
-def _member(value: Any, name: str) -> Rows:
-    """Open the rows of classes, or of values, of a `TopK`."""
+def _member(value: Any, name: str) -> tuple[Rows, Sequence[Holder]]:
+    """Open the rows of classes, or of values, of a `TopK`, and the tables that they lie in."""
     opened = _opened(value, f"pred_probs.{name}")
     if opened is None:
-        return ArrayRows(np.asarray(value), f"pred_probs.{name}")
+        return ArrayRows(np.asarray(value), f"pred_probs.{name}"), ()
     parts = _cells(opened, None, None)
-    return parts[0] if len(parts) == 1 else Chain(parts)
+    tables = [holder for holder in opened.holders if not isinstance(holder, Array)]
+    return parts[0] if len(parts) == 1 else Chain(parts), tables
 
 
 def _table(value: Any, argument: str, *, in_memory: bool) -> Holder | None:

@@ -10,7 +10,17 @@ import numpy as np
 from conflearn._coerce.objects import Array
 from conflearn.errors import SourceError
 
-__all__ = ["ArrayRows", "Chain", "Piece", "Rows", "Take", "digest", "in_step", "rows_text"]
+__all__ = [
+    "ArrayRows",
+    "Chain",
+    "Piece",
+    "Rows",
+    "Take",
+    "digest",
+    "in_step",
+    "joined",
+    "rows_text",
+]
 
 
 #: Gives the next so many rows.
@@ -113,7 +123,11 @@ def _members(array: Any) -> list[Array]:
 
 @contextmanager
 def in_step(
-    rows: Rows, first_row: int, most: int, coerced: Callable[[Any, int], Array]
+    rows: Rows,
+    first_row: int,
+    most: int,
+    coerced: Callable[[Any, int], Array],
+    join: Callable[[list[Array]], Array] | None = None,
 ) -> Iterator[Take]:
     """Read rows in pieces of whatever size, and give them in those that are asked for.
 
@@ -134,17 +148,18 @@ def in_step(
                     )
                 # In memory of its own: the next pieces may be read into that of this one.
                 waiting.append(coerced(piece.values, row + there).copy())
-            joined = _joined(waiting)
-            waiting[:] = [joined[n:]]
+            there_is = (join or joined)(waiting)
+            waiting[:] = [there_is[n:]]
             row += n
             if row == rows.n_rows:
                 next(pieces, None)  # to the end, where a file is checked once more
-            return joined[:n]
+            return there_is[:n]
 
         yield take
 
 
-def _joined(parts: list[Array]) -> Array:
+def joined(parts: list[Array]) -> Array:
+    """Put arrays together."""
     if len(parts) == 1:
         return parts[0]
     if len({part.dtype for part in parts}) > 1 and parts[0].dtype.kind in "iu":
