@@ -201,8 +201,8 @@ def test_shards_by_glob_come_in_natural_order(probs, labels, tmp_path):
     for i, rows in enumerate(np.split(probs, 20)):
         np.save(tmp_path / f"shard-{i}.npy", rows)
     found = assert_gives(open_source(labels, str(tmp_path / "shard-*.npy")), labels, probs)
-    assert found.places[0] == "rows 0 to 49 of shard-0.npy"
-    assert found.places[-1] == "rows 0 to 49 of shard-19.npy"
+    assert found.places[0] == f"rows 0 to 49 of {tmp_path / 'shard-0.npy'}"
+    assert found.places[-1] == f"rows 0 to 49 of {tmp_path / 'shard-19.npy'}"
     assert open_source(labels, tmp_path / "shard-*.npy").n_examples == N
 
 
@@ -300,10 +300,29 @@ def test_class_numbers_out_of_range_are_left_to_the_core(probs, labels, tmp_path
     assert_gives(open_source(tmp_path / "y.npy", tmp_path / "p.npy"), labels, probs)
 
 
+def test_errors_about_labels_name_the_file_of_labels(probs, labels, tmp_path):
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "p.npy", probs[:500])
+        np.save(tmp_path / folder / "y.npy", labels[:500])
+    matrices, files = ([tmp_path / f / name for f in "ab"] for name in ("p.npy", "y.npy"))
+    wrong = labels[:500].copy()
+    wrong[300] = K
+    np.save(files[1], wrong)
+    with refused(LabelError, "labels[800]") as caught:
+        conflearn.num_label_issues(files, matrices)
+    (note,) = caught.value.__notes__
+    assert note.endswith(f"of {matrices[1]}, with labels of {files[1]}")
+    np.save(files[1], wrong + 0.5)
+    with refused(LabelError, "labels[500]") as caught:
+        conflearn.num_label_issues(files, matrices)
+    assert caught.value.__notes__ == [f"in rows 0 to 499 of {files[1]}"]
+
+
 def test_a_matrix_in_memory_with_labels_in_a_file(probs, labels, tmp_path):
     np.save(tmp_path / "y.npy", labels)
     found = assert_gives(open_source(tmp_path / "y.npy", probs), labels, probs)
-    assert found.places[0] == "rows 0 to 100 of pred_probs"
+    assert found.places[0] == f"rows 0 to 100 of pred_probs, with labels of {tmp_path / 'y.npy'}"
 
 
 def test_labels_that_are_missing(probs, labels, tmp_path):
@@ -541,7 +560,7 @@ def test_top_k_rows_in_batches(top_k, labels):
 
 def test_top_k_members_that_do_not_go_together(top_k, labels, tmp_path):
     np.save(tmp_path / "c.npy", top_k.classes[1:])
-    with refused(SourceError, "classes has 999 rows (c.npy)", "values has 1,000"):
+    with refused(SourceError, "classes has 999 rows (", "c.npy)", "values has 1,000"):
         open_source(labels, TopK(tmp_path / "c.npy", top_k.values, n_classes=K))
     with refused(OptionError, "kind='scores' does not go with sparse"):
         open_source(

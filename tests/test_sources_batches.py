@@ -235,6 +235,23 @@ def test_ctrl_c_while_a_block_is_waited_for():
         next(read_ahead(items))
 
 
+def test_ctrl_c_does_not_wait_for_what_takes_long(monkeypatch):
+    """A handler of another library lets the wait go on, and only asks for the interrupt."""
+    go_on = threading.Event()
+
+    def items():
+        time.sleep(0.1)
+        signal.raise_signal(signal.SIGINT)
+        go_on.wait(20)
+        yield 2
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(read_ahead(items))
+    assert time.monotonic() - begun < 2
+    go_on.set()
+
+
 def test_closing_ends_the_thread_and_its_generator():
     closed = threading.Event()
 

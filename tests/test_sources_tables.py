@@ -198,7 +198,7 @@ def test_shards_with_labels(probs, labels, tmp_path):
         found = assert_gives(
             open_source(given_labels, str(tmp_path / "part-*.parquet")), labels, probs, 95
         )
-        assert found.places[0] == "rows 5 to 89 of part-1.parquet"
+        assert found.places[0] == f"rows 5 to 89 of {tmp_path / 'part-1.parquet'}"
 
 
 def in_shards(tables, folder):
@@ -249,6 +249,23 @@ def test_shards_whose_lists_have_other_names(probs, labels, tmp_path):
         paths = in_shards([one.slice(0, 400), other.slice(400)], tmp_path)
         with refused(SourceError, "shard-0.parquet", "'p'", "shard-1.parquet", "all files must"):
             open_source(None, paths)
+
+
+def test_errors_about_rows_name_their_shard(probs, labels, tmp_path):
+    def opened(table):
+        parts = [columns(probs, labels).slice(0, 400), table.slice(400, 300)]
+        return open_source(None, in_shards([*parts, parts[0]], tmp_path))
+
+    gap = pa.array([None if i == 500 else 0.5 for i in range(N)], pa.float32())
+    table = columns(probs, labels).set_column(2, "p.1", gap)
+    place = str(tmp_path / "shard-1.parquet")
+    with refused(ProbabilityError, "pred_probs[500, 1] (column 'p.1') is missing") as caught:
+        whole(opened(table))
+    assert caught.value.__notes__ == [f"in rows 0 to 100 of {place}"]
+    gap = pa.array([None if i == 650 else 1 for i in range(N)])
+    with refused(LabelError, "labels[650] is missing") as caught:
+        whole(opened(columns(probs, labels).set_column(6, "labels", gap)))
+    assert caught.value.__notes__ == [f"in rows 202 to 299 of {place}"]
 
 
 def test_labels_of_shards_have_one_name(probs, labels, tmp_path):
@@ -375,7 +392,9 @@ def test_columns_that_are_not_there(probs, labels, tmp_path):
         open_source("lable", path)
     with refused(SourceError, "pred_probs", "t.parquet holds no 'cow'", "there are 'ant', 'bee'"):
         open_source(labels, Columns(path, ["ant", "cow"]))
-    with refused(SourceError, "labels", "no column of labels in t.parquet", "looked for 'labels'"):
+    with refused(
+        SourceError, "labels", "no column of labels in", "t.parquet", "looked for 'labels'"
+    ):
         in_parquet(names(probs, labels).drop_columns(["label"]), tmp_path / "t")
         open_source(None, path)
 

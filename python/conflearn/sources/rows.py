@@ -9,6 +9,7 @@ import numpy as np
 
 from conflearn._coerce.objects import Array
 from conflearn.errors import SourceError
+from conflearn.sources.file import noted
 
 __all__ = [
     "ArrayRows",
@@ -59,6 +60,10 @@ class Rows(ABC):
         with closing(self.pieces(0, 1)) as pieces:
             return next(pieces).values
 
+    def place_of(self, row: int) -> str:  # noqa: ARG002 - of several files
+        """Return what messages call that which holds this row."""
+        return self.place
+
     @abstractmethod
     def identity(self) -> object:
         """Tell it from others, as something that JSON holds; None if that is not known."""
@@ -79,6 +84,14 @@ class Chain(Rows):
             if first_row < part.n_rows:
                 yield from part.pieces(first_row, most)
             first_row = max(first_row - part.n_rows, 0)
+
+    def place_of(self, row: int) -> str:
+        """Return the file that holds this row."""
+        for part in self.parts:
+            if row < part.n_rows:
+                return part.place_of(row)
+            row -= part.n_rows
+        return self.place
 
     def probe(self) -> Any:
         """Return a row of the first part that has one."""
@@ -147,7 +160,8 @@ def in_step(
                         "when it was opened; it must not change meanwhile"
                     )
                 # In memory of its own: the next pieces may be read into that of this one.
-                waiting.append(coerced(piece.values, row + there).copy())
+                with noted(piece.place):
+                    waiting.append(coerced(piece.values, row + there).copy())
             there_is = (join or joined)(waiting)
             waiting[:] = [there_is[n:]]
             row += n
