@@ -1,5 +1,6 @@
 """Batches that a caller yields: any sizes, the same rows each time; and the thread that reads."""
 
+import contextlib
 import contextvars
 import gc
 import itertools
@@ -248,6 +249,25 @@ def test_ctrl_c_does_not_wait_for_what_takes_long(monkeypatch):
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         next(read_ahead(items))
+    assert time.monotonic() - begun < 2
+    go_on.set()
+
+
+def test_ctrl_c_while_an_item_is_used_does_not_wait_either():
+    go_on = threading.Event()
+
+    def items():
+        yield 1
+        go_on.wait(20)
+
+    def use():
+        with contextlib.closing(read_ahead(items)) as ahead:
+            for _ in ahead:
+                raise KeyboardInterrupt
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        use()
     assert time.monotonic() - begun < 2
     go_on.set()
 

@@ -65,7 +65,9 @@ def read_ahead(make: Callable[[], Generator[Item, None, None]]) -> Generator[Ite
                 finally:
                     del item  # the traceback holds this frame
             yield cast("Item", item)
-    except GeneratorExit:
+    except GeneratorExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # it came while an item was used
+            patience = _HASTE
         raise
     except BaseException:
         patience = _HASTE
