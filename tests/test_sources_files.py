@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from conflearn.errors import InputError, InputTypeError, SourceError
-from conflearn.sources import open_source
 from conflearn.sources import file as file_module
+from conflearn.sources import open_source
 from conflearn.sources import source as source_module
 from expected import refused
 from streamed import assert_gives, n_readers, whole
