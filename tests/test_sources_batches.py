@@ -160,6 +160,40 @@ def test_batches_that_are_none(batch, error, essentials):
         whole(open_source(None, [batch]))
 
 
+def test_functions_that_return_no_batches():
+    for made in (None, 3):
+        with refused(InputTypeError, "a function that returned", f"{made}, of type", "yield pairs"):
+            open_source(None, lambda made=made: made)
+
+
+def test_labels_beside_batches(probs, labels):
+    loader = Loader(labels, probs, [300, 200])
+    for batches in (loader, lambda: loader, iter(loader)):
+        with refused(InputTypeError, "batches hold their labels", "pass None as labels"):
+            open_source(labels, batches)
+
+
+class RandomSampler:
+    """Is called like that of torch."""
+
+
+class DistributedSampler:
+    def __init__(self, shuffle):
+        self.shuffle = shuffle
+
+
+@pytest.mark.parametrize("sampler", [RandomSampler(), DistributedSampler(shuffle=True)])
+def test_loaders_that_shuffle(sampler, probs, labels):
+    loader = Loader(labels, probs, [300, 200])
+    loader.sampler = sampler
+    with refused(InputTypeError, "Loader", type(sampler).__name__, "shuffle=False"):
+        open_source(None, loader)
+    loader.sampler = DistributedSampler(shuffle=False)
+    assert_gives(open_source(None, loader), labels, probs)
+    loader.sampler = object()  # such as torch's SequentialSampler
+    assert_gives(open_source(None, loader), labels, probs)
+
+
 def test_no_batch_with_rows():
     for pairs in ([], [([], np.empty((0, 3)))], [([], [])]):
         with refused(ShapeError, "no batch with rows"):

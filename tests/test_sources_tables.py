@@ -284,7 +284,7 @@ def test_labels_in_another_table(probs, labels, tmp_path):
     assert_gives(open_source(two, tmp_path / "p.npy"), labels, probs)
     assert_gives(open_source(Columns(two, "label"), probs), labels, probs)
     three = in_feather(pa.table({"a": labels, "b": labels}), tmp_path / "three")
-    with refused(SourceError, "labels", "several", "three.feather", "'a', 'b'", "Columns"):
+    with refused(SourceError, "labels", "any of 'a', 'b'", "three.feather", "Columns"):
         open_source(three, tmp_path / "p.npy")
     assert_gives(open_source(Columns(three, ["b"]), tmp_path / "p.npy"), labels, probs)
     with refused(SourceError, "labels", "Columns names 2 columns", "labels are one"):
@@ -401,13 +401,15 @@ def test_columns_that_are_not_there(probs, labels, tmp_path):
 
 def test_columns_that_may_be_meant(probs, labels, tmp_path):
     table = lists(probs, labels).append_column("q", lists(probs, labels).column("p"))
-    with refused(SourceError, "pred_probs", "several could be column of lists", "'q'"):
+    with refused(SourceError, "pred_probs", "any of 'p', 'q' could be the column of lists"):
         open_source(None, table)
     with refused(SourceError, "pred_probs", "neither", "lists of floats", "'id', 'y'"):
         open_source(None, pa.table({"id": np.arange(N), "y": labels}))
     twice = pa.Table.from_arrays([labels, labels, probs[:, 0]], names=["y", "y", "p"])
-    with refused(SourceError, "pred_probs", "two columns called 'y'"):
-        open_source(None, twice)
+    frame = pytest.importorskip("pandas").DataFrame(probs[:, :3], columns=["y", "y", "p"])
+    for table in (twice, frame):
+        with refused(SourceError, "pred_probs", "two columns called 'y'"):
+            open_source(None, table)
 
 
 def floats_of(probs, *columns):

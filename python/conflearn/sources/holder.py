@@ -111,7 +111,8 @@ def chosen(
     usual = [name for name in wanted if name in candidates]
     if len(usual) == 1:
         return usual[0]
-    found = "several could be" if candidates else "there is no"
+    names = listed(candidates)
+    found = f"any of {names} could be the" if candidates else "there is no"
     raise SourceError(
         f"{argument}: {found} {what} in {place}, which holds {there}; name it: "
         f"conflearn.Columns(path, name) (looked for {', '.join(map(repr, wanted))})"

@@ -118,6 +118,12 @@ def _width(cells: Rows, kind: Kind, *, of_tags: bool) -> tuple[int, int]:
     """Return K, and the bytes of a row."""
     if not cells.n_rows:
         raise ShapeError(f"pred_probs is empty: {cells.place} has no rows; it needs at least one")
+    shape = getattr(cells, "shape", ())
+    if len(shape) == 1 and (of_tags or kind == "probabilities"):  # else it speaks of two classes
+        raise ShapeError(
+            "pred_probs must have two dimensions, a row for each example and a column for each "
+            f"class; {cells.place} has the shape {shape}"
+        )
     row = as_cells(cells.probe(), kind, of_tags=of_tags)
     row_bytes = row[:1].nbytes if cells.row_bytes is None else cells.row_bytes
     return int(row.shape[1]), int(row_bytes)

@@ -80,6 +80,7 @@ _FRAMES: tuple[tuple[str, str, Callable[[Any, str], Holder]], ...] = (
 
 #: What to do with files of other formats.
 _ADVICE = {
+    ".txt": "pass numpy.loadtxt(path), or numpy.loadtxt(path, dtype=str) for names",
     ".csv": "pass polars.scan_csv(path)",
     ".tsv": "pass polars.scan_csv(path, separator='\\t')",
     ".json": "pass polars.read_json(path)",
@@ -281,6 +282,7 @@ def _matching(path: str | os.PathLike[str], argument: str) -> list[str]:
             f"{argument}: {text} is an address; pass a path, or open it with the library that "
             "knows it, such as pyarrow.dataset.dataset(...)"
         )
+    text = str(Path(text).expanduser()) if text.startswith("~") else text
     if not glob.has_magic(text) or Path(text).exists():
         return [text]
     # Not `Path.glob`, which takes no absolute pattern.

@@ -18,7 +18,7 @@ from conflearn.sources.holder import (
 )
 from conflearn.sources.rows import Piece, Rows, rows_text
 
-__all__ = ["Sort", "Table"]
+__all__ = ["Sort", "Table", "refuse_twins"]
 
 #: What a column can be used for: a list of numbers a row; a number that may be a cell; something
 #: that may be a label; none of these.
@@ -168,6 +168,13 @@ class Table(Holder):
 
 
 _LABELS: tuple[Sort | None, ...] = ("label", "float")
+
+
+def refuse_twins(names: Sequence[str], place: str, argument: str) -> None:
+    """Refuse two columns of one name, which nobody could tell apart."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SourceError(f"{argument}: {place} has two columns called {twice!r}; rename one")
 
 
 def _is_numbered(names: Sequence[str]) -> bool:
