@@ -93,7 +93,8 @@ def open_source(
         looked for; of batches, the labels are in them.
     pred_probs : object
         A path, a list of paths or a glob (each file has the next rows); an array of two dimensions
-        that gives rows when sliced; a table or `Columns` of one; or an iterable of batches
+        that gives rows when sliced; a table or `Columns` of one (without `Columns`, columns of
+        floats must be called like `classes`, or be numbered); or an iterable of batches
         ``(labels, pred_probs)`` that can be iterated anew for each pass, or a function that returns
         an iterator over them.
     kind : {"probabilities", "logits", "scores"}
@@ -116,7 +117,8 @@ def open_source(
     SourceError
         If a file is missing, cut short, damaged or does not go with the others.
     InputError, InputTypeError
-        If labels or matrix are not what conflearn reads.
+        If labels or matrix are not what conflearn reads; if labels come beside batches, or a loader
+        shuffles.
     MissingDependencyError
         If the package that reads the file is not installed.
     """
