@@ -148,7 +148,7 @@ def test_version_2_of_the_npy_header(probs, labels, tmp_path):
 def test_an_array_of_an_archive_by_name(probs, labels, tmp_path):
     path = tmp_path / "p.npz"
     np.savez(path, train=probs, test=probs[::-1], given=labels, other=labels[::-1])
-    with refused(SourceError, "pred_probs", "several", "p.npz", "'train'", "Columns"):
+    with refused(SourceError, "pred_probs", "any of", "p.npz", "'train'", "Columns"):
         open_source(labels, path)
     with refused(SourceError, "labels", "no array of labels", "'given'", "looked for 'labels'"):
         open_source(None, Columns(path, "train"))
@@ -201,8 +201,8 @@ def test_shards_by_glob_come_in_natural_order(probs, labels, tmp_path):
     for i, rows in enumerate(np.split(probs, 20)):
         np.save(tmp_path / f"shard-{i}.npy", rows)
     found = assert_gives(open_source(labels, str(tmp_path / "shard-*.npy")), labels, probs)
-    assert found.places[0] == "rows 0 to 49 of shard-0.npy"
-    assert found.places[-1] == "rows 0 to 49 of shard-19.npy"
+    assert found.places[0] == f"rows 0 to 49 of {tmp_path / 'shard-0.npy'}"
+    assert found.places[-1] == f"rows 0 to 49 of {tmp_path / 'shard-19.npy'}"
     assert open_source(labels, tmp_path / "shard-*.npy").n_examples == N
 
 
@@ -300,10 +300,29 @@ def test_class_numbers_out_of_range_are_left_to_the_core(probs, labels, tmp_path
     assert_gives(open_source(tmp_path / "y.npy", tmp_path / "p.npy"), labels, probs)
 
 
+def test_errors_about_labels_name_the_file_of_labels(probs, labels, tmp_path):
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "p.npy", probs[:500])
+        np.save(tmp_path / folder / "y.npy", labels[:500])
+    matrices, files = ([tmp_path / f / name for f in "ab"] for name in ("p.npy", "y.npy"))
+    wrong = labels[:500].copy()
+    wrong[300] = K
+    np.save(files[1], wrong)
+    with refused(LabelError, "labels[800]") as caught:
+        conflearn.num_label_issues(files, matrices)
+    (note,) = caught.value.__notes__
+    assert note.endswith(f"of {matrices[1]}, with labels of {files[1]}")
+    np.save(files[1], wrong + 0.5)
+    with refused(LabelError, "labels[500]") as caught:
+        conflearn.num_label_issues(files, matrices)
+    assert caught.value.__notes__ == [f"in rows 0 to 499 of {files[1]}"]
+
+
 def test_a_matrix_in_memory_with_labels_in_a_file(probs, labels, tmp_path):
     np.save(tmp_path / "y.npy", labels)
     found = assert_gives(open_source(tmp_path / "y.npy", probs), labels, probs)
-    assert found.places[0] == "rows 0 to 100 of pred_probs"
+    assert found.places[0] == f"rows 0 to 100 of pred_probs, with labels of {tmp_path / 'y.npy'}"
 
 
 def test_labels_that_are_missing(probs, labels, tmp_path):
@@ -541,7 +560,7 @@ def test_top_k_rows_in_batches(top_k, labels):
 
 def test_top_k_members_that_do_not_go_together(top_k, labels, tmp_path):
     np.save(tmp_path / "c.npy", top_k.classes[1:])
-    with refused(SourceError, "classes has 999 rows (c.npy)", "values has 1,000"):
+    with refused(SourceError, "classes has 999 rows (", "c.npy)", "values has 1,000"):
         open_source(labels, TopK(tmp_path / "c.npy", top_k.values, n_classes=K))
     with refused(OptionError, "kind='scores' does not go with sparse"):
         open_source(
@@ -713,6 +732,61 @@ def test_paths_that_lead_nowhere(path, essentials, tmp_path, labels):
     if "://" not in path:
         with refused(SourceError, "labels", *essentials):
             open_source(Path(text), np.ones((2, 2)))
+
+
+def test_one_dimension_is_no_matrix(labels, tmp_path):
+    np.save(tmp_path / "p.npy", np.ones(N))
+    with refused(ShapeError, "pred_probs must have two dimensions", "p.npy has the shape (1000,)"):
+        open_source(labels, tmp_path / "p.npy")
+    with refused(ShapeError, "pred_probs (test_sources.Sliceable) has the shape (1000,)"):
+        open_source(labels, Sliceable(np.ones(N)))
+
+
+def test_home_is_found(probs, labels, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    np.save(tmp_path / "p-1.npy", probs)
+    np.save(tmp_path / "y.npy", labels)
+    for path in ("~/p-1.npy", "~/p-*.npy", Path("~/p-1.npy"), ["~/p-1.npy"]):
+        assert_gives(open_source("~/y.npy", path), labels, probs)
+
+
+def test_names_that_are_paths(probs, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("labels", "a/b", "y.1", "y")
+    np.savez("p.npz", probs=probs, **dict.fromkeys(names, labels))
+    (tmp_path / "labels").touch()  # a name without a suffix is that of a column
+    for name in names:
+        assert_gives(open_source(name, "p.npz"), labels, probs)
+    (tmp_path / "labels.txt").touch()
+    for name in ("labels.txt", "./labels.txt"):
+        with refused(SourceError, "labels.txt is of a format", "numpy.loadtxt"):
+            open_source(name, "p.npz")
+    with refused(SourceError, "gone/labels.txt", "format"):
+        open_source("gone/labels.txt", "p.npz")
+
+
+def test_arrays_that_may_be_meant(probs, labels, tmp_path):
+    np.savez(tmp_path / "p.npz", a=probs, b=probs)
+    with refused(SourceError, "pred_probs: any of 'a', 'b' could be the matrix in", "p.npz"):
+        open_source(labels, tmp_path / "p.npz")
+
+
+def test_files_that_hold_arrays_by_name(probs, labels, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "p.h5", "w") as opened:
+        opened["probs"] = probs
+        for given_labels in (None, labels):
+            with refused(InputTypeError, "pred_probs is a h5py.File", "file['name']"):
+                open_source(given_labels, opened)
+        with refused(InputTypeError, "labels is a h5py.File", "file['name']"):
+            open_source(opened, probs)
+
+
+def test_a_message_has_single_spaces(labels, tmp_path):
+    (tmp_path / "p.npy").write_bytes(b"no header at all")
+    with refused(SourceError, "p.npy does not begin with"):
+        open_source(labels, tmp_path / "p.npy")
 
 
 def test_brackets_in_a_name_are_no_pattern(probs, labels, tmp_path):

@@ -1,5 +1,6 @@
 """Batches that a caller yields: any sizes, the same rows each time; and the thread that reads."""
 
+import contextlib
 import contextvars
 import gc
 import itertools
@@ -159,6 +160,40 @@ def test_batches_that_are_none(batch, error, essentials):
         whole(open_source(None, [batch]))
 
 
+def test_functions_that_return_no_batches():
+    for made in (None, 3):
+        with refused(InputTypeError, "a function that returned", f"{made}, of type", "yield pairs"):
+            open_source(None, lambda made=made: made)
+
+
+def test_labels_beside_batches(probs, labels):
+    loader = Loader(labels, probs, [300, 200])
+    for batches in (loader, lambda: loader, iter(loader)):
+        with refused(InputTypeError, "batches hold their labels", "pass None as labels"):
+            open_source(labels, batches)
+
+
+class RandomSampler:
+    """Is called like that of torch."""
+
+
+class DistributedSampler:
+    def __init__(self, shuffle):
+        self.shuffle = shuffle
+
+
+@pytest.mark.parametrize("sampler", [RandomSampler(), DistributedSampler(shuffle=True)])
+def test_loaders_that_shuffle(sampler, probs, labels):
+    loader = Loader(labels, probs, [300, 200])
+    loader.sampler = sampler
+    with refused(InputTypeError, "Loader", type(sampler).__name__, "shuffle=False"):
+        open_source(None, loader)
+    loader.sampler = DistributedSampler(shuffle=False)
+    assert_gives(open_source(None, loader), labels, probs)
+    loader.sampler = object()  # such as torch's SequentialSampler
+    assert_gives(open_source(None, loader), labels, probs)
+
+
 def test_no_batch_with_rows():
     for pairs in ([], [([], np.empty((0, 3)))], [([], [])]):
         with refused(ShapeError, "no batch with rows"):
@@ -233,6 +268,42 @@ def test_ctrl_c_while_a_block_is_waited_for():
 
     with pytest.raises(KeyboardInterrupt):
         next(read_ahead(items))
+
+
+def test_ctrl_c_does_not_wait_for_what_takes_long(monkeypatch):
+    """A handler of another library lets the wait go on, and only asks for the interrupt."""
+    go_on = threading.Event()
+
+    def items():
+        time.sleep(0.1)
+        signal.raise_signal(signal.SIGINT)
+        go_on.wait(20)
+        yield 2
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(read_ahead(items))
+    assert time.monotonic() - begun < 2
+    go_on.set()
+
+
+def test_ctrl_c_while_an_item_is_used_does_not_wait_either():
+    go_on = threading.Event()
+
+    def items():
+        yield 1
+        go_on.wait(20)
+
+    def use():
+        with contextlib.closing(read_ahead(items)) as ahead:
+            for _ in ahead:
+                raise KeyboardInterrupt
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        use()
+    assert time.monotonic() - begun < 2
+    go_on.set()
 
 
 def test_closing_ends_the_thread_and_its_generator():

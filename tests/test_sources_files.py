@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from conflearn.errors import InputError, InputTypeError, SourceError
+from conflearn.sources import file as file_module
 from conflearn.sources import open_source
 from conflearn.sources import source as source_module
 from expected import refused
@@ -154,6 +155,16 @@ def test_a_file_of_something_else(name, content, tmp_path, labels):
     (tmp_path / name).write_bytes(content)
     with refused(SourceError, "pred_probs", name):
         open_source(labels, tmp_path / name)
+
+
+def test_a_file_with_two_arrays(probs, labels, tmp_path):
+    with (tmp_path / "p.npy").open("wb") as stream:
+        np.save(stream, probs)
+        end = stream.tell()
+        np.save(stream, labels)
+    n = (tmp_path / "p.npy").stat().st_size - end
+    with refused(SourceError, "p.npy has", f"{n:,} bytes that follow", f"byte {end:,}", "savez"):
+        open_source(labels, tmp_path / "p.npy")
 
 
 def test_check_sums_of_compressed_members(probs, labels, tmp_path):
@@ -301,17 +312,27 @@ def test_a_file_that_goes_during_a_pass_is_read_to_the_end(save, probs, labels, 
     assert n + sum(len(block.labels) for block in blocks) == N
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
-def test_a_file_that_may_not_be_read(probs, labels, tmp_path):
-    np.save(tmp_path / "p.npy", probs)
-    (tmp_path / "p.npy").chmod(0)
-    with refused(SourceError, "p.npy", "Permission denied"):
-        open_source(labels, tmp_path / "p.npy")
+@by_format
+def test_a_file_that_may_not_be_read(save, probs, labels, tmp_path, monkeypatch):
+    path, given_labels = save(tmp_path / "p", probs, labels)
+    path.chmod(0)
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:  # who may read all
+        monkeypatch.setattr(file_module, "FileIO", _refuse)
+    with refused(SourceError, path.name, "Permission denied", "check the permissions"):
+        open_source(given_labels, path)
+
+
+def _refuse(path):
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_permissions_that_a_library_misses(probs, tmp_path):
+    error = file_module.failure("p.parquet", "labels", PermissionError(13, "Permission denied"))
+    assert "Permission denied" in str(error)
+    assert str(error).endswith("check the permissions")
 
 
 def test_errors_of_the_disk(probs, labels, tmp_path, monkeypatch):
-    from conflearn.sources import file as file_module
-
     class Broken(file_module.FileIO):
         def readinto(self, buffer):
             if self.tell() > 4000:

@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 
+import conflearn
+from conflearn import TopK
 from conflearn.errors import (
     InputError,
     LabelError,
@@ -172,7 +174,7 @@ def test_tables(layout, place, probs, labels, tmp_path):
     name = next(name for name in ("labels", "label", "y") if name in table.schema.names)
     assert_gives(open_source(name, held, classes=classes), labels, probs, first_row=1)
     if place not in PLACES[5:10]:
-        assert_gives(open_source(labels, held), labels, probs)
+        assert_gives(open_source(labels, held, classes=classes), labels, probs)
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
@@ -196,7 +198,82 @@ def test_shards_with_labels(probs, labels, tmp_path):
         found = assert_gives(
             open_source(given_labels, str(tmp_path / "part-*.parquet")), labels, probs, 95
         )
-        assert found.places[0] == "rows 5 to 89 of part-1.parquet"
+        assert found.places[0] == f"rows 5 to 89 of {tmp_path / 'part-1.parquet'}"
+
+
+def in_shards(tables, folder):
+    """Write a file of each, and stand for them by a glob."""
+    for i, table in enumerate(tables):
+        parquet.write_table(table, folder / f"shard-{i}.parquet")
+    return str(folder / "shard-*.parquet")
+
+
+@pytest.mark.parametrize("order", [[3, 1, 0, 2, 4], [4, 3, 2, 1, 0]])
+@pytest.mark.parametrize("layout", [columns, strings])
+def test_shards_whose_columns_come_in_another_order(layout, order, probs, labels, tmp_path):
+    table = layout(probs, labels)
+    cells = CLASSES if layout is strings else [f"p.{k}" for k in range(K)]
+    others = [name for name in table.column_names if name not in cells]
+    turned = table.select([cells[k] for k in order] + others[::-1])
+    paths = in_shards([table.slice(0, 0), table.slice(0, 400), turned.slice(400)], tmp_path)
+    classes = CLASSES if layout is strings else None
+    for given_labels in (None, labels, Columns(paths, others[-1])):
+        source = open_source(given_labels, paths, classes=classes)
+        assert_gives(source, labels, probs)
+    both = open_source(None, Columns(paths, cells), classes=classes)
+    assert_gives(both, labels, probs)
+
+
+@pytest.mark.parametrize(
+    ("change", "essentials"),
+    [
+        (lambda t: t.drop_columns(["p.4"]), ["shard-0", "'p.4'", "shard-1", "has none"]),
+        (lambda t: t.append_column("p.5", t["p.4"]), ["shard-0", "shard-1", "'p.5'", "Columns"]),
+        (lambda t: t.append_column("loss", t["p.4"]), ["shard-0", "shard-1", "'loss'", "Columns"]),
+        (lambda t: t.set_column(2, "p.1", t["labels"]), ["shard-0", "shard-1 has 'p.0', 'p.2'"]),
+        (lambda t: t.rename_columns({"p.1": "q"}), ["shard-0", "'p.1'", "shard-1", "has none"]),
+        (lambda t: t.rename_columns({"labels": "y"}), ["labels", "shard-0", "'labels'", "shard-1"]),
+    ],
+)
+def test_shards_with_other_columns(change, essentials, probs, labels, tmp_path):
+    table = columns(probs, labels)
+    paths = in_shards([table.slice(0, 400), change(table).slice(400)], tmp_path)
+    essentials = [part.replace("shard-1 has", "shard-1.parquet has") for part in essentials]
+    with refused(SourceError, *essentials):
+        open_source(None, paths)
+
+
+def test_shards_whose_lists_have_other_names(probs, labels, tmp_path):
+    one = lists(probs, labels)
+    for other in (one.rename_columns({"p": "q"}), one.set_column(1, "p", one["y"])):
+        paths = in_shards([one.slice(0, 400), other.slice(400)], tmp_path)
+        with refused(SourceError, "shard-0.parquet", "'p'", "shard-1.parquet", "all files must"):
+            open_source(None, paths)
+
+
+def test_errors_about_rows_name_their_shard(probs, labels, tmp_path):
+    def opened(table):
+        parts = [columns(probs, labels).slice(0, 400), table.slice(400, 300)]
+        return open_source(None, in_shards([*parts, parts[0]], tmp_path))
+
+    gap = pa.array([None if i == 500 else 0.5 for i in range(N)], pa.float32())
+    table = columns(probs, labels).set_column(2, "p.1", gap)
+    place = str(tmp_path / "shard-1.parquet")
+    with refused(ProbabilityError, "pred_probs[500, 1] (column 'p.1') is missing") as caught:
+        whole(opened(table))
+    assert caught.value.__notes__ == [f"in rows 0 to 100 of {place}"]
+    gap = pa.array([None if i == 650 else 1 for i in range(N)])
+    with refused(LabelError, "labels[650] is missing") as caught:
+        whole(opened(columns(probs, labels).set_column(6, "labels", gap)))
+    assert caught.value.__notes__ == [f"in rows 202 to 299 of {place}"]
+
+
+def test_labels_of_shards_have_one_name(probs, labels, tmp_path):
+    np.save(tmp_path / "p.npy", probs)
+    one = pa.table({"label": labels, "id": labels})
+    paths = in_shards([one.slice(0, 400), pa.table({"y": labels}).slice(400)], tmp_path)
+    with refused(SourceError, "labels", "shard-0.parquet has a column 'label'", "shard-1.parquet"):
+        open_source(Columns(paths, "label"), [tmp_path / "p.npy"])
 
 
 def test_labels_in_another_table(probs, labels, tmp_path):
@@ -207,7 +284,7 @@ def test_labels_in_another_table(probs, labels, tmp_path):
     assert_gives(open_source(two, tmp_path / "p.npy"), labels, probs)
     assert_gives(open_source(Columns(two, "label"), probs), labels, probs)
     three = in_feather(pa.table({"a": labels, "b": labels}), tmp_path / "three")
-    with refused(SourceError, "labels", "several", "three.feather", "'a', 'b'", "Columns"):
+    with refused(SourceError, "labels", "any of 'a', 'b'", "three.feather", "Columns"):
         open_source(three, tmp_path / "p.npy")
     assert_gives(open_source(Columns(three, ["b"]), tmp_path / "p.npy"), labels, probs)
     with refused(SourceError, "labels", "Columns names 2 columns", "labels are one"):
@@ -228,6 +305,84 @@ def test_frames_with_their_labels_apart_lie_in_memory(probs, labels):
     assert open_source(labels, columns(probs, labels)) is None
 
 
+# --- The largest cells of each row ---------------------------------------------------------------
+
+
+def top_lists(probs, labels, lengths):
+    """Make columns of lists: the classes that each row stores, and their values."""
+    classes = np.argsort(-probs, axis=1)
+    values = np.take_along_axis(probs, classes, axis=1)
+    columns = {
+        name: [row[:k] for row, k in zip(rows, lengths, strict=True)]
+        for name, rows in (("c", classes), ("v", values))
+    }
+    return pa.table({"label": labels, **columns}), classes, values
+
+
+def fixed(table):
+    for name in ("c", "v"):
+        kind = pa.list_(table.schema.field(name).type.value_type, 3)
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(kind))
+    return table
+
+
+@by_place
+@pytest.mark.parametrize("sort", ["fixed", "equal", "ragged"])
+def test_top_k_rows_in_columns_of_lists(sort, place, probs, labels, tmp_path):
+    lengths = np.full(N, 3)
+    if sort == "ragged":  # whole pieces shorter than others, too
+        lengths = np.where(np.arange(N) < 350, np.arange(N) % 2, np.arange(N) % 4)
+    table, classes, values = top_lists(probs, labels, lengths)
+    held = place(fixed(table) if sort == "fixed" else table, tmp_path / "t")
+    rows = TopK(Columns(held, "c"), Columns(held, "v"), n_classes=K)
+    stored = np.arange(K) < lengths[:, None]
+    dense = np.zeros_like(probs)
+    np.put_along_axis(dense, classes, np.where(stored, values, 0), axis=1)
+    for given_labels, first_row in ((None, 0), ("label", 457), (labels, 123)):
+        source = open_source(given_labels, rows)
+        row = first_row
+        for block in source.blocks(first_row):
+            n = len(block.labels)
+            np.testing.assert_array_equal(block.pred_probs.to_dense(), dense[row : row + n])
+            np.testing.assert_array_equal(block.labels, labels[row : row + n])
+            row += n
+        assert row == N
+
+
+def test_answers_of_top_k_rows_in_columns(probs, labels, tmp_path):
+    table, _, _ = top_lists(probs, labels, np.arange(N) % 3 + 1)
+    path = in_parquet(table, tmp_path / "t")
+    classes, values = (np.full((N, 3), -1), np.zeros((N, 3), "f4"))
+    for row, (some, their) in enumerate(zip(table["c"], table["v"], strict=True)):
+        classes[row, : len(some)] = some.as_py()
+        values[row, : len(their)] = their.as_py()
+    rows = TopK(Columns(path, "c"), Columns(path, "v"), n_classes=K)
+    np.testing.assert_array_equal(
+        conflearn.find_label_issues("label", rows),
+        conflearn.find_label_issues(labels, TopK(classes, values, n_classes=K)),
+    )
+
+
+@pytest.mark.parametrize("place", [in_parquet, in_memory, in_pandas, in_polars])
+def test_top_k_rows_of_columns_that_do_not_go_together(place, probs, labels, tmp_path):
+    def opened(change):
+        table, _, _ = top_lists(probs, labels, np.arange(N) % 3 + 1)
+        lists = table["c"].to_pylist()
+        lists[700] = change(lists[700])
+        held = place(table.set_column(1, "c", pa.array(lists)), tmp_path / "t")
+        return open_source("label", TopK(Columns(held, "c"), Columns(held, "v"), n_classes=K))
+
+    with refused(ShapeError, "pred_probs[700] has 3 classes", "but 2 values", "needs both"):
+        list(opened(lambda row: [*row, 4]).blocks())
+    with refused(ShapeError, "pred_probs[700] has 0 classes", "but 2 values"):
+        list(opened(lambda row: []).blocks())
+    with refused(SourceError, "pred_probs.classes[700] is missing", "empty list"):
+        list(opened(lambda row: None).blocks())
+    with refused(SourceError, "labels", "no 'lable'", "did you mean 'label'"):
+        table, _, _ = top_lists(probs, labels, np.full(N, 2))
+        open_source("lable", TopK(Columns(table, "c"), Columns(table, "v"), n_classes=K))
+
+
 # --- What cannot be found ------------------------------------------------------------------------
 
 
@@ -237,20 +392,67 @@ def test_columns_that_are_not_there(probs, labels, tmp_path):
         open_source("lable", path)
     with refused(SourceError, "pred_probs", "t.parquet holds no 'cow'", "there are 'ant', 'bee'"):
         open_source(labels, Columns(path, ["ant", "cow"]))
-    with refused(SourceError, "labels", "no column of labels in t.parquet", "looked for 'labels'"):
+    with refused(
+        SourceError, "labels", "no column of labels in", "t.parquet", "looked for 'labels'"
+    ):
         in_parquet(names(probs, labels).drop_columns(["label"]), tmp_path / "t")
         open_source(None, path)
 
 
 def test_columns_that_may_be_meant(probs, labels, tmp_path):
     table = lists(probs, labels).append_column("q", lists(probs, labels).column("p"))
-    with refused(SourceError, "pred_probs", "several could be column of lists", "'q'"):
+    with refused(SourceError, "pred_probs", "any of 'p', 'q' could be the column of lists"):
         open_source(None, table)
     with refused(SourceError, "pred_probs", "neither", "lists of floats", "'id', 'y'"):
         open_source(None, pa.table({"id": np.arange(N), "y": labels}))
     twice = pa.Table.from_arrays([labels, labels, probs[:, 0]], names=["y", "y", "p"])
-    with refused(SourceError, "pred_probs", "two columns called 'y'"):
-        open_source(None, twice)
+    frame = pytest.importorskip("pandas").DataFrame(probs[:, :3], columns=["y", "y", "p"])
+    for table in (twice, frame):
+        with refused(SourceError, "pred_probs", "two columns called 'y'"):
+            open_source(None, table)
+
+
+def floats_of(probs, *columns):
+    return pa.table({name: probs[:, i] for i, name in enumerate(columns)})
+
+
+def test_columns_of_floats_that_are_no_classes(probs, labels):
+    table = columns(probs, labels)
+    for name in ("loss", "x1"):
+        more = table.append_column(name, table["p.0"])
+        with refused(SourceError, "not plain which columns", f"{name!r}", "Columns"):
+            open_source(None, more)
+    for name in ("label", "y"):  # never a class, but for whom it is one
+        more = table.append_column(name, pa.array(labels.astype(float)))
+        assert_gives(open_source("labels", more), labels, probs)
+    wanted = floats_of(probs, "y", "x", "loss").append_column("label", pa.array(labels % 2))
+    source = open_source("label", wanted, classes=["x", "y"])
+    np.testing.assert_array_equal(whole(source).pred_probs, probs[:, [1, 0]])
+
+
+def test_columns_named_like_the_classes_come_in_their_order(probs, labels):
+    table = names(probs, labels).append_column("loss", pa.array(probs[:, 0]))
+    source = open_source("label", table, classes=iter(CLASSES[::-1]))
+    assert_gives(source, 4 - labels, probs[:, ::-1])
+    for classes in (None, ["ant", "bee", "cow", "dog", "eel"]):
+        with refused(SourceError, "not plain", "'ant', 'bee'", "names in classes", "Columns"):
+            open_source("label", names(probs, labels), classes=classes)
+
+
+@pytest.mark.parametrize(
+    "found", [["p1", "p0"], ["p0", "p2"], ["p0", "q1"], ["a", "b"], ["p", "p1"], ["p01", "p1"]]
+)
+def test_numbers_of_columns_go_up_by_one(found, probs, labels):
+    with refused(SourceError, "not plain", f"{found[0]!r}, {found[1]!r}", "one after another"):
+        open_source(labels % 2, dataset.dataset(floats_of(probs, *found)))
+    source = open_source(labels % 2, Columns(floats_of(probs, *found), found))
+    np.testing.assert_array_equal(whole(source).pred_probs, probs[:, :2])
+
+
+@pytest.mark.parametrize("found", [["p1", "p2"], ["0", "1"], ["p09", "p10"], ["c 7 0", "c 7 1"]])
+def test_columns_that_are_numbered(found, probs, labels):
+    source = open_source(labels % 2, dataset.dataset(floats_of(probs, *found)))
+    np.testing.assert_array_equal(whole(source).pred_probs, probs[:, :2])
 
 
 def test_one_column_of_floats_is_no_matrix(probs, labels):

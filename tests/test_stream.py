@@ -238,7 +238,8 @@ def test_a_cell_that_is_no_probability_is_named_by_its_row_and_block(tmp_path: P
     for find in (conflearn.find_label_issues, conflearn.analyze, conflearn.confident_joint):
         with small_blocks(10), refused(ProbabilityError, "pred_probs[77, 1] is NaN") as caught:
             find(*input_)
-        assert caught.value.__notes__ == ["in rows 70 to 79 of pred_probs.npy"]
+        (note,) = caught.value.__notes__
+        assert note == f"in rows 70 to 79 of {input_[1]}, with labels of {input_[0]}"
 
 
 def test_a_label_that_is_no_class_is_named_by_its_row(tmp_path: Path) -> None:

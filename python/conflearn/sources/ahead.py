@@ -20,6 +20,13 @@ IN_FLIGHT = 3
 # may take any time, and its thread then ends by itself.
 _PATIENCE = 5.0
 
+# The same where an error, or Ctrl-C, ended the pass: whoever is told of it waits for nothing.
+_HASTE = 0.1
+
+# Seconds between two looks at whether Ctrl-C was pressed. A blocking wait is not woken by it where
+# another library, such as polars, has its own way with signals.
+_LOOK = 0.2
+
 
 class _Failure(NamedTuple):
     error: BaseException
@@ -43,9 +50,13 @@ def read_ahead(make: Callable[[], Generator[Item, None, None]]) -> Generator[Ite
     )
     owner = os.getpid()
     thread.start()
+    patience = _PATIENCE
     try:
         while True:
-            item = ready.get()
+            try:
+                item = ready.get(timeout=_LOOK)
+            except queue.Empty:
+                continue
             if item is _End:
                 return
             if isinstance(item, _Failure):
@@ -54,13 +65,20 @@ def read_ahead(make: Callable[[], Generator[Item, None, None]]) -> Generator[Ite
                 finally:
                     del item  # the traceback holds this frame
             yield cast("Item", item)
+    except GeneratorExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # it came while an item was used
+            patience = _HASTE
+        raise
+    except BaseException:
+        patience = _HASTE
+        raise
     finally:
         # A forked child has no such thread, and its locks are in any state.
         if os.getpid() == owner:
             stop.set()
             with suppress(queue.Empty):
                 ready.get_nowait()  # for the thread may wait for room
-            thread.join(_PATIENCE)
+            thread.join(patience)
 
 
 def _fill(

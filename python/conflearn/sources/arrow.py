@@ -6,10 +6,10 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
-from conflearn.errors import InputError, MissingDependencyError, SourceError
+from conflearn.errors import InputError, MissingDependencyError
 from conflearn.sources import source
 from conflearn.sources.file import File, failure
-from conflearn.sources.tables import Sort, Table
+from conflearn.sources.tables import Sort, Table, refuse_twins
 
 __all__ = [
     "arrow_dataset",
@@ -42,9 +42,7 @@ class _Batch:
 def _sorts(schema: Any, place: str, argument: str) -> dict[str, Sort]:
     """Find what each column can be used for."""
     names = list(schema.names)
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise SourceError(f"{argument}: {place} has two columns called {twice!r}; rename one")
+    refuse_twins(names, place, argument)
     return {name: _sort(kind) for name, kind in zip(names, schema.types, strict=True)}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
-from conflearn._coerce.objects import Array
+from conflearn._coerce.objects import Array, spelled
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ShapeError, SourceError
 from conflearn.sources.ahead import IN_FLIGHT, read_ahead
@@ -208,7 +208,16 @@ def _copied(values: Any) -> Any:
 
 def iterated(batches: Any) -> Iterator[Any]:
     """Begin to go over batches."""
-    return iter(batches() if callable(batches) and not isinstance(batches, Iterable) else batches)
+    if isinstance(batches, Iterable) or not callable(batches):
+        return iter(batches)
+    made = batches()
+    if not isinstance(made, Iterable):
+        raise InputTypeError(
+            f"pred_probs is a function that returned {spelled(made)}, of type "
+            f"{type(made).__name__}; it must yield pairs (labels, pred_probs), or return a list of "
+            "them"
+        )
+    return iter(made)
 
 
 def length_of(value: Any) -> int:

@@ -14,7 +14,8 @@ __all__ = ["Columns"]
 class Columns:
     """Columns of a table, or one array of a file that holds several, by name.
 
-    Pass it as ``pred_probs`` or as ``labels`` where it is not plain which are meant.
+    Pass it as ``pred_probs`` or as ``labels`` where it is not plain which are meant: columns of
+    floats are taken for classes only if they are called like ``classes``, or are numbered.
 
     Parameters
     ----------

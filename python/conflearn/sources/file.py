@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from conflearn.errors import SourceError
+from conflearn.errors import InputError, SourceError
 
-__all__ = ["File", "Handle", "failure"]
+__all__ = ["File", "Handle", "failure", "noted"]
 
 
 class Stamp(NamedTuple):
@@ -34,12 +35,15 @@ class File:
         #: The argument that it was passed as, for messages.
         self.argument = argument
         with self._explained("cannot be opened"):
-            self.stamp = _stamp(self.path.stat())
+            stat = self.path.stat()
+            if S_ISREG(stat.st_mode):  # here, so that every format says the same of it
+                FileIO(self.path).close()
+            self.stamp = _stamp(stat)
 
     @property
     def name(self) -> str:
-        """Its name without folders."""
-        return self.path.name
+        """Its path as it was given: files in two folders may have the same name."""
+        return str(self.path)
 
     @property
     def size(self) -> int:
@@ -92,7 +96,8 @@ class File:
             yield
         except OSError as error:
             reason = error.strerror or str(error)
-            raise self.error(f"{what} ({reason}); check the path") from error
+            advice = _advice_on(error, "check the path")
+            raise self.error(f"{what} ({reason}); {advice}") from error
 
 
 class Handle:
@@ -137,10 +142,25 @@ class Handle:
                 os.posix_fadvise(self._stream.fileno(), offset, size, getattr(os, advice))
 
 
+@contextmanager
+def noted(place: str) -> Iterator[None]:
+    """Say of an error about rows where they lie."""
+    try:
+        yield
+    except InputError as error:
+        error.add_note(f"in {place}")
+        raise
+
+
 def failure(place: str, argument: str, error: BaseException) -> SourceError:
     """Make an error of what a library said of a file."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return SourceError(f"{argument}: {place} cannot be read ({reason}); make it anew")
+    advice = _advice_on(error, "make it anew")
+    return SourceError(f"{argument}: {place} cannot be read ({reason}); {advice}")
+
+
+def _advice_on(error: BaseException, other: str) -> str:
+    return "check the permissions" if isinstance(error, PermissionError) else other
 
 
 def _stamp(stat: os.stat_result) -> Stamp:

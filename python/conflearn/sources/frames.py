@@ -7,7 +7,7 @@ import numpy as np
 
 from conflearn._coerce.objects import Array
 from conflearn.sources.rows import digest
-from conflearn.sources.tables import Sort, Table
+from conflearn.sources.tables import Sort, Table, refuse_twins
 
 __all__ = ["PandasFrame", "PolarsFrame", "PolarsQuery"]
 
@@ -134,8 +134,11 @@ class PandasFrame(Table):
     """A DataFrame, which lends rows."""
 
     def __init__(self, frame: Any, argument: str) -> None:
-        columns = {str(name): _pandas_sort(frame[name]) for name in frame.columns}
-        super().__init__(f"{argument} (pandas.DataFrame)", argument, columns, len(frame))
+        place = f"{argument} (pandas.DataFrame)"
+        names = [str(name) for name in frame.columns]
+        refuse_twins(names, place, argument)
+        columns = {name: _pandas_sort(frame.iloc[:, i]) for i, name in enumerate(names)}
+        super().__init__(place, argument, columns, len(frame))
         self._frame = frame.set_axis(list(columns), axis=1)
 
     def batches(

@@ -1,7 +1,7 @@
 """What holds matrices and columns: a file with one array or several, or a table."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TypeAlias
 
@@ -25,6 +25,22 @@ class Holder(ABC):
     #: Whether cells and labels come out of it together: a table that is computed anew for each
     #: pass gives the rows of two passes in the same order only by luck.
     is_table = False
+
+    def cell_names(
+        self,
+        names: Names,
+        labels: str | None,  # noqa: ARG002 - of tables
+        classes: Sequence[str] | None,  # noqa: ARG002 - of tables
+    ) -> Names:
+        """Find what the matrix is called, which the files after this one must have too.
+
+        Arrays have no order that files could differ in: each file has its own name for them.
+        """
+        return names
+
+    def column_name(self, names: Names) -> Names:
+        """Find what the column is called, in the same way."""
+        return names
 
     @abstractmethod
     def cells(self, names: Names, labels: str | None = None) -> Rows:
@@ -95,7 +111,8 @@ def chosen(
     usual = [name for name in wanted if name in candidates]
     if len(usual) == 1:
         return usual[0]
-    found = "several could be" if candidates else "there is no"
+    names = listed(candidates)
+    found = f"any of {names} could be the" if candidates else "there is no"
     raise SourceError(
         f"{argument}: {found} {what} in {place}, which holds {there}; name it: "
         f"conflearn.Columns(path, name) (looked for {', '.join(map(repr, wanted))})"

@@ -11,6 +11,7 @@ from conflearn._names import Kind
 from conflearn.errors import ShapeError, SourceError
 from conflearn.sources.ahead import read_ahead
 from conflearn.sources.cells import as_cells
+from conflearn.sources.file import noted
 from conflearn.sources.labels import Labels
 from conflearn.sources.rows import Rows
 from conflearn.sources.source import Block, Source, rows_of
@@ -74,16 +75,28 @@ class JoinedSource(Source):
         taken = nullcontext(None) if self._labels is None else self._labels.taken(first_row)
         with closing(self._cells.pieces(first_row, self.block_rows)) as pieces, taken as take:
             for values, place, beside in pieces:
-                cells = self._coerced(values, row, place)
+                with noted(place):
+                    cells = self._coerced(values, row, place)
                 n = int(cells.shape[0])
-                labels = self._coerced_labels(beside, row, n) if take is None else take(n)
-                yield Block(row, labels, cells, place)
+                if take is None:
+                    with noted(place):
+                        labels = self._coerced_labels(beside, row, n)
+                else:
+                    labels = take(n)
+                yield Block(row, labels, cells, self._place_of_both(place, row))
                 row += n
         if row != self.n_examples and row > first_row:
             raise SourceError(
                 f"{self._cells.place} ends after {row:,} rows, but has promised "
                 f"{self.n_examples:,}; it has changed, or is damaged"
             )
+
+    def _place_of_both(self, place: str, row: int) -> str:
+        """Name the file of the labels too, where it is another one: they may be what is wrong."""
+        other = "" if self._labels is None else self._labels.place_of(row)
+        if not other or other == self._cells.place_of(row):
+            return place
+        return f"{place}, with labels of {other}"
 
     def _coerced(self, values: Any, first_row: int, place: str) -> Any:
         cells = as_cells(values, self._kind, first_row=first_row, of_tags=self._of_tags)
@@ -110,6 +123,12 @@ def _width(cells: Rows, kind: Kind, *, of_tags: bool) -> tuple[int, int]:
     """Return K, and the bytes of a row."""
     if not cells.n_rows:
         raise ShapeError(f"pred_probs is empty: {cells.place} has no rows; it needs at least one")
+    shape = getattr(cells, "shape", ())
+    if len(shape) == 1 and (of_tags or kind == "probabilities"):  # else it speaks of two classes
+        raise ShapeError(
+            "pred_probs must have two dimensions, a row for each example and a column for each "
+            f"class; {cells.place} has the shape {shape}"
+        )
     row = as_cells(cells.probe(), kind, of_tags=of_tags)
     row_bytes = row[:1].nbytes if cells.row_bytes is None else cells.row_bytes
     return int(row.shape[1]), int(row_bytes)

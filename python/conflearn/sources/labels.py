@@ -23,6 +23,10 @@ class Labels(ABC):
     def taken(self, first_row: int) -> AbstractContextManager[Take]:
         """Begin to read at a row."""
 
+    def place_of(self, row: int) -> str:  # noqa: ARG002 - of files
+        """Return the file that holds the label of a row; "" if there is none."""
+        return ""
+
     @abstractmethod
     def identity(self) -> object:
         """Tell them from others, as something that JSON holds; None if that is not known."""
@@ -67,6 +71,10 @@ class ReadLabels(Labels):
         """Return class numbers; messages count from ``first_row``."""
         with as_block(first_row):
             return as_labels(values, self._n_classes, classes=self._columns)
+
+    def place_of(self, row: int) -> str:
+        """Ask the rows."""
+        return self._rows.place_of(row)
 
     def identity(self) -> object:
         """Return what tells the rows."""

@@ -93,7 +93,8 @@ def open_source(
         looked for; of batches, the labels are in them.
     pred_probs : object
         A path, a list of paths or a glob (each file has the next rows); an array of two dimensions
-        that gives rows when sliced; a table or `Columns` of one; or an iterable of batches
+        that gives rows when sliced; a table or `Columns` of one (without `Columns`, columns of
+        floats must be called like `classes`, or be numbered); or an iterable of batches
         ``(labels, pred_probs)`` that can be iterated anew for each pass, or a function that returns
         an iterator over them.
     kind : {"probabilities", "logits", "scores"}
@@ -116,13 +117,22 @@ def open_source(
     SourceError
         If a file is missing, cut short, damaged or does not go with the others.
     InputError, InputTypeError
-        If labels or matrix are not what conflearn reads.
+        If labels or matrix are not what conflearn reads; if labels come beside batches, or a loader
+        shuffles.
     MissingDependencyError
         If the package that reads the file is not installed.
     """
+    _refuse_group(labels, "labels")
+    _refuse_group(pred_probs, "pred_probs")
     is_batches = labels is None and _is_iterated(pred_probs)
     if is_batches:
         _refuse_iterator(pred_probs)
+        _refuse_shuffled(pred_probs)
+    elif _is_loader(pred_probs):
+        raise InputTypeError(
+            f"labels are given beside a {type(pred_probs).__name__} of batches as pred_probs, but "
+            "batches hold their labels, as pairs (labels, pred_probs); pass None as labels"
+        )
     elif not (
         in_memory_too
         or isinstance(pred_probs, str)
@@ -153,9 +163,13 @@ def is_source(value: object) -> bool:
 def is_path(value: object) -> bool:
     """Whether this is the path of a file, or a glob, rather than a name or a number."""
     if isinstance(value, str):
-        # By the name alone: there may be a file that is called like a class. Not by pathlib, which
-        # takes long to import.
-        return os.path.splitext(value)[1].lower() in _SUFFIXES  # noqa: PTH122
+        # By the name alone: there may be a file that is called like a class, but hardly one whose
+        # name has a suffix or a folder too. Not by pathlib, which takes long to import.
+        suffix = os.path.splitext(value)[1].lower()  # noqa: PTH122 - see above
+        has_folder = "/" in value or os.sep in value
+        if suffix in _SUFFIXES or (suffix and has_folder):
+            return True
+        return bool(suffix or has_folder) and os.path.isfile(value)  # noqa: PTH113 - see above
     return isinstance(value, os.PathLike)
 
 
@@ -207,6 +221,41 @@ def _is_iterated(value: object) -> bool:
     return callable(value) or (
         isinstance(value, Iterable) and not is_top_k(value) and not hasattr(value, "shape")
     )
+
+
+def _is_loader(value: Any) -> bool:
+    """Whether this can only be batches, with labels or without, and never a matrix."""
+    # Of a `TopK` of files, the shape is not known.
+    if isinstance(value, type) or is_table(value) or is_top_k(value) or hasattr(value, "shape"):
+        return False
+    lends = any(hasattr(value, name) for name in (*_LENDING, "__array__", "__getitem__"))
+    return not lends and (callable(value) or isinstance(value, Iterable))
+
+
+def _refuse_group(value: Any, argument: str) -> None:
+    for library in ("h5py", "zarr"):
+        if is_a(value, library, "Group"):
+            raise InputTypeError(
+                f"{argument} is a {library}.{type(value).__name__}, which holds arrays by name; "
+                "pass one of them, such as file['name']"
+            )
+
+
+def _refuse_shuffled(loader: Any) -> None:
+    """Refuse a loader of torch that gives the rows in another order each time.
+
+    That passes differ would be noticed at the end of the second one; and one pass alone would give
+    results whose rows nobody could find again.
+    """
+    sampler = getattr(loader, "sampler", None)
+    if sampler is not None and (
+        "Random" in type(sampler).__name__ or getattr(sampler, "shuffle", False) is True
+    ):
+        raise InputTypeError(
+            f"pred_probs is a {type(loader).__name__} with a {type(sampler).__name__}, which "
+            "shuffles the rows, but each pass needs them in the same order; make the loader with "
+            "shuffle=False"
+        )
 
 
 def _refuse_iterator(value: Any) -> None:

@@ -3,9 +3,9 @@
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -34,9 +34,10 @@ from conflearn.sources.npy import open_npy
 from conflearn.sources.opened import is_name, is_path, is_sliceable, is_source, is_top_k
 from conflearn.sources.rows import ArrayRows, Chain, Rows
 from conflearn.sources.sliceable import SliceableRows
+from conflearn.sources.tables import Table
 from conflearn.sources.tag_batches import TagBatchSource
 from conflearn.sources.tags import HeldTags, ReadTags, open_tags_npz
-from conflearn.sources.topk import TopKRows
+from conflearn.sources.topk import TopKHolder, TopKRows
 
 __all__ = ["batches_source", "joined_source"]
 
@@ -79,6 +80,7 @@ _FRAMES: tuple[tuple[str, str, Callable[[Any, str], Holder]], ...] = (
 
 #: What to do with files of other formats.
 _ADVICE = {
+    ".txt": "pass numpy.loadtxt(path), or numpy.loadtxt(path, dtype=str) for names",
     ".csv": "pass polars.scan_csv(path)",
     ".tsv": "pass polars.scan_csv(path, separator='\\t')",
     ".json": "pass polars.read_json(path)",
@@ -92,6 +94,8 @@ _ADVICE = {
     ".hdf5": "pass the dataset: h5py.File(path)['name']",
     ".lance": "pass lance.dataset(path)",
 }
+
+Found = TypeVar("Found", bound=Names)
 
 
 class _Opened(NamedTuple):
@@ -119,6 +123,8 @@ def joined_source(
     of_tags: bool = False,
 ) -> JoinedSource:
     """Make a source of a matrix and labels, wherever each of them lies."""
+    if isinstance(classes, Iterator):
+        classes = list(classes)  # they are gone through more than once
     is_beside = labels is None or is_name(labels)
     opened = _opened(pred_probs, "pred_probs", in_memory=is_beside)
     formats = _TAG_FORMATS if of_tags else _FORMATS
@@ -130,7 +136,7 @@ def joined_source(
         opened = _Opened([Array(rows, "pred_probs", matrix.shape)], None)
     elif is_beside and apart is None:
         return _beside(labels, opened, kind, classes, of_tags=of_tags)
-    parts = [holder.cells(opened.names) for holder in opened.holders]
+    parts = _cells(opened, None, classes)
     cells = _chained(parts, kind, of_tags=of_tags)
     n_classes = n_classes_of(cells, kind, of_tags=of_tags)
     columns = checked_columns(classes, n_classes)
@@ -154,21 +160,60 @@ def _beside(
     of_tags: bool,
 ) -> JoinedSource:
     """Find the labels in the same files, or the same table, as the matrix."""
-    names = [holder.label_name(name) for holder in opened.holders]
-    named = list(zip(opened.holders, names, strict=True))
+    names = _agreed(opened.holders, lambda holder: holder.label_name(name), "labels")
     if all(holder.is_table for holder in opened.holders):
-        tables = [holder.cells(opened.names, label) for holder, label in named]
+        tables = _cells(opened, names[0], classes, beside=True)
         cells = _chained(tables, kind, of_tags=of_tags)
         columns = checked_columns(classes, n_classes_of(cells, kind, of_tags=of_tags))
         return JoinedSource(cells, None, kind=kind, columns=columns, of_tags=of_tags)
-    parts = [holder.cells(opened.names) for holder in opened.holders]
+    parts = _cells(opened, names[0], classes)
     cells = _chained(parts, kind, of_tags=of_tags)
     n_classes = n_classes_of(cells, kind, of_tags=of_tags)
     columns = checked_columns(classes, n_classes)
-    labels = [holder.column(label) for holder, label in named]
+    labels = [holder.column(label) for holder, label in zip(opened.holders, names, strict=True)]
     pairs = list(zip(labels, parts, strict=True))
     found = _read_labels(pairs, n_classes, columns, of_tags=of_tags)
     return JoinedSource(cells, found, kind=kind, columns=columns, of_tags=of_tags)
+
+
+def _cells(
+    opened: _Opened, label: str | None, classes: Iterable[Any] | None, *, beside: bool = False
+) -> list[Rows]:
+    """Find the matrix in each file, and where wanted the labels together with it."""
+    texts = None if classes is None else [str(name) for name in classes]
+
+    def names_of(holder: Holder) -> Names:
+        return holder.cell_names(opened.names, label, texts)
+
+    names = _agreed(opened.holders, names_of, "pred_probs")
+    tables = [holder for holder in opened.holders if isinstance(holder, Table)]
+    if opened.names is None:
+        for table in tables:
+            table.refuse_other_cells(_first(tables), names[opened.holders.index(table)], texts)
+    pairs = zip(opened.holders, names, strict=True)
+    return [holder.cells(own, label if beside else None) for holder, own in pairs]
+
+
+def _agreed(
+    holders: Sequence[Holder], names_of: Callable[[Holder], Found], argument: str
+) -> list[Found]:
+    """Find what is wanted in each holder, but of tables in the first one only.
+
+    Were it looked for in each table anew, columns in another order would be other classes.
+    """
+    tables = [holder for holder in holders if isinstance(holder, Table)]
+    if not tables:
+        return [names_of(holder) for holder in holders]
+    first = _first(tables)
+    found = names_of(first)
+    for table in tables:
+        table.refuse_missing(first, found, argument)
+    return [found if isinstance(holder, Table) else names_of(holder) for holder in holders]
+
+
+def _first(tables: Sequence[Table]) -> Table:
+    """Return the first one with rows: one without any may have columns of no type."""
+    return next((table for table in tables if table.n_rows), tables[0])
 
 
 # --- What an argument holds ----------------------------------------------------------------------
@@ -196,8 +241,11 @@ def _opened(
         rows = SliceableRows(value, argument)
         return _Opened([Array(rows, argument, rows.shape)], names)
     if is_top_k(value) and is_source(value):
-        both = TopKRows(value, _member(value.classes, "classes"), _member(value.values, "values"))
-        return _Opened([Array(both, argument, (both.n_rows, int(value.n_classes)))], None)
+        classes, _ = _member(value.classes, "classes")
+        values, tables = _member(value.values, "values")
+        return _Opened(
+            [TopKHolder(TopKRows(value, classes, values), value.n_classes, tables)], None
+        )
     if named:
         raise InputTypeError(
             f"{argument}: Columns of an object of type {type(value).__name__}; pass those of a "
@@ -206,13 +254,14 @@ def _opened(
     return None
 
 
-def _member(value: Any, name: str) -> Rows:
-    """Open the rows of classes, or of values, of a `TopK`."""
+def _member(value: Any, name: str) -> tuple[Rows, Sequence[Holder]]:
+    """Open the rows of classes, or of values, of a `TopK`, and the tables that they lie in."""
     opened = _opened(value, f"pred_probs.{name}")
     if opened is None:
-        return ArrayRows(np.asarray(value), f"pred_probs.{name}")
-    parts = [holder.cells(opened.names) for holder in opened.holders]
-    return parts[0] if len(parts) == 1 else Chain(parts)
+        return ArrayRows(np.asarray(value), f"pred_probs.{name}"), ()
+    parts = _cells(opened, None, None)
+    tables = [holder for holder in opened.holders if not isinstance(holder, Array)]
+    return parts[0] if len(parts) == 1 else Chain(parts), tables
 
 
 def _table(value: Any, argument: str, *, in_memory: bool) -> Holder | None:
@@ -233,6 +282,7 @@ def _matching(path: str | os.PathLike[str], argument: str) -> list[str]:
             f"{argument}: {text} is an address; pass a path, or open it with the library that "
             "knows it, such as pyarrow.dataset.dataset(...)"
         )
+    text = str(Path(text).expanduser()) if text.startswith("~") else text
     if not glob.has_magic(text) or Path(text).exists():
         return [text]
     # Not `Path.glob`, which takes no absolute pattern.
@@ -285,7 +335,7 @@ def _chained(parts: Sequence[Rows], kind: Kind, *, of_tags: bool = False) -> Row
 
 def _aligned(apart: _Opened, parts: Sequence[Rows], *, of_tags: bool) -> list[tuple[Rows, Rows]]:
     """Pair the files of labels with those of rows: one for all, or one for each."""
-    columns = [_column(holder, apart.names, of_tags=of_tags) for holder in apart.holders]
+    columns = _columns(apart, of_tags=of_tags)
     if len(columns) == len(parts):
         return list(zip(columns, parts, strict=True))
     if len(columns) == 1:
@@ -296,10 +346,12 @@ def _aligned(apart: _Opened, parts: Sequence[Rows], *, of_tags: bool) -> list[tu
     )
 
 
-def _column(holder: Holder, names: Names, *, of_tags: bool) -> Rows:
+def _columns(apart: _Opened, *, of_tags: bool) -> list[Rows]:
     """Find labels, or of tags several columns, one a class."""
-    several = of_tags and isinstance(names, tuple) and len(names) > 1
-    return holder.cells(names) if several else holder.column(names)
+    if of_tags and isinstance(apart.names, tuple) and len(apart.names) > 1:
+        return _cells(apart, None, None)
+    names = _agreed(apart.holders, lambda holder: holder.column_name(apart.names), "labels")
+    return [holder.column(own) for holder, own in zip(apart.holders, names, strict=True)]
 
 
 def _read_labels(

@@ -9,8 +9,19 @@ import numpy as np
 
 from conflearn._coerce.objects import Array
 from conflearn.errors import SourceError
+from conflearn.sources.file import noted
 
-__all__ = ["ArrayRows", "Chain", "Piece", "Rows", "Take", "digest", "in_step", "rows_text"]
+__all__ = [
+    "ArrayRows",
+    "Chain",
+    "Piece",
+    "Rows",
+    "Take",
+    "digest",
+    "in_step",
+    "joined",
+    "rows_text",
+]
 
 
 #: Gives the next so many rows.
@@ -49,6 +60,10 @@ class Rows(ABC):
         with closing(self.pieces(0, 1)) as pieces:
             return next(pieces).values
 
+    def place_of(self, row: int) -> str:  # noqa: ARG002 - of several files
+        """Return what messages call that which holds this row."""
+        return self.place
+
     @abstractmethod
     def identity(self) -> object:
         """Tell it from others, as something that JSON holds; None if that is not known."""
@@ -69,6 +84,14 @@ class Chain(Rows):
             if first_row < part.n_rows:
                 yield from part.pieces(first_row, most)
             first_row = max(first_row - part.n_rows, 0)
+
+    def place_of(self, row: int) -> str:
+        """Return the file that holds this row."""
+        for part in self.parts:
+            if row < part.n_rows:
+                return part.place_of(row)
+            row -= part.n_rows
+        return self.place
 
     def probe(self) -> Any:
         """Return a row of the first part that has one."""
@@ -113,7 +136,11 @@ def _members(array: Any) -> list[Array]:
 
 @contextmanager
 def in_step(
-    rows: Rows, first_row: int, most: int, coerced: Callable[[Any, int], Array]
+    rows: Rows,
+    first_row: int,
+    most: int,
+    coerced: Callable[[Any, int], Array],
+    join: Callable[[list[Array]], Array] | None = None,
 ) -> Iterator[Take]:
     """Read rows in pieces of whatever size, and give them in those that are asked for.
 
@@ -133,18 +160,20 @@ def in_step(
                         "when it was opened; it must not change meanwhile"
                     )
                 # In memory of its own: the next pieces may be read into that of this one.
-                waiting.append(coerced(piece.values, row + there).copy())
-            joined = _joined(waiting)
-            waiting[:] = [joined[n:]]
+                with noted(piece.place):
+                    waiting.append(coerced(piece.values, row + there).copy())
+            there_is = (join or joined)(waiting)
+            waiting[:] = [there_is[n:]]
             row += n
             if row == rows.n_rows:
                 next(pieces, None)  # to the end, where a file is checked once more
-            return joined[:n]
+            return there_is[:n]
 
         yield take
 
 
-def _joined(parts: list[Array]) -> Array:
+def joined(parts: list[Array]) -> Array:
+    """Put arrays together."""
     if len(parts) == 1:
         return parts[0]
     if len({part.dtype for part in parts}) > 1 and parts[0].dtype.kind in "iu":

@@ -1,5 +1,6 @@
 """Tables: which of their columns are the matrix, which are labels, and how rows are read."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
@@ -17,7 +18,7 @@ from conflearn.sources.holder import (
 )
 from conflearn.sources.rows import Piece, Rows, rows_text
 
-__all__ = ["Sort", "Table"]
+__all__ = ["Sort", "Table", "refuse_twins"]
 
 #: What a column can be used for: a list of numbers a row; a number that may be a cell; something
 #: that may be a label; none of these.
@@ -46,27 +47,78 @@ class Table(Holder):
     def identity(self) -> object:
         """Tell it from others, as something that JSON holds; None if that is not known."""
 
-    def cells(self, names: Names, labels: str | None = None) -> Rows:
+    def cell_names(
+        self, names: Names, labels: str | None, classes: Sequence[str] | None
+    ) -> str | tuple[str, ...]:
         """Find the column of lists, or the columns of floats."""
+        if names is not None:
+            return names
+        lists = [name for name, sort in self.columns.items() if sort == "list" and name != labels]
+        if lists:
+            return self._chosen(lists, CELL_NAMES, "column of lists")
+        floats = [name for name, sort in self.columns.items() if sort == "float" and name != labels]
+        return self._of_classes(floats, classes)
+
+    def column_name(self, names: Names) -> str:
+        """Find the column of that name, or the only one, or the one with a usual name."""
         if names is None:
-            names = self._cell_names(labels)
+            candidates = [name for name, sort in self.columns.items() if sort in _LABELS]
+            return self._chosen(candidates, LABEL_NAMES, "column of labels")
+        if isinstance(names, str):
+            return names
+        if len(names) > 1:
+            raise SourceError(
+                f"{self.argument}: Columns names {len(names)} columns of {self.place}, but "
+                "labels are one; name that"
+            )
+        return names[0]
+
+    def cells(self, names: Names, labels: str | None = None) -> Rows:
+        """Take those columns."""
+        names = self.cell_names(names, labels, None)
         for name in [names] if isinstance(names, str) else names:
             self._known(name, self.argument)
         return _TableRows(self, names, labels)
 
     def column(self, names: Names) -> Rows:
-        """Find the column of that name, or the only one, or the one with a usual name."""
-        if names is not None and not isinstance(names, str):
-            if len(names) > 1:
+        """Take that column."""
+        return _TableRows(self, self._known(self.column_name(names), self.argument), None)
+
+    def refuse_missing(self, first: "Table", names: Names, argument: str) -> None:
+        """Refuse a file without a column that was found in the first one."""
+        for name in [names] if isinstance(names, str) else names or ():
+            if name in first.columns and name not in self.columns:
                 raise SourceError(
-                    f"{self.argument}: Columns names {len(names)} columns of {self.place}, but "
-                    "labels are one; name that"
+                    f"{argument}: {first.place} has a column {name!r}, but {self.place} has "
+                    f"none; it has {listed(self.columns)}; all files must have the same columns"
                 )
-            (names,) = names
-        if names is None:
-            candidates = [name for name, sort in self.columns.items() if sort in _LABELS]
-            names = self._chosen(candidates, LABEL_NAMES, "column of labels")
-        return _TableRows(self, self._known(names, self.argument), None)
+
+    def refuse_other_cells(
+        self, first: "Table", names: Names, classes: Sequence[str] | None
+    ) -> None:
+        """Refuse a file in which other columns would have been found than in the first one."""
+        if isinstance(names, str):
+            same = self.columns[names] == first.columns[names]
+            wanted, found = repr(names), f"no lists of numbers in {names!r}"
+        else:
+            own, names = self.floats, names or ()
+            if set(names) == {*(classes or ())}:
+                same = all(self.columns[name] == "float" for name in names)
+            else:
+                same = own == first.floats
+            wanted, found = listed(names), listed(name for name in self.columns if name in own)
+        if self.n_rows and not same:
+            raise SourceError(
+                f"{self.argument}: the cells of {first.place} are in {wanted}, but {self.place} "
+                f"has {found or 'no column of floats'}; all files must have the same columns, or "
+                "name those that they share: conflearn.Columns(paths, names)"
+            )
+
+    @property
+    def floats(self) -> set[str]:
+        """What could be a class."""
+        floats = (name for name, sort in self.columns.items() if sort == "float")
+        return {name for name in floats if name not in LABEL_NAMES}
 
     def label_name(self, names: Names) -> str:
         """Find the column of labels beside the cells, which has a usual name or the given one."""
@@ -78,16 +130,27 @@ class Table(Holder):
     def _known(self, name: str, argument: str) -> str:
         return known(name, self.columns, place=self.place, argument=argument)
 
-    def _cell_names(self, labels: str | None) -> str | tuple[str, ...]:
-        lists = [name for name, sort in self.columns.items() if sort == "list"]
-        if lists:
-            return self._chosen(lists, CELL_NAMES, "column of lists")
-        floats = [name for name, sort in self.columns.items() if sort == "float" and name != labels]
+    def _of_classes(self, floats: list[str], classes: Sequence[str] | None) -> tuple[str, ...]:
+        """Take columns of floats only where it is plain which class each of them is of.
+
+        A column of losses among them would be a class, and an order that is none would give each
+        label the cells of another class: both go unnoticed. So nothing is guessed.
+        """
+        if classes and set(classes) <= set(floats):
+            return tuple(classes)
+        floats = [name for name in floats if name not in LABEL_NAMES]
         if not floats:
             raise SourceError(
                 f"{self.argument}: {self.place} has neither a column of lists of floats nor "
                 f"columns of floats; it has {listed(self.columns)}; name those of the classes: "
                 "conflearn.Columns(table, names)"
+            )
+        if len(floats) > 1 and not _is_numbered(floats):
+            raise SourceError(
+                f"{self.argument}: it is not plain which columns of {self.place} are the classes, "
+                f"and in which order; of floats it has {listed(floats)}, which are neither "
+                "numbered one after another, such as p0, p1, p2, nor the names in classes; name "
+                "them in the order of the classes: conflearn.Columns(table, names)"
             )
         return tuple(floats)
 
@@ -105,6 +168,21 @@ class Table(Holder):
 
 
 _LABELS: tuple[Sort | None, ...] = ("label", "float")
+
+
+def refuse_twins(names: Sequence[str], place: str, argument: str) -> None:
+    """Refuse two columns of one name, which nobody could tell apart."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SourceError(f"{argument}: {place} has two columns called {twice!r}; rename one")
+
+
+def _is_numbered(names: Sequence[str]) -> bool:
+    """Whether they differ by a number at their end alone, which goes up by one."""
+    parts = [re.fullmatch(r"(.*?)([0-9]+)", name, re.DOTALL) for name in names]
+    found = [(part[1], int(part[2])) for part in parts if part is not None]
+    prefix, first = found[0] if found else ("", 0)
+    return found == [(prefix, first + i) for i in range(len(names))]
 
 
 class _TableRows(Rows):

@@ -13,7 +13,7 @@ from conflearn._coerce.labels import CheckedColumns
 from conflearn._coerce.objects import Array
 from conflearn.errors import LabelError, SourceError
 from conflearn.sources.archive import Archive, arrays_of_npz, is_sparse
-from conflearn.sources.file import File, failure
+from conflearn.sources.file import File, failure, noted
 from conflearn.sources.holder import Array as OneArray
 from conflearn.sources.holder import Holder
 from conflearn.sources.labels import Labels, Take
@@ -85,9 +85,9 @@ class ReadTags(Labels):
                 nonlocal row
                 while (there := sum(map(len, waiting))) < n:
                     # Their own memory: what is read next may go over that of the piece.
-                    values = next(pieces).values
-                    with as_block(row + there):
-                        waiting.append(_own(self._coerced(values)))
+                    piece = next(pieces)
+                    with as_block(row + there), noted(piece.place):
+                        waiting.append(_own(self._coerced(piece.values)))
                 joined = _joined(waiting)
                 waiting[:] = [joined[n:]]
                 row += n
@@ -97,6 +97,10 @@ class ReadTags(Labels):
             # To the end, where a file is checked once more.
             if sum(map(len, waiting)) == 0 and row == self._rows.n_rows:
                 next(pieces, None)
+
+    def place_of(self, row: int) -> str:
+        """Ask the rows."""
+        return self._rows.place_of(row)
 
     def identity(self) -> object:
         """Return what tells the rows."""
