@@ -249,7 +249,7 @@ fn answers(labels: &TagLabels, pred_probs: &PredProbs<'_>, workers: &Workers<'_>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
 
     #[test]
     fn each_class_is_a_problem_of_two_classes(data in data(), fortran in any::<bool>()) {

@@ -240,7 +240,7 @@ fn view<F: Format>(cells: &[F::Bits], (n, k): (usize, usize)) -> Matrix<'_, F> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn entries_answer_as_the_dense_matrix_does(data in data()) {
