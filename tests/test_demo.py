@@ -194,7 +194,7 @@ def test_archives_and_objects_are_refused(refused: Run, files: Files, tmp_path: 
 @pytest.mark.parametrize(
     ("labels", "pred_probs", "complaint"),
     [
-        ([0, 1], np.eye(3), "labels.npy has 2 entries, but pred_probs.npy has 3 rows"),
+        ([0, 1], np.eye(3), "labels.npy has 2 entries"),
         ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "pred_probs[1, 0]"),
         ([0, 2], np.eye(2), "labels[1] is 2"),
         (["a", "b"], np.eye(2), "labels must hold column numbers"),
