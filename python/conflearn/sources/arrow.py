@@ -1,5 +1,6 @@
 """Arrow tables: in memory, as data sets, and in files of parquet, Arrow IPC and Feather."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import RawIOBase
@@ -226,10 +227,11 @@ class _TableFile(Table):
         with self.file.open(), _explained(str(self.file.path), self.argument):
             yield from self._batches(names, first_row, most)
 
+    @abstractmethod
     def _batches(
         self, names: list[str], first_row: int, most: int
     ) -> Generator[_Batch, None, None]:
-        raise NotImplementedError
+        """Read it, once it is open."""
 
 
 def open_parquet(file: File) -> Table:
