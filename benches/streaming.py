@@ -132,7 +132,7 @@ def lines(files: Files, only: str) -> list[Line]:
 
     def sum_thresholds() -> ThresholdState:
         state = ThresholdState(source.n_classes)
-        for block in source.blocks():
+        for block in source.blocks(unread=True):
             state.update(block.labels, block.pred_probs, first_row=block.first_row)
         return state
 
@@ -140,7 +140,7 @@ def lines(files: Files, only: str) -> list[Line]:
 
     def look(*, entropies: bool = False) -> JointState:
         state = JointState(thresholds)
-        for block in source.blocks():
+        for block in source.blocks(unread=True):
             state.update(
                 block.labels, block.pred_probs, first_row=block.first_row, entropies=entropies
             )

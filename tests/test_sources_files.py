@@ -341,7 +341,7 @@ def test_errors_of_the_disk(probs, labels, tmp_path, monkeypatch):
 
     monkeypatch.setattr(file_module, "FileIO", Broken)
     np.save(tmp_path / "p.npy", probs)
-    with refused(SourceError, "p.npy", "cannot be read at byte 4,0", "Input/output error"):
+    with refused(SourceError, "p.npy", "cannot be read from byte 3,128 on", "Input/output error"):
         whole(open_source(labels, tmp_path / "p.npy"))
 
 
@@ -355,7 +355,7 @@ def test_leaving_a_pass_closes_the_files(save, probs, labels, tmp_path):
     for close in (True, False):
         blocks = source.blocks()
         next(blocks)
-        assert n_readers() == 1
+        assert n_readers() <= 1  # none where all threads read at once
         if close:
             blocks.close()
         del blocks

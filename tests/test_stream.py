@@ -1,5 +1,6 @@
 """Data read in blocks give the answers of the same data in memory, to the bit."""
 
+import os
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -240,6 +241,22 @@ def test_a_cell_that_is_no_probability_is_named_by_its_row_and_block(tmp_path: P
             find(*input_)
         (note,) = caught.value.__notes__
         assert note == f"in rows 70 to 79 of {input_[1]}, with labels of {input_[0]}"
+
+
+@pytest.mark.parametrize("name", ["thresholds", "look", "selection"])
+def test_a_file_that_is_cut_off_during_a_pass_is_named(name: str, tmp_path: Path) -> None:
+    data = random_data(1000, 3)
+    labels, matrix = streamed(data, "npy", tmp_path)
+    size = matrix.stat().st_size
+
+    def cut_off(of_pass: str, done: int, _total: int | None) -> None:
+        if of_pass == name and done == 200:
+            os.truncate(matrix, size // 2)
+
+    out = tmp_path / "mask.npy"
+    with small_blocks(100), refused(SourceError, str(matrix), "ends at byte", "cut short"):
+        conflearn.find_label_issues(labels, matrix, progress=cut_off, out=out)
+    assert not out.exists()
 
 
 def test_a_label_that_is_no_class_is_named_by_its_row(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The compiled core. Arrays are those that `conflearn._coerce` prepares."""
 
+from os import PathLike
 from typing import Any, ClassVar, Protocol, TypeAlias, final
 
 import numpy as np
@@ -65,7 +66,7 @@ __all__ = [
     "tag_thresholds",
 ]
 
-_Matrix: TypeAlias = npt.NDArray[Any] | TopK | CompressedRows
+_Matrix: TypeAlias = npt.NDArray[Any] | TopK | CompressedRows | FileRows
 #: Where rows start, columns, counts.
 _CountRows: TypeAlias = tuple[
     npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.float64]
@@ -449,6 +450,19 @@ class Cuts:
         rows: int | npt.NDArray[np.int64],
         n_threads: int | None,
     ) -> npt.NDArray[np.int64]: ...
+
+@final
+class File:
+    def __new__(cls, path: str | PathLike[str]) -> File: ...
+    def read(self, buffer: npt.NDArray[np.uint8], position: int) -> int: ...
+
+@final
+class FileRows:
+    def __new__(
+        cls, file: File, name: str, position: int, shape: tuple[int, int], dtype: str
+    ) -> FileRows: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
 
 @final
 class SelectionState:

@@ -200,7 +200,9 @@ def weighted_mean(models: Sequence[Inputs], weights: Iterable[float]) -> Inputs:
 
 
 def _as_matrix(pred_probs: object, kind: Kind, name: str = "pred_probs") -> Matrix:
-    """Coerce a matrix, dense or sparse."""
+    """Coerce a matrix, dense or sparse, unless it is still in a file."""
+    if isinstance(pred_probs, _core.FileRows):
+        return pred_probs
     sparse = as_sparse(pred_probs, kind=kind, name=name)
     return as_pred_probs(pred_probs, kind=kind, name=name) if sparse is None else sparse
 

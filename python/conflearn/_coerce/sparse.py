@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
+from conflearn import _core
 from conflearn._coerce.copies import announce_copy
 from conflearn._coerce.matrix import as_values, cells_again
 from conflearn._coerce.objects import Array, cell_name, is_a, read_array, read_sequence, spelled
@@ -30,7 +31,7 @@ class CompressedRows(NamedTuple):
 
 
 #: One matrix as the core reads it.
-Matrix: TypeAlias = Array | TopK | CompressedRows
+Matrix: TypeAlias = Array | TopK | CompressedRows | _core.FileRows
 AnyMatrix = TypeVar("AnyMatrix", bound=Matrix)
 
 
@@ -73,7 +74,7 @@ def readable_again(matrix: AnyMatrix) -> AnyMatrix:
     elif isinstance(matrix, CompressedRows):
         again = matrix._replace(data=cells_again(matrix.data))
     else:
-        again = cells_again(matrix)
+        again = cells_again(cast("Array", matrix))
     return cast("AnyMatrix", again)
 
 

@@ -66,7 +66,12 @@ class BatchSource(Source):
         """Nothing: batches cannot be told from others without reading them."""
         return ""
 
-    def blocks(self, first_row: int = 0) -> Generator[Block, None, None]:
+    def blocks(
+        self,
+        first_row: int = 0,
+        *,
+        unread: bool = False,  # noqa: ARG002 - batches are in memory
+    ) -> Generator[Block, None, None]:
         """Iterate anew."""
         return read_ahead(lambda: self._blocks(first_row))
 

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import closing, nullcontext
 from typing import Any
 
+from conflearn import _core
 from conflearn._coerce import as_block, as_labels
 from conflearn._coerce.labels import CheckedColumns
 from conflearn._names import Kind
@@ -13,7 +14,7 @@ from conflearn.sources.ahead import read_ahead
 from conflearn.sources.cells import as_cells
 from conflearn.sources.file import noted
 from conflearn.sources.labels import Labels
-from conflearn.sources.rows import Rows
+from conflearn.sources.rows import Piece, Rows
 from conflearn.sources.source import Block, Source, rows_of
 from conflearn.sources.tags import as_tag_rows
 
@@ -64,16 +65,24 @@ class JoinedSource(Source):
         """See `Source`."""
         return self._cells.place if self._cells.identity() is None else "labels"
 
-    def blocks(self, first_row: int = 0) -> Generator[Block, None, None]:
-        """Read in a thread, unless all is in memory."""
-        if self._ahead:
-            return read_ahead(lambda: self._blocks(first_row))
-        return self._blocks(first_row)
+    def blocks(self, first_row: int = 0, *, unread: bool = False) -> Generator[Block, None, None]:
+        """Read in a thread, unless all is in memory, or is better read by all threads."""
+        unread = unread and self._kind == "probabilities" and not self._of_tags
+        in_turn = self._cells.in_turn(first_row, self.block_rows, unread=unread)
+        if in_turn is not None:
+            return self._blocks(first_row, in_turn)
+        if not self._ahead:
+            return self._blocks(first_row, self._cells.pieces(first_row, self.block_rows))
+        return read_ahead(
+            lambda: self._blocks(first_row, self._cells.pieces(first_row, self.block_rows))
+        )
 
-    def _blocks(self, first_row: int) -> Generator[Block, None, None]:
+    def _blocks(
+        self, first_row: int, pieces: Generator[Piece, None, None]
+    ) -> Generator[Block, None, None]:
         row = first_row
         taken = nullcontext(None) if self._labels is None else self._labels.taken(first_row)
-        with closing(self._cells.pieces(first_row, self.block_rows)) as pieces, taken as take:
+        with closing(pieces), taken as take:
             for values, place, beside in pieces:
                 with noted(place):
                     cells = self._coerced(values, row, place)
@@ -99,6 +108,8 @@ class JoinedSource(Source):
         return f"{place}, with labels of {other}"
 
     def _coerced(self, values: Any, first_row: int, place: str) -> Any:
+        if isinstance(values, _core.FileRows):
+            return values
         cells = as_cells(values, self._kind, first_row=first_row, of_tags=self._of_tags)
         if int(cells.shape[1]) != self.n_classes:
             raise SourceError(

@@ -1,7 +1,7 @@
 """What has rows that are read in order: the parts that sources are put together from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -55,6 +55,20 @@ class Rows(ABC):
         A piece is valid until `ahead.IN_FLIGHT` - 1 more have been asked for.
         """
 
+    def in_turn(
+        self,
+        first_row: int,  # noqa: ARG002 - where there is a way
+        most: int,  # noqa: ARG002
+        *,
+        unread: bool,  # noqa: ARG002
+    ) -> Generator[Piece, None, None] | None:
+        """Read by all threads at once, for who is done with a piece before it asks for the next.
+
+        ``unread`` pieces, of files that allow it, are read by the threads that look at them. None
+        where it is better to have a thread read ahead.
+        """
+        return None
+
     def probe(self) -> Any:
         """Return one row, or one like it: the type and number of its cells are looked at."""
         with closing(self.pieces(0, 1)) as pieces:
@@ -84,6 +98,20 @@ class Chain(Rows):
             if first_row < part.n_rows:
                 yield from part.pieces(first_row, most)
             first_row = max(first_row - part.n_rows, 0)
+
+    def in_turn(
+        self, first_row: int, most: int, *, unread: bool
+    ) -> Generator[Piece, None, None] | None:
+        """Read one part after another, if all are for that."""
+        found = []
+        for part in self.parts:
+            if first_row < part.n_rows:
+                of_part = part.in_turn(first_row, most, unread=unread)
+                if of_part is None:
+                    return None
+                found.append(of_part)
+            first_row = max(first_row - part.n_rows, 0)
+        return one_after_another(found)
 
     def place_of(self, row: int) -> str:
         """Return the file that holds this row."""
@@ -132,6 +160,14 @@ def _members(array: Any) -> list[Array]:
         if not isinstance(array, np.ndarray) and all(hasattr(array, name) for name in names):
             return [getattr(array, name) for name in names]
     return []
+
+
+def one_after_another(
+    generators: Iterable[Generator[Piece, None, None]],
+) -> Generator[Piece, None, None]:
+    """Chain them; closing this closes the one that is at work."""
+    for generator in generators:
+        yield from generator
 
 
 @contextmanager

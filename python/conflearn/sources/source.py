@@ -13,6 +13,9 @@ __all__ = ["Block", "Source"]
 #: docs/design.md.
 BLOCK_BYTES = 8 << 20
 
+#: Of a block that is not in memory, but read by who looks at it.
+UNREAD_BYTES = 32 << 20
+
 #: Of one block, so that labels and results stay as small as the cells where there are few classes.
 BLOCK_ROWS = 1 << 18
 
@@ -24,7 +27,7 @@ class Block(NamedTuple):
     first_row: int
     #: As `as_labels` gives them. That they are from 0 to K - 1 is left to the core.
     labels: npt.NDArray[Any]
-    #: As `as_pred_probs` gives it. Valid only until the next block is asked for.
+    #: As `as_pred_probs` gives it, or unread. Valid only until the next block is asked for.
     pred_probs: Any
     #: Where they lie, such as "rows 0 to 4,095 of shard-00.npy": for notes on errors.
     place: str
@@ -57,11 +60,19 @@ class Source(ABC):
         return "batches"
 
     @abstractmethod
-    def blocks(self, first_row: int = 0) -> Generator[Block, None, None]:
+    def blocks(self, first_row: int = 0, *, unread: bool = False) -> Generator[Block, None, None]:
         """Read the rows from ``first_row`` on. Each call is a pass of its own.
 
-        Reading runs ahead in a thread. Closing the generator, or dropping it, ends the thread and
-        closes the files.
+        Reading runs ahead in a thread, or is done by all threads at once. Closing the generator, or
+        dropping it, ends the thread and closes the files.
+
+        Parameters
+        ----------
+        first_row
+            Where to begin.
+        unread
+            Who asks for this looks at all rows once, and leaves it to the core to read them on the
+            way, where it can: ``pred_probs`` is then a ``_core.FileRows``.
         """
 
 

@@ -1,13 +1,15 @@
 """Arrays that lie in a file as they lie in memory: .npy, the members of .npz and .safetensors."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from conflearn import _core
+from conflearn._coerce.objects import BFLOAT16_BITS
 from conflearn.sources import source
 from conflearn.sources.ahead import IN_FLIGHT
 from conflearn.sources.file import File, Handle
@@ -66,8 +68,46 @@ class StoredArray(Rows):
             most = max(most, min(most * _LONGER, source.BLOCK_ROWS))
         most = max(min(most, self.n_rows), 1)
         size = most * self._row_bytes
-        # What is asked for is made anew only where it is small.
-        buffers = cycle([source.aligned_bytes(size) for _ in range(IN_FLIGHT)])
+        return self._pieces(first_row, most, [source.aligned_bytes(size) for _ in range(IN_FLIGHT)])
+
+    def in_turn(
+        self, first_row: int, most: int, *, unread: bool
+    ) -> Generator[Piece, None, None] | None:
+        """Read rows that lie in the file as they do in memory, into the same memory again."""
+        if self._fortran:
+            return None
+        if unread and len(self.shape) > 1 and self._cell_name is not None:
+            most = min(source.BLOCK_ROWS, source.UNREAD_BYTES // max(self._row_bytes, 1))
+            return self._unread(first_row, max(most, 1))
+        most = max(min(most, self.n_rows), 1)
+        return self._pieces(first_row, most, [source.aligned_bytes(most * self._row_bytes)])
+
+    @property
+    def _cell_name(self) -> str | None:
+        """What the core calls these cells, if it reads them as they are."""
+        if self._dtype == BFLOAT16_BITS:
+            return "bfloat16"
+        is_readable = self._dtype.char in "efd" and self._dtype.isnative
+        return self._dtype.name if is_readable else None
+
+    def _unread(self, first_row: int, most: int) -> Generator[Piece, None, None]:
+        name = f"{self._file.argument}: {self._file.path}"
+        with self._file.open() as handle:
+            for start in range(first_row, self.n_rows, most):
+                n = min(most, self.n_rows - start)
+                position = self._offset + start * self._row_bytes
+                if start == first_row:
+                    handle.expect(position, n * self._row_bytes)
+                handle.expect(position + n * self._row_bytes, n * self._row_bytes)
+                rows = _core.FileRows(
+                    handle.for_threads, name, position, (n, self.shape[1]), str(self._cell_name)
+                )
+                yield Piece(rows, rows_text(start, n, self.place))
+
+    def _pieces(
+        self, first_row: int, most: int, turns: Sequence[npt.NDArray[np.uint8]]
+    ) -> Generator[Piece, None, None]:
+        buffers = cycle(turns)
         with self._file.open() as handle:
             for start in range(first_row, self.n_rows, most):
                 n = min(most, self.n_rows - start)

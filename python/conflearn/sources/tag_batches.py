@@ -58,7 +58,12 @@ class TagBatchSource(Source):
         """Nothing: batches cannot be told from others without reading them."""
         return ""
 
-    def blocks(self, first_row: int = 0) -> Generator[Block, None, None]:
+    def blocks(
+        self,
+        first_row: int = 0,
+        *,
+        unread: bool = False,  # noqa: ARG002 - batches are in memory
+    ) -> Generator[Block, None, None]:
         """Iterate anew. Nothing runs ahead: whoever makes batches may fill the same arrays anew."""
         row = check = 0
         for number, labels, rows in self._pairs():

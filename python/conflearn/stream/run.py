@@ -148,8 +148,13 @@ class Run:
         state: Filled,
         step: Callable[[Filled, "Block"], None],
         columns: Sequence[Column] = (),
+        *,
+        once: bool = False,
     ) -> Filled:
         """Do one pass: a step for each block, that fills the state and is appended to the columns.
+
+        A step that hands the cells of its block to the core just ``once`` may leave it to the core
+        to read them.
 
         Returns the state when it is full, which may be another object than the one handed over.
         """
@@ -164,14 +169,21 @@ class Run:
             for column in columns:
                 self._cut(column, saved.lengths[column.name])
         if not is_done:
-            row = self._go_on(name, row, state, step, columns)
+            row = self._go_on(name, row, state, step, columns, once=once)
             self._save(name, row, state, columns, is_done=True)
         self._count(row)
         return state
 
-    def visit(self, name: str, step: Callable[["Block"], None], columns: Sequence[Column]) -> None:
+    def visit(
+        self,
+        name: str,
+        step: Callable[["Block"], None],
+        columns: Sequence[Column],
+        *,
+        once: bool = False,
+    ) -> None:
         """Do one pass that fills columns only."""
-        self.sweep(name, Nothing(), lambda _, block: step(block), columns)
+        self.sweep(name, Nothing(), lambda _, block: step(block), columns, once=once)
 
     def thresholds(self) -> npt.NDArray[np.float64]:
         """Do the pass for the thresholds."""
@@ -203,7 +215,7 @@ class Run:
                 keep(block, look)
 
         empty = JointState(thresholds, kind=self.kind, temperature=self.temperature)
-        state = self.sweep("look", empty, step, columns)
+        state = self.sweep("look", empty, step, columns, once=True)
         before = self._given_counts
         if before is not None and not np.array_equal(before, state.given_counts):
             given = int(np.flatnonzero(before != state.given_counts)[0])
@@ -238,7 +250,7 @@ class Run:
             )
 
         empty = ThresholdState(self.n_classes, kind=self.kind, temperature=self.temperature)
-        state = self.sweep("thresholds", empty, step)
+        state = self.sweep("thresholds", empty, step, once=True)
         self._given_counts = state.given_counts
         return state
 
@@ -249,10 +261,12 @@ class Run:
         state: Filled,
         step: Callable[[Filled, "Block"], None],
         columns: Sequence[Column],
+        *,
+        once: bool,
     ) -> int:
         """Do what is left of a pass, and tell how many rows there are."""
         self._tell(name, row)
-        with closing(self._source.blocks(row)) as blocks:
+        with closing(self._source.blocks(row, unread=once)) as blocks:
             for block in blocks:
                 try:
                     step(state, block)

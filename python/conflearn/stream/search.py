@@ -138,7 +138,7 @@ class Search:
             )
             self._take_look(block, seen)
 
-        run.visit("look", step, columns)
+        run.visit("look", step, columns, once=True)
 
     def _ask_every_row(self, rule: Rule) -> None:
         run = self._run

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::{Borrowed, PyErr};
 
 use crate::error::raise;
+use crate::file::PyFileRows;
 use crate::names::Named;
 
 /// Which bytes of an array stand where.
@@ -94,12 +95,13 @@ impl RawPredProbs<'_> {
     }
 }
 
-/// A matrix as it is stored: whole, as (N, k) classes and values, or as compressed rows.
+/// A matrix as it is stored: whole, as (N, k) classes and values, as compressed rows, or in a file.
 #[derive(FromPyObject)]
 enum Member<'py> {
     Dense(Bound<'py, PyUntypedArray>),
     TopK(TopK<'py>),
     Compressed(Compressed<'py>),
+    InFile(Bound<'py, PyFileRows>),
 }
 
 /// Some entries of each row.
@@ -131,6 +133,8 @@ impl Member<'_> {
             Self::Dense(array) => pred_probs(array, kind, temperature),
             Self::TopK(top_k) => top_k.view(),
             Self::Compressed(rows) => rows.view(),
+            Self::InFile(rows) if kind == Kind::Probabilities => Ok(rows.get().view()),
+            Self::InFile(_) => Err(PyTypeError::new_err("expected probabilities in a file")),
         }
     }
 }

@@ -99,6 +99,16 @@ pub(crate) fn enter_alone<R: Send>(
     leave(py, 1, n_bytes, |_| work())
 }
 
+/// The same for work on bytes.
+pub(crate) fn enter_bytes<R: Send>(
+    py: Python<'_>,
+    n_bytes: usize,
+    n_threads: usize,
+    work: impl FnOnce(&Workers<'_>) -> Result<R> + Send,
+) -> PyResult<R> {
+    leave(py, n_threads, n_bytes, work)
+}
+
 /// The same for work on states.
 pub(crate) fn enter_state<R: Send>(
     py: Python<'_>,

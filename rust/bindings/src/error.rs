@@ -9,6 +9,7 @@ import_exception!(conflearn.errors, LabelError);
 import_exception!(conflearn.errors, OptionError);
 import_exception!(conflearn.errors, ProbabilityError);
 import_exception!(conflearn.errors, ShapeError);
+import_exception!(conflearn.errors, SourceError);
 import_exception!(conflearn.errors, StateError);
 
 /// The exception for an error of the core.
@@ -52,6 +53,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::StatesDiffer { .. }
         | Error::SelectionIncomplete { .. }
         | Error::StateOverflow { .. } => StateError::new_err(message),
+        Error::FileEnds { .. } | Error::FileUnreadable { .. } => SourceError::new_err(message),
         Error::OutOfMemory(_) => PyMemoryError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         _ => PyRuntimeError::new_err(message),

@@ -10,6 +10,7 @@ mod analysis;
 mod arrays;
 mod enter;
 mod error;
+mod file;
 mod health;
 mod issues;
 mod joint;
@@ -30,6 +31,7 @@ mod _core {
     use crate::{
         analysis::{Analysis, analyze},
         enter::{default_n_threads, simd_level},
+        file::{PyFile, PyFileRows},
         health::dataset_health,
         issues::{find_label_issues, num_label_issues, order_label_issues, rank_label_issues},
         joint::{

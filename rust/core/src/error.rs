@@ -381,6 +381,29 @@ pub enum Error {
          mask of a look"
     )]
     NothingToPlan,
+    /// A file is shorter than it was.
+    #[error(
+        "{name} ends at byte {end}, but must reach byte {needed} for what its header promises; it \
+         was cut short, so make it anew"
+    )]
+    FileEnds {
+        /// The argument, and the file.
+        name: String,
+        /// Its size.
+        end: u64,
+        /// Up to where it is read.
+        needed: u64,
+    },
+    /// The system does not read a file.
+    #[error("{name} cannot be read from byte {position} on ({reason}); check the disk")]
+    FileUnreadable {
+        /// The argument, and the file.
+        name: String,
+        /// From where on.
+        position: u64,
+        /// What it says.
+        reason: String,
+    },
     /// Counts that no machine holds.
     #[error("{name} would count more examples than 64 bits hold; its bytes are no honest ones")]
     StateOverflow {

@@ -140,6 +140,11 @@ impl Meaning {
 pub trait Bits: Copy + Ord + Send + Sync + 'static {
     /// All bits zero: the cell 0.
     const ZERO: Self;
+    /// All bits one: no number, in any format.
+    const ONES: Self;
+
+    /// Cells as they lie in memory.
+    fn as_bytes_mut(cells: &mut [Self]) -> &mut [u8];
 }
 
 /// An integer whose order is that of the cells.
@@ -168,6 +173,13 @@ macro_rules! bits_and_keys {
     ($($unsigned:ty, $signed:ty;)*) => {$(
         impl Bits for $unsigned {
             const ZERO: Self = 0;
+            const ONES: Self = Self::MAX;
+
+            fn as_bytes_mut(cells: &mut [Self]) -> &mut [u8] {
+                let size = size_of_val(cells);
+                // SAFETY: they are integers, which any bytes are, and stay borrowed.
+                unsafe { std::slice::from_raw_parts_mut(cells.as_mut_ptr().cast(), size) }
+            }
         }
 
         /// Of probabilities.

@@ -195,6 +195,20 @@ pub(crate) trait Computed<F: Format>: Sync {
     fn shape(&self) -> (usize, usize);
     /// All cells of a row, each of them checked where it comes from.
     fn fill(&self, row: usize, cells: &mut [F::Bits]) -> Result<()>;
+    /// All cells of some rows, one after another.
+    fn fill_rows(&self, rows: Range<usize>, cells: &mut [F::Bits]) -> Result<()> {
+        let n_columns = self.shape().1;
+        rows.zip(cells.chunks_exact_mut(n_columns))
+            .try_for_each(|(row, cells)| self.fill(row, cells))
+    }
+    /// How much is best computed at a time.
+    fn tile_bytes(&self) -> usize {
+        COMPUTED_TILE_BYTES
+    }
+    /// Whether a cell alone takes about as long as its row.
+    fn is_of_rows(&self) -> bool {
+        false
+    }
     /// One cell, as `fill` computes it; no valid one where `fill` fails because of this cell.
     fn cell(&self, row: usize, column: usize) -> F::Bits;
     /// What is wrong with what a cell is computed from, where the cell itself tells too little.
@@ -400,7 +414,7 @@ impl<'a, F: Format> Matrix<'a, F> {
         }
         let tile_bytes = match self.cells {
             Cells::Stored { .. } => TILE_BYTES,
-            Cells::Computed(_) => COMPUTED_TILE_BYTES,
+            Cells::Computed(computed) => computed.tile_bytes(),
         };
         let n_rows =
             (tile_bytes / (n_columns * Self::CELL).max(1)).clamp(1, positions.len().max(1));
@@ -412,6 +426,10 @@ impl<'a, F: Format> Matrix<'a, F> {
         match self.cells {
             Cells::Stored { .. } => {
                 self.fill_tile(rows, positions.clone(), &mut tile[..n_cells]);
+            }
+            Cells::Computed(computed) if R::CONSECUTIVE => {
+                let first = rows.row(positions.start);
+                computed.fill_rows(first..first + positions.len(), &mut tile[..n_cells])?;
             }
             Cells::Computed(computed) => {
                 for (cells, position) in tile.chunks_exact_mut(n_columns).zip(positions.clone()) {
@@ -551,7 +569,7 @@ impl<F: Format, R: Rows> Lent<'_, F, R> {
 const COMPUTED_TILE_BYTES: usize = 16 * 1024;
 
 /// How much of a matrix is laid out anew at a time where its rows are no slices: fits in L2.
-const TILE_BYTES: usize = 512 * 1024;
+pub(crate) const TILE_BYTES: usize = 512 * 1024;
 
 /// Which rows, in which order.
 pub(crate) trait Rows: Sync {

@@ -33,6 +33,7 @@ pub mod blocks;
 mod columns;
 mod entropy;
 mod error;
+pub mod file;
 mod format;
 pub mod health;
 mod input;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Format, Meaning};
-use crate::input::{AllRows, Labels, Matrix, Rows};
+use crate::input::{AllRows, Computed, Labels, Matrix, Rows};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::row::{BadCell, SLACK};
 use crate::sweep::{bad_cell, first_fault_of_all, first_of_pieces, or_first_fault};
@@ -111,6 +111,9 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
     positions: std::ops::Range<usize>,
     mut each: impl FnMut(usize, f64),
 ) -> Result<()> {
+    if matrix.as_computed().is_some_and(Computed::is_of_rows) {
+        return own_cells_of_rows(matrix, labels, rows, positions, each);
+    }
     for position in positions {
         if position + PREFETCH_ROWS < rows.len() {
             let ahead = rows.row(position + PREFETCH_ROWS);
@@ -125,6 +128,31 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
             return Err(told.unwrap_or_else(|| bad_cell(F::MEANING, row, found)));
         }
         each(row, value);
+    }
+    Ok(())
+}
+
+/// The same where whole rows are read for it.
+fn own_cells_of_rows<F: Format, R: Rows>(
+    matrix: &Matrix<'_, F>,
+    labels: &Labels,
+    rows: &R,
+    mut positions: std::ops::Range<usize>,
+    mut each: impl FnMut(usize, f64),
+) -> Result<()> {
+    let mut tile = Vec::new();
+    while !positions.is_empty() {
+        let lent = matrix.lend(rows, positions.clone(), &mut tile)?;
+        for position in lent.positions.clone() {
+            let row = rows.row(position);
+            let column = labels.given(row);
+            let value = F::value(lent.cells(position)[column]);
+            if !F::MEANING.allows(value) {
+                return Err(bad_cell(F::MEANING, row, BadCell { column, value }));
+            }
+            each(row, value);
+        }
+        positions.start = lent.positions.end;
     }
     Ok(())
 }

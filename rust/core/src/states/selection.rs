@@ -27,7 +27,7 @@ use crate::row::{NO_CLASS, RowFacts, Several};
 const NAME: &str = "SelectionState";
 
 /// Rows that one thread looks through at a time.
-const PIECE: usize = 2048;
+const PIECE: usize = 256;
 /// Pieces that are looked through before the quotas take what was found, so that they reach less far.
 const PIECES: usize = 8;
 /// So many hits end a piece early: before quotas are full, a row may be a hit for each of them.
@@ -242,26 +242,30 @@ impl SelectionState {
         let piece = |start| start..n.min(start + PIECE);
         let mut rest: Vec<Range<usize>> = (0..n).step_by(PIECE).map(piece).rev().collect();
         while !rest.is_empty() {
-            let now = rest.split_off(rest.len().saturating_sub(PIECES));
+            let mut now = rest.split_off(rest.len().saturating_sub(PIECES));
+            now.reverse();
             let look = |(): &mut (), number: usize| Ok(self.hits(batch, now[number].clone()));
             let found = workers.map(now.len(), || (), look)?;
             let (mut hits, mut places) = (Vec::new(), Vec::new());
-            for ((mut more, end), piece) in found.into_iter().zip(&now) {
-                places.extend(more.iter().map(|hit| hit.place));
+            for (piece, (mut more, end)) in now.into_iter().zip(found) {
+                // A row may hit several windows, one after the other.
+                places.extend(
+                    more.chunk_by(|one, next| one.place == next.place)
+                        .map(|of_row| of_row[0].place),
+                );
                 hits.append(&mut more);
                 if end < piece.end {
                     rest.push(end..piece.end);
                 }
             }
-            places.sort_unstable();
-            places.dedup();
             let candidates = self.candidates(batch, &places, workers)?;
             let mut changed = Vec::new();
-            for Hit { window, place, key } in hits {
-                // Every place of a hit is among them.
-                let Ok(number) = places.binary_search(&place) else { continue };
-                self.windows[window as usize].offer(Candidate { key, ..candidates[number] });
-                changed.push(window as usize);
+            let of_rows = hits.chunk_by(|one, next| one.place == next.place);
+            for (of_row, candidate) in of_rows.zip(candidates) {
+                for &Hit { window, key, .. } in of_row {
+                    self.windows[window as usize].offer(Candidate { key, ..candidate });
+                    changed.push(window as usize);
+                }
             }
             changed.sort_unstable();
             changed.dedup();

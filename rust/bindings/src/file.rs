@@ -1,0 +1,91 @@
+//! See `conflearn_core::file`.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use conflearn_core::file::{FileRows, read_at};
+use conflearn_core::threads::default_n_threads;
+use conflearn_core::{BFloat16, Float16, Float32, Float64, PredProbs};
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::enter::enter_bytes;
+
+/// A file that is open for reading by position, from several threads at a time.
+#[pyclass(frozen, name = "File", module = "conflearn._core")]
+pub(crate) struct PyFile(Arc<File>);
+
+#[pymethods]
+impl PyFile {
+    #[new]
+    fn new(path: PathBuf) -> PyResult<Self> {
+        Ok(Self(Arc::new(File::open(path)?)))
+    }
+
+    /// Fills a buffer; returns how much of it, which is less where the file ends.
+    fn read(
+        &self,
+        py: Python<'_>,
+        buffer: &Bound<'_, PyArray1<u8>>,
+        position: u64,
+    ) -> PyResult<usize> {
+        let mut buffer = buffer.try_readwrite()?;
+        let bytes = buffer.as_slice_mut()?;
+        Ok(enter_bytes(py, bytes.len(), default_n_threads(), |workers| {
+            read_at(&self.0, bytes, position, workers)
+        })??)
+    }
+}
+
+/// Rows of probabilities that lie in a file, to be read by the threads that look at them.
+#[pyclass(frozen, name = "FileRows", module = "conflearn._core")]
+pub(crate) struct PyFileRows(Stored);
+
+/// They, in the format that they are stored in.
+enum Stored {
+    Float16(FileRows<Float16>),
+    BFloat16(FileRows<BFloat16>),
+    Float32(FileRows<Float32>),
+    Float64(FileRows<Float64>),
+}
+
+#[pymethods]
+impl PyFileRows {
+    #[new]
+    fn new(
+        file: &PyFile,
+        name: String,
+        position: u64,
+        shape: (usize, usize),
+        dtype: &str,
+    ) -> PyResult<Self> {
+        let file = file.0.clone();
+        Ok(Self(match dtype {
+            "float16" => Stored::Float16(FileRows::new(file, name, position, shape)),
+            "bfloat16" => Stored::BFloat16(FileRows::new(file, name, position, shape)),
+            "float32" => Stored::Float32(FileRows::new(file, name, position, shape)),
+            "float64" => Stored::Float64(FileRows::new(file, name, position, shape)),
+            _ => return Err(PyTypeError::new_err(format!("{dtype} must be read first"))),
+        }))
+    }
+
+    /// N and K.
+    #[getter]
+    fn shape(&self) -> (usize, usize) {
+        self.view().shape()
+    }
+}
+
+impl PyFileRows {
+    /// As the core wants it, borrowed.
+    pub(crate) fn view(&self) -> PredProbs<'_> {
+        match &self.0 {
+            Stored::Float16(rows) => PredProbs::Float16(rows.matrix()),
+            Stored::BFloat16(rows) => PredProbs::BFloat16(rows.matrix()),
+            Stored::Float32(rows) => PredProbs::Float32(rows.matrix()),
+            Stored::Float64(rows) => PredProbs::Float64(rows.matrix()),
+        }
+    }
+}
