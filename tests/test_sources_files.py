@@ -342,7 +342,7 @@ def test_errors_of_the_disk(probs, labels, tmp_path, monkeypatch):
     monkeypatch.setattr(file_module, "FileIO", Broken)
     np.save(tmp_path / "p.npy", probs)
     with refused(SourceError, "p.npy", "cannot be read from byte 3,128 on", "Input/output error"):
-        whole(open_source(labels, tmp_path / "p.npy"))
+        list(open_source(labels, tmp_path / "p.npy").blocks(n_threads=1))
 
 
 # --- Leaving -------------------------------------------------------------------------------------

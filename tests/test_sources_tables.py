@@ -545,7 +545,7 @@ def test_a_query_whose_rows_change(probs, labels):
 def test_wide_row_groups_are_not_in_memory_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(source_module, "BLOCK_BYTES", 1 << 18)
     monkeypatch.setattr(source_module, "BLOCK_ROWS", 1 << 12)
-    n = 40_000
+    n = 120_000
     values = np.random.default_rng(0).random(n * 50, dtype=np.float32)
     table = pa.table({"p": pa.FixedSizeListArray.from_arrays(pa.array(values), 50)})
     parquet.write_table(table, tmp_path / "t.parquet", row_group_size=n, compression="none")

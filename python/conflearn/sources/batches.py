@@ -71,6 +71,7 @@ class BatchSource(Source):
         first_row: int = 0,
         *,
         unread: bool = False,  # noqa: ARG002 - batches are in memory
+        n_threads: int | None = None,  # noqa: ARG002
     ) -> Generator[Block, None, None]:
         """Iterate anew."""
         return read_ahead(lambda: self._blocks(first_row))

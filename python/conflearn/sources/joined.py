@@ -65,11 +65,15 @@ class JoinedSource(Source):
         """See `Source`."""
         return self._cells.place if self._cells.identity() is None else "labels"
 
-    def blocks(self, first_row: int = 0, *, unread: bool = False) -> Generator[Block, None, None]:
-        """Read in a thread, unless all is in memory, or is better read by all threads."""
+    def blocks(
+        self, first_row: int = 0, *, unread: bool = False, n_threads: int | None = None
+    ) -> Generator[Block, None, None]:
+        """Read in a thread, unless all is in memory, or is better read by several threads."""
         unread = unread and self._kind == "probabilities" and not self._of_tags
-        in_turn = self._cells.in_turn(first_row, self.block_rows, unread=unread)
-        if in_turn is not None:
+        in_turn = self._cells.in_turn(
+            first_row, self.block_rows, unread=unread, n_threads=n_threads
+        )
+        if in_turn is not None and (self._labels is None or self._labels.are_quick):
             return self._blocks(first_row, in_turn)
         if not self._ahead:
             return self._blocks(first_row, self._cells.pieces(first_row, self.block_rows))
@@ -108,9 +112,9 @@ class JoinedSource(Source):
         return f"{place}, with labels of {other}"
 
     def _coerced(self, values: Any, first_row: int, place: str) -> Any:
-        if isinstance(values, _core.FileRows):
-            return values
-        cells = as_cells(values, self._kind, first_row=first_row, of_tags=self._of_tags)
+        cells = values
+        if not isinstance(values, _core.FileRows):
+            cells = as_cells(values, self._kind, first_row=first_row, of_tags=self._of_tags)
         if int(cells.shape[1]) != self.n_classes:
             raise SourceError(
                 f"pred_probs has {self.n_classes} columns at first, but {cells.shape[1]} in {place}"

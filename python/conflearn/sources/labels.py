@@ -23,6 +23,11 @@ class Labels(ABC):
     def taken(self, first_row: int) -> AbstractContextManager[Take]:
         """Begin to read at a row."""
 
+    @property
+    def are_quick(self) -> bool:
+        """Whether they come at once, so that no thread needs to read them ahead."""
+        return True
+
     def place_of(self, row: int) -> str:  # noqa: ARG002 - of files
         """Return the file that holds the label of a row; "" if there is none."""
         return ""
@@ -71,6 +76,11 @@ class ReadLabels(Labels):
         """Return class numbers; messages count from ``first_row``."""
         with as_block(first_row):
             return as_labels(values, self._n_classes, classes=self._columns)
+
+    @property
+    def are_quick(self) -> bool:
+        """Whether they only have to be copied from a file."""
+        return self._rows.in_turn(0, 1, unread=False, n_threads=1) is not None
 
     def place_of(self, row: int) -> str:
         """Ask the rows."""

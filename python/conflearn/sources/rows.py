@@ -61,8 +61,9 @@ class Rows(ABC):
         most: int,  # noqa: ARG002
         *,
         unread: bool,  # noqa: ARG002
+        n_threads: int | None,  # noqa: ARG002
     ) -> Generator[Piece, None, None] | None:
-        """Read by all threads at once, for who is done with a piece before it asks for the next.
+        """Read with several threads, for who is done with a piece before it asks for the next.
 
         ``unread`` pieces, of files that allow it, are read by the threads that look at them. None
         where it is better to have a thread read ahead.
@@ -100,13 +101,13 @@ class Chain(Rows):
             first_row = max(first_row - part.n_rows, 0)
 
     def in_turn(
-        self, first_row: int, most: int, *, unread: bool
+        self, first_row: int, most: int, *, unread: bool, n_threads: int | None
     ) -> Generator[Piece, None, None] | None:
         """Read one part after another, if all are for that."""
         found = []
         for part in self.parts:
             if first_row < part.n_rows:
-                of_part = part.in_turn(first_row, most, unread=unread)
+                of_part = part.in_turn(first_row, most, unread=unread, n_threads=n_threads)
                 if of_part is None:
                     return None
                 found.append(of_part)

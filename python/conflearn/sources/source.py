@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 __all__ = ["Block", "Source"]
 
-#: Of the cells of one block. Three blocks are in memory at a time. Measured from 1 to 32 MiB: see
-#: docs/design.md.
+#: Of the cells of one block. Three blocks are in memory at a time where a thread reads ahead.
 BLOCK_BYTES = 8 << 20
 
 #: Of a block that is not in memory, but read by who looks at it.
@@ -60,11 +59,13 @@ class Source(ABC):
         return "batches"
 
     @abstractmethod
-    def blocks(self, first_row: int = 0, *, unread: bool = False) -> Generator[Block, None, None]:
+    def blocks(
+        self, first_row: int = 0, *, unread: bool = False, n_threads: int | None = None
+    ) -> Generator[Block, None, None]:
         """Read the rows from ``first_row`` on. Each call is a pass of its own.
 
-        Reading runs ahead in a thread, or is done by all threads at once. Closing the generator, or
-        dropping it, ends the thread and closes the files.
+        Reading runs ahead in a thread, or is done by several threads at once. Closing the
+        generator, or dropping it, ends the thread and closes the files.
 
         Parameters
         ----------
@@ -73,6 +74,8 @@ class Source(ABC):
         unread
             Who asks for this looks at all rows once, and leaves it to the core to read them on the
             way, where it can: ``pred_probs`` is then a ``_core.FileRows``.
+        n_threads
+            How many threads may read at once.
         """
 
 

@@ -1,7 +1,7 @@
 """Arrays that lie in a file as they lie in memory: .npy, the members of .npz and .safetensors."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from itertools import cycle
 from typing import Any
 
@@ -66,21 +66,19 @@ class StoredArray(Rows):
         """Read rows into buffers that are used again."""
         if self._fortran:
             most = max(most, min(most * _LONGER, source.BLOCK_ROWS))
-        most = max(min(most, self.n_rows), 1)
-        size = most * self._row_bytes
-        return self._pieces(first_row, most, [source.aligned_bytes(size) for _ in range(IN_FLIGHT)])
+        return self._pieces(first_row, most, IN_FLIGHT, n_threads=1)
 
     def in_turn(
-        self, first_row: int, most: int, *, unread: bool
+        self, first_row: int, most: int, *, unread: bool, n_threads: int | None
     ) -> Generator[Piece, None, None] | None:
         """Read rows that lie in the file as they do in memory, into the same memory again."""
         if self._fortran:
             return None
-        if unread and len(self.shape) > 1 and self._cell_name is not None:
+        is_matrix = len(self.shape) > 1
+        if unread and is_matrix and self._cell_name is not None:
             most = min(source.BLOCK_ROWS, source.UNREAD_BYTES // max(self._row_bytes, 1))
             return self._unread(first_row, max(most, 1))
-        most = max(min(most, self.n_rows), 1)
-        return self._pieces(first_row, most, [source.aligned_bytes(most * self._row_bytes)])
+        return self._pieces(first_row, most, 1, n_threads=n_threads)
 
     @property
     def _cell_name(self) -> str | None:
@@ -105,9 +103,12 @@ class StoredArray(Rows):
                 yield Piece(rows, rows_text(start, n, self.place))
 
     def _pieces(
-        self, first_row: int, most: int, turns: Sequence[npt.NDArray[np.uint8]]
+        self, first_row: int, most: int, n_buffers: int, *, n_threads: int | None
     ) -> Generator[Piece, None, None]:
-        buffers = cycle(turns)
+        most = max(min(most, self.n_rows), 1)
+        size = most * self._row_bytes
+        # What is asked for is made anew only where it is small.
+        buffers = cycle([source.aligned_bytes(size) for _ in range(n_buffers)])
         with self._file.open() as handle:
             for start in range(first_row, self.n_rows, most):
                 n = min(most, self.n_rows - start)
@@ -115,15 +116,20 @@ class StoredArray(Rows):
                 if self._fortran:
                     rows = self._read_columns(handle, start, n, buffer)
                 else:
-                    rows = self._read_rows(handle, start, n, buffer)
+                    rows = self._read_rows(handle, start, n, buffer, n_threads)
                 yield Piece(rows, rows_text(start, n, self.place))
 
     def _read_rows(
-        self, handle: Handle, start: int, n: int, buffer: npt.NDArray[np.uint8]
+        self,
+        handle: Handle,
+        start: int,
+        n: int,
+        buffer: npt.NDArray[np.uint8],
+        n_threads: int | None,
     ) -> npt.NDArray[Any]:
         position = self._offset + start * self._row_bytes
         handle.expect(position + len(buffer), len(buffer))
-        handle.read(buffer, position)
+        handle.read(buffer, position, n_threads)
         return buffer.view(self._dtype).reshape(n, *self.shape[1:])
 
     def _read_columns(

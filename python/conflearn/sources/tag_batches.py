@@ -63,6 +63,7 @@ class TagBatchSource(Source):
         first_row: int = 0,
         *,
         unread: bool = False,  # noqa: ARG002 - batches are in memory
+        n_threads: int | None = None,  # noqa: ARG002
     ) -> Generator[Block, None, None]:
         """Iterate anew. Nothing runs ahead: whoever makes batches may fill the same arrays anew."""
         row = check = 0

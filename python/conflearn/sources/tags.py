@@ -98,6 +98,11 @@ class ReadTags(Labels):
             if sum(map(len, waiting)) == 0 and row == self._rows.n_rows:
                 next(pieces, None)
 
+    @property
+    def are_quick(self) -> bool:
+        """They are made of what is read: lists, or zeros and ones."""
+        return False
+
     def place_of(self, row: int) -> str:
         """Ask the rows."""
         return self._rows.place_of(row)

@@ -266,7 +266,7 @@ class Run:
     ) -> int:
         """Do what is left of a pass, and tell how many rows there are."""
         self._tell(name, row)
-        with closing(self._source.blocks(row, unread=once)) as blocks:
+        with closing(self._source.blocks(row, unread=once, n_threads=self.n_threads)) as blocks:
             for block in blocks:
                 try:
                     step(state, block)

@@ -30,10 +30,12 @@ impl PyFile {
         py: Python<'_>,
         buffer: &Bound<'_, PyArray1<u8>>,
         position: u64,
+        n_threads: Option<usize>,
     ) -> PyResult<usize> {
+        let n_threads = n_threads.unwrap_or_else(default_n_threads);
         let mut buffer = buffer.try_readwrite()?;
         let bytes = buffer.as_slice_mut()?;
-        Ok(enter_bytes(py, bytes.len(), default_n_threads(), |workers| {
+        Ok(enter_bytes(py, bytes.len(), n_threads, |workers| {
             read_at(&self.0, bytes, position, workers)
         })??)
     }

@@ -67,7 +67,7 @@ fn analyze_matrix<F: Format>(
         entropies: F::MEANING == Meaning::Probability,
         several: search.several,
     };
-    let findings = Findings::new(labels, matrix, search, keep, workers)?;
+    let findings = Findings::new(labels, matrix, search, keep, true, workers)?;
     let ranked = findings.ranked(labels, matrix, rank_by, workers)?;
     let Findings { mask, seen, calibrated_joint } = findings;
     let confident_joint = match calibrated_joint {

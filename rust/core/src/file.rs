@@ -80,11 +80,12 @@ impl<F: Format> FileRows<F> {
         let name = || self.name.clone();
         match fill(&self.file, bytes, position) {
             Ok(n) if n == size => Ok(()),
-            Ok(n) => Err(Error::FileEnds {
-                name: name(),
-                end: position + n as u64,
-                needed: position + size as u64,
-            }),
+            Ok(n) => {
+                let seen = position + n as u64;
+                let end = self.file.metadata().map_or(seen, |now| now.len().min(seen));
+                let needed = position + size as u64;
+                Err(Error::FileEnds { name: name(), end, needed })
+            }
             Err(error) => {
                 Err(Error::FileUnreadable { name: name(), position, reason: error.to_string() })
             }

@@ -115,7 +115,7 @@ pub fn find_label_issues(
 ) -> Result<Vec<bool>> {
     pred_probs.check_shape(labels)?;
     with_matrix!(pred_probs, workers, matrix => {
-        Ok(Findings::new(labels, matrix, search, search.keep(), workers)?.mask)
+        Ok(Findings::new(labels, matrix, search, search.keep(), false, workers)?.mask)
     })
 }
 
@@ -144,7 +144,7 @@ fn rank_issues_of<F: Format>(
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
     check_meaning::<F>(rank_by, Adjust::No)?;
-    let findings = Findings::new(labels, matrix, search, search.keep(), workers)?;
+    let findings = Findings::new(labels, matrix, search, search.keep(), false, workers)?;
     findings.ranked(labels, matrix, rank_by, workers)
 }
 
@@ -240,7 +240,7 @@ pub(crate) fn look_for_guesses<F: Format>(
 pub(crate) struct Findings<F: Format> {
     pub(crate) mask: Vec<bool>,
     pub(crate) seen: Seen<F>,
-    /// The joint of the data, where the filter needed it.
+    /// The joint of the data, where the filter needed it, and it was to be kept.
     pub(crate) calibrated_joint: Option<ConfidentJoint>,
 }
 
@@ -250,6 +250,7 @@ impl<F: Format> Findings<F> {
         matrix: &Matrix<'_, F>,
         search: &Search,
         keep: Keep,
+        keep_joint: bool,
         workers: &Workers<'_>,
     ) -> Result<Self> {
         search.check(labels.n_classes())?;
@@ -272,7 +273,7 @@ impl<F: Format> Findings<F> {
                 let least = search.min_examples_per_class;
                 let of_data = || seen.calibrated_joint(labels, workers);
                 let (counts, of_data) = search.prune_counts(labels.counts(), of_data)?;
-                calibrated_joint = of_data;
+                calibrated_joint = of_data.filter(|_| keep_joint);
                 let rows_by_class = &labels.rows_by_class();
                 let pruning = Pruning { labels, matrix, seen: &seen, rows_by_class, shortlists };
                 pruning.mask(search.filter, &counts, least, workers)?

@@ -1,7 +1,7 @@
 //! Class thresholds: how confident the model is, on average, in the examples given a class.
 //!
 //! t_k = mean of P[i, k] over the examples i given class k (the paper's Eq. 2). Only the N cells
-//! `pred_probs[i, labels[i]]` are read.
+//! `pred_probs[i, labels[i]]` are read; of rows in files, all cells.
 //!
 //! Those cells are added as fixed-point integers, so the sum has no order: threads, blocks,
 //! shards and the order of the rows cannot show in a threshold.
@@ -70,6 +70,11 @@ pub(crate) fn own_sums<F: Format>(
         64, // One cache line a row is what is read.
         || ClassSums::new(labels.n_classes()),
         |sums, mut rows| {
+            if matrix.as_computed().is_some_and(Computed::is_of_rows) {
+                return own_cells_of_rows(matrix, labels, rows, |class, value| {
+                    sums.add(class, value)
+                });
+            }
             // Read first, and added then: so the sums of many classes are fetched at once.
             let mut read = [(0, 0.0); PIECE];
             while !rows.is_empty() {
@@ -111,9 +116,6 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
     positions: std::ops::Range<usize>,
     mut each: impl FnMut(usize, f64),
 ) -> Result<()> {
-    if matrix.as_computed().is_some_and(Computed::is_of_rows) {
-        return own_cells_of_rows(matrix, labels, rows, positions, each);
-    }
     for position in positions {
         if position + PREFETCH_ROWS < rows.len() {
             let ahead = rows.row(position + PREFETCH_ROWS);
@@ -132,27 +134,26 @@ pub(crate) fn own_cells<F: Format, R: Rows>(
     Ok(())
 }
 
-/// The same where whole rows are read for it.
-fn own_cells_of_rows<F: Format, R: Rows>(
+/// The same where whole rows are read for it: hands on the given class and its cell.
+fn own_cells_of_rows<F: Format>(
     matrix: &Matrix<'_, F>,
     labels: &Labels,
-    rows: &R,
-    mut positions: std::ops::Range<usize>,
+    mut rows: std::ops::Range<usize>,
     mut each: impl FnMut(usize, f64),
 ) -> Result<()> {
+    let all = AllRows(labels.n_examples());
     let mut tile = Vec::new();
-    while !positions.is_empty() {
-        let lent = matrix.lend(rows, positions.clone(), &mut tile)?;
-        for position in lent.positions.clone() {
-            let row = rows.row(position);
+    while !rows.is_empty() {
+        let lent = matrix.lend(&all, rows.clone(), &mut tile)?;
+        for row in lent.positions.clone() {
             let column = labels.given(row);
-            let value = F::value(lent.cells(position)[column]);
+            let value = F::value(lent.cells(row)[column]);
             if !F::MEANING.allows(value) {
                 return Err(bad_cell(F::MEANING, row, BadCell { column, value }));
             }
-            each(row, value);
+            each(column, value);
         }
-        positions.start = lent.positions.end;
+        rows.start = lent.positions.end;
     }
     Ok(())
 }

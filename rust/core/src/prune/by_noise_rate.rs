@@ -38,6 +38,8 @@ pub(crate) fn longest_list(n_classes: usize) -> usize {
 const PREFETCH_CELLS: usize = 12;
 /// Contenders are sorted in at most so many groups.
 const MOST_GROUPS: usize = 64;
+/// A group has so many of each class, on average.
+const CONTENDERS_OF_A_CLASS: usize = 4;
 
 /// Where each class's cells begin to be listed: some way from what is typical of a cell towards the
 /// class's threshold. It changes no answer, only how long the lists are.
@@ -283,15 +285,15 @@ impl<F: Format> Pruning<'_, F> {
         Ok(by_class.into_iter().flatten().collect())
     }
 
-    /// The contenders by given class, several groups of blocks side by side. A group costs as much
-    /// as there are classes, so there are no more than pay.
+    /// The contenders by given class, several groups of blocks side by side. A group takes two numbers
+    /// a class, so each has several contenders of each class.
     fn contenders_by_class(&self, workers: &Workers<'_>) -> Result<Vec<ContendersByClass<F>>> {
         let n_classes = self.labels.n_classes();
         let (n_blocks, n_contenders) = {
             let blocks = self.shortlists();
             (blocks.len(), blocks.iter().map(|block| block.contenders.len()).sum::<usize>())
         };
-        let n_groups = (n_contenders / n_classes).clamp(1, MOST_GROUPS);
+        let n_groups = (n_contenders / n_classes / CONTENDERS_OF_A_CLASS).clamp(1, MOST_GROUPS);
         let length = n_blocks.div_ceil(n_groups).max(1);
         let sort = |(): &mut (), group: usize| {
             let end = n_blocks.min((group + 1) * length);
