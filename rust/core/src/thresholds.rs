@@ -72,7 +72,7 @@ pub(crate) fn own_sums<F: Format>(
         |sums, mut rows| {
             if matrix.as_computed().is_some_and(Computed::is_of_rows) {
                 return own_cells_of_rows(matrix, labels, rows, |class, value| {
-                    sums.add(class, value)
+                    sums.add(class, value);
                 });
             }
             // Read first, and added then: so the sums of many classes are fetched at once.
