@@ -24,6 +24,8 @@ from conflearn.topk import TopK
 __all__ = [
     "Analysis",
     "Cuts",
+    "File",
+    "FileRows",
     "JointState",
     "Look",
     "SelectionState",
