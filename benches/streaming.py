@@ -29,7 +29,7 @@ import numpy as np
 
 import conflearn
 from conflearn.sources import open_source
-from conflearn.sources.source import BLOCK_BYTES
+from conflearn.sources.source import BLOCK_BYTES, Reading
 from conflearn.states import Cuts, JointState, SelectionState, ThresholdState
 from data import SIZES, Files, Size, write
 from markdown_table import markdown_table, verdict
@@ -43,6 +43,7 @@ MERGE_TARGET = 10.0  # milliseconds
 N_MERGES = 9
 BYTES_OF_A_RESULT = 100  # of an example, at most
 READING = "reading alone"
+LOOKS_ONCE = Reading(looks_once=True)
 
 WIDE = Size(200_000, 5_000)
 HUGE = Size(15_000_000, 1_000, "float16")  # 30 GB
@@ -132,7 +133,7 @@ def lines(files: Files, only: str) -> list[Line]:
 
     def sum_thresholds() -> ThresholdState:
         state = ThresholdState(source.n_classes)
-        for block in source.blocks(unread=True):
+        for block in source.blocks(0, LOOKS_ONCE):
             state.update(block.labels, block.pred_probs, first_row=block.first_row)
         return state
 
@@ -140,7 +141,7 @@ def lines(files: Files, only: str) -> list[Line]:
 
     def look(*, entropies: bool = False) -> JointState:
         state = JointState(thresholds)
-        for block in source.blocks(unread=True):
+        for block in source.blocks(0, LOOKS_ONCE):
             state.update(
                 block.labels, block.pred_probs, first_row=block.first_row, entropies=entropies
             )

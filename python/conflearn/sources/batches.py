@@ -14,7 +14,7 @@ from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ShapeError, SourceError
 from conflearn.sources.ahead import IN_FLIGHT, read_ahead
 from conflearn.sources.cells import as_cells
-from conflearn.sources.source import Block, Source, aligned_bytes, rows_of
+from conflearn.sources.source import DEFAULT, Block, Reading, Source, aligned_bytes, rows_of
 from conflearn.topk import TopK
 
 __all__ = ["BatchSource", "iterated", "length_of", "pair_of"]
@@ -69,9 +69,7 @@ class BatchSource(Source):
     def blocks(
         self,
         first_row: int = 0,
-        *,
-        unread: bool = False,  # noqa: ARG002 - batches are in memory
-        n_threads: int | None = None,  # noqa: ARG002
+        reading: Reading = DEFAULT,  # noqa: ARG002 - of files
     ) -> Generator[Block, None, None]:
         """Iterate anew."""
         return read_ahead(lambda: self._blocks(first_row))

@@ -6,7 +6,6 @@ They are never mapped: a mapped file that is cut short kills the process.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from io import FileIO
 from pathlib import Path
 from stat import S_ISREG
@@ -89,7 +88,9 @@ class File:
             stream = FileIO(self.path)
         with stream:
             self.compare(os.fstat(stream.fileno()))
-            yield Handle(self, stream)
+            with self._explained("cannot be opened"):
+                handle = Handle(self, stream)
+            yield handle
             self.compare(os.fstat(stream.fileno()))
 
     @contextmanager
@@ -103,48 +104,19 @@ class File:
 
 
 class Handle:
-    """An open file. One thread uses it, and several read from what is `for_threads`."""
+    """An open file."""
 
     def __init__(self, file: File, stream: FileIO) -> None:
         self._file = file
         self._stream = stream
+        #: The same, for the core to read from.
+        self.core = _core.File(file.path, f"{file.argument}: {file.path}")
+        file.check()  # that it is the same
         self._advise("POSIX_FADV_SEQUENTIAL", 0, 0)
-
-    @cached_property
-    def for_threads(self) -> _core.File:
-        """The same file, for several threads to read from."""
-        with self._file._explained("cannot be opened"):  # noqa: SLF001 - of this module
-            shared = _core.File(self._file.path)
-        self._file.check()  # that it is the same
-        return shared
 
     def read(self, into: npt.NDArray[np.uint8], offset: int, n_threads: int | None = 1) -> None:
         """Fill a buffer from a position on."""
-        try:
-            done = self._fill(into, offset, n_threads)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise self._file.error(
-                f"cannot be read from byte {offset:,} on ({reason}); check the disk"
-            ) from error
-        if done < len(into):
-            end = min(offset + done, os.fstat(self._stream.fileno()).st_size)
-            raise self._file.error(
-                f"ends at byte {end:,}, but must reach byte {offset + len(into):,} for "
-                "what its header promises; it was cut short, so make it anew"
-            )
-
-    def _fill(self, into: npt.NDArray[np.uint8], offset: int, n_threads: int | None) -> int:
-        if n_threads != 1:
-            return self.for_threads.read(into, offset, n_threads)
-        view, done = into.data, 0
-        self._stream.seek(offset)
-        while done < len(view):
-            n = self._stream.readinto(view[done:])
-            if not n:
-                break
-            done += n
-        return done
+        self.core.read(into, offset, n_threads)
 
     def expect(self, offset: int, size: int) -> None:
         """Tell the system what will be read soon, unless its memory has the end of that already.

@@ -15,7 +15,7 @@ from conflearn.sources.cells import as_cells
 from conflearn.sources.file import noted
 from conflearn.sources.labels import Labels
 from conflearn.sources.rows import Piece, Rows
-from conflearn.sources.source import Block, Source, rows_of
+from conflearn.sources.source import DEFAULT, Block, Reading, Source, rows_of
 from conflearn.sources.tags import as_tag_rows
 
 __all__ = ["JoinedSource", "n_classes_of"]
@@ -66,20 +66,19 @@ class JoinedSource(Source):
         return self._cells.place if self._cells.identity() is None else "labels"
 
     def blocks(
-        self, first_row: int = 0, *, unread: bool = False, n_threads: int | None = None
+        self, first_row: int = 0, reading: Reading = DEFAULT
     ) -> Generator[Block, None, None]:
         """Read in a thread, unless all is in memory, or is better read by several threads."""
-        unread = unread and self._kind == "probabilities" and not self._of_tags
-        in_turn = self._cells.in_turn(
-            first_row, self.block_rows, unread=unread, n_threads=n_threads
-        )
-        if in_turn is not None and (self._labels is None or self._labels.are_quick):
-            return self._blocks(first_row, in_turn)
-        if not self._ahead:
-            return self._blocks(first_row, self._cells.pieces(first_row, self.block_rows))
-        return read_ahead(
-            lambda: self._blocks(first_row, self._cells.pieces(first_row, self.block_rows))
-        )
+        cells, most = self._cells, self.block_rows
+        if cells.is_copied and (self._labels is None or self._labels.are_quick):
+            if self._kind != "probabilities" or self._of_tags:
+                reading = reading._replace(looks_once=False)  # the core reads probabilities only
+            return self._blocks(first_row, cells.in_turn(first_row, most, reading))
+
+        def read() -> Generator[Block, None, None]:
+            return self._blocks(first_row, cells.pieces(first_row, most))
+
+        return read_ahead(read) if self._ahead else read()
 
     def _blocks(
         self, first_row: int, pieces: Generator[Piece, None, None]

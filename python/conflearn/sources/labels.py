@@ -80,7 +80,7 @@ class ReadLabels(Labels):
     @property
     def are_quick(self) -> bool:
         """Whether they only have to be copied from a file."""
-        return self._rows.in_turn(0, 1, unread=False, n_threads=1) is not None
+        return self._rows.is_copied
 
     def place_of(self, row: int) -> str:
         """Ask the rows."""

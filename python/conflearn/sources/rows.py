@@ -1,7 +1,7 @@
 """What has rows that are read in order: the parts that sources are put together from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,6 +10,7 @@ import numpy as np
 from conflearn._coerce.objects import Array
 from conflearn.errors import SourceError
 from conflearn.sources.file import noted
+from conflearn.sources.source import Reading
 
 __all__ = [
     "ArrayRows",
@@ -55,20 +56,19 @@ class Rows(ABC):
         A piece is valid until `ahead.IN_FLIGHT` - 1 more have been asked for.
         """
 
+    @property
+    def is_copied(self) -> bool:
+        """Whether reading is copying, which several threads do best, and none has to run ahead."""
+        return False
+
     def in_turn(
         self,
-        first_row: int,  # noqa: ARG002 - where there is a way
-        most: int,  # noqa: ARG002
-        *,
-        unread: bool,  # noqa: ARG002
-        n_threads: int | None,  # noqa: ARG002
-    ) -> Generator[Piece, None, None] | None:
-        """Read with several threads, for who is done with a piece before it asks for the next.
-
-        ``unread`` pieces, of files that allow it, are read by the threads that look at them. None
-        where it is better to have a thread read ahead.
-        """
-        return None
+        first_row: int,
+        most: int,
+        reading: Reading,  # noqa: ARG002 - of copies
+    ) -> Generator[Piece, None, None]:
+        """Read for who is done with a piece before it asks for the next."""
+        return self.pieces(first_row, most)
 
     def probe(self) -> Any:
         """Return one row, or one like it: the type and number of its cells are looked at."""
@@ -95,24 +95,25 @@ class Chain(Rows):
 
     def pieces(self, first_row: int, most: int) -> Generator[Piece, None, None]:
         """Read one part after another, each opened when its turn has come."""
-        for part in self.parts:
-            if first_row < part.n_rows:
-                yield from part.pieces(first_row, most)
-            first_row = max(first_row - part.n_rows, 0)
+        for part, first in self._parts_from(first_row):
+            yield from part.pieces(first, most)
 
-    def in_turn(
-        self, first_row: int, most: int, *, unread: bool, n_threads: int | None
-    ) -> Generator[Piece, None, None] | None:
-        """Read one part after another, if all are for that."""
-        found = []
+    @property
+    def is_copied(self) -> bool:
+        """Whether all parts are."""
+        return all(part.is_copied for part in self.parts)
+
+    def in_turn(self, first_row: int, most: int, reading: Reading) -> Generator[Piece, None, None]:
+        """Read one part after another in the same way."""
+        for part, first in self._parts_from(first_row):
+            yield from part.in_turn(first, most, reading)
+
+    def _parts_from(self, first_row: int) -> Iterator[tuple[Rows, int]]:
+        """Go over what is left from a row on, and where to begin in each."""
         for part in self.parts:
             if first_row < part.n_rows:
-                of_part = part.in_turn(first_row, most, unread=unread, n_threads=n_threads)
-                if of_part is None:
-                    return None
-                found.append(of_part)
+                yield part, first_row
             first_row = max(first_row - part.n_rows, 0)
-        return one_after_another(found)
 
     def place_of(self, row: int) -> str:
         """Return the file that holds this row."""
@@ -161,14 +162,6 @@ def _members(array: Any) -> list[Array]:
         if not isinstance(array, np.ndarray) and all(hasattr(array, name) for name in names):
             return [getattr(array, name) for name in names]
     return []
-
-
-def one_after_another(
-    generators: Iterable[Generator[Piece, None, None]],
-) -> Generator[Piece, None, None]:
-    """Chain them; closing this closes the one that is at work."""
-    for generator in generators:
-        yield from generator
 
 
 @contextmanager

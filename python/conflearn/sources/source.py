@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Block", "Source"]
+__all__ = ["DEFAULT", "Block", "Reading", "Source"]
 
 #: Of the cells of one block. Three blocks are in memory at a time where a thread reads ahead.
 BLOCK_BYTES = 8 << 20
@@ -30,6 +30,20 @@ class Block(NamedTuple):
     pred_probs: Any
     #: Where they lie, such as "rows 0 to 4,095 of shard-00.npy": for notes on errors.
     place: str
+
+
+class Reading(NamedTuple):
+    """What who asks for blocks knows of the pass."""
+
+    #: How many threads may read at once; None for as many as there are.
+    n_threads: int | None = None
+    #: Each row is looked at once, so that the core may read it on the way, where it can: then
+    #: ``pred_probs`` is a ``_core.FileRows``.
+    looks_once: bool = False
+
+
+#: Of which nothing is known.
+DEFAULT = Reading()
 
 
 class Source(ABC):
@@ -60,22 +74,12 @@ class Source(ABC):
 
     @abstractmethod
     def blocks(
-        self, first_row: int = 0, *, unread: bool = False, n_threads: int | None = None
+        self, first_row: int = 0, reading: Reading = DEFAULT
     ) -> Generator[Block, None, None]:
         """Read the rows from ``first_row`` on. Each call is a pass of its own.
 
         Reading runs ahead in a thread, or is done by several threads at once. Closing the
         generator, or dropping it, ends the thread and closes the files.
-
-        Parameters
-        ----------
-        first_row
-            Where to begin.
-        unread
-            Who asks for this looks at all rows once, and leaves it to the core to read them on the
-            way, where it can: ``pred_probs`` is then a ``_core.FileRows``.
-        n_threads
-            How many threads may read at once.
         """
 
 

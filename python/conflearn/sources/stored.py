@@ -14,6 +14,7 @@ from conflearn.sources import source
 from conflearn.sources.ahead import IN_FLIGHT
 from conflearn.sources.file import File, Handle
 from conflearn.sources.rows import Piece, Rows, rows_text
+from conflearn.sources.source import Reading
 
 __all__ = ["StoredArray"]
 
@@ -68,17 +69,18 @@ class StoredArray(Rows):
             most = max(most, min(most * _LONGER, source.BLOCK_ROWS))
         return self._pieces(first_row, most, IN_FLIGHT, n_threads=1)
 
-    def in_turn(
-        self, first_row: int, most: int, *, unread: bool, n_threads: int | None
-    ) -> Generator[Piece, None, None] | None:
-        """Read rows that lie in the file as they do in memory, into the same memory again."""
-        if self._fortran:
-            return None
+    @property
+    def is_copied(self) -> bool:
+        """Whether rows lie in the file as they do in memory."""
+        return not self._fortran
+
+    def in_turn(self, first_row: int, most: int, reading: Reading) -> Generator[Piece, None, None]:
+        """Read into the same memory again, or leave it to the core to read."""
         is_matrix = len(self.shape) > 1
-        if unread and is_matrix and self._cell_name is not None:
+        if reading.looks_once and is_matrix and self._cell_name is not None:
             most = min(source.BLOCK_ROWS, source.UNREAD_BYTES // max(self._row_bytes, 1))
             return self._unread(first_row, max(most, 1))
-        return self._pieces(first_row, most, 1, n_threads=n_threads)
+        return self._pieces(first_row, most, 1, n_threads=reading.n_threads)
 
     @property
     def _cell_name(self) -> str | None:
@@ -89,7 +91,6 @@ class StoredArray(Rows):
         return self._dtype.name if is_readable else None
 
     def _unread(self, first_row: int, most: int) -> Generator[Piece, None, None]:
-        name = f"{self._file.argument}: {self._file.path}"
         with self._file.open() as handle:
             for start in range(first_row, self.n_rows, most):
                 n = min(most, self.n_rows - start)
@@ -97,9 +98,8 @@ class StoredArray(Rows):
                 if start == first_row:
                     handle.expect(position, n * self._row_bytes)
                 handle.expect(position + n * self._row_bytes, n * self._row_bytes)
-                rows = _core.FileRows(
-                    handle.for_threads, name, position, (n, self.shape[1]), str(self._cell_name)
-                )
+                shape = (n, self.shape[1])
+                rows = _core.FileRows(handle.core, position, shape, str(self._cell_name))
                 yield Piece(rows, rows_text(start, n, self.place))
 
     def _pieces(

@@ -11,7 +11,7 @@ from conflearn._coerce.labels import CheckedColumns
 from conflearn._names import Kind
 from conflearn.errors import ShapeError, SourceError
 from conflearn.sources.batches import iterated, length_of, pair_of
-from conflearn.sources.source import Block, Source, rows_of
+from conflearn.sources.source import DEFAULT, Block, Reading, Source, rows_of
 from conflearn.sources.tags import as_tag_rows
 
 __all__ = ["TagBatchSource"]
@@ -61,9 +61,7 @@ class TagBatchSource(Source):
     def blocks(
         self,
         first_row: int = 0,
-        *,
-        unread: bool = False,  # noqa: ARG002 - batches are in memory
-        n_threads: int | None = None,  # noqa: ARG002
+        reading: Reading = DEFAULT,  # noqa: ARG002 - of files
     ) -> Generator[Block, None, None]:
         """Iterate anew. Nothing runs ahead: whoever makes batches may fill the same arrays anew."""
         row = check = 0

@@ -19,6 +19,7 @@ from conflearn._inputs import PredProbs
 from conflearn._names import Kind
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
 from conflearn.sources.cells import coercible_again
+from conflearn.sources.source import Reading
 from conflearn.states import JointState, Look, ThresholdState
 from conflearn.stream.checkpoint import Checkpoint, Saved
 from conflearn.stream.outputs import Outputs, Target
@@ -266,7 +267,8 @@ class Run:
     ) -> int:
         """Do what is left of a pass, and tell how many rows there are."""
         self._tell(name, row)
-        with closing(self._source.blocks(row, unread=once, n_threads=self.n_threads)) as blocks:
+        reading = Reading(self.n_threads, looks_once=once)
+        with closing(self._source.blocks(row, reading)) as blocks:
             for block in blocks:
                 try:
                     step(state, block)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use conflearn_core::file::{FileRows, read_at};
+use conflearn_core::file::{FileRows, NamedFile};
 use conflearn_core::threads::default_n_threads;
 use conflearn_core::{BFloat16, Float16, Float32, Float64, PredProbs};
 use numpy::{PyArray1, PyArrayMethods};
@@ -15,29 +15,27 @@ use crate::enter::enter_bytes;
 
 /// A file that is open for reading by position, from several threads at a time.
 #[pyclass(frozen, name = "File", module = "conflearn._core")]
-pub(crate) struct PyFile(Arc<File>);
+pub(crate) struct PyFile(Arc<NamedFile>);
 
 #[pymethods]
 impl PyFile {
     #[new]
-    fn new(path: PathBuf) -> PyResult<Self> {
-        Ok(Self(Arc::new(File::open(path)?)))
+    fn new(path: PathBuf, name: String) -> PyResult<Self> {
+        Ok(Self(Arc::new(NamedFile::new(File::open(path)?, name))))
     }
 
-    /// Fills a buffer; returns how much of it, which is less where the file ends.
+    /// Fills a buffer.
     fn read(
         &self,
         py: Python<'_>,
         buffer: &Bound<'_, PyArray1<u8>>,
         position: u64,
         n_threads: Option<usize>,
-    ) -> PyResult<usize> {
+    ) -> PyResult<()> {
         let n_threads = n_threads.unwrap_or_else(default_n_threads);
         let mut buffer = buffer.try_readwrite()?;
         let bytes = buffer.as_slice_mut()?;
-        Ok(enter_bytes(py, bytes.len(), n_threads, |workers| {
-            read_at(&self.0, bytes, position, workers)
-        })??)
+        enter_bytes(py, bytes.len(), n_threads, |workers| self.0.read(bytes, position, workers))
     }
 }
 
@@ -56,19 +54,13 @@ enum Stored {
 #[pymethods]
 impl PyFileRows {
     #[new]
-    fn new(
-        file: &PyFile,
-        name: String,
-        position: u64,
-        shape: (usize, usize),
-        dtype: &str,
-    ) -> PyResult<Self> {
+    fn new(file: &PyFile, position: u64, shape: (usize, usize), dtype: &str) -> PyResult<Self> {
         let file = file.0.clone();
         Ok(Self(match dtype {
-            "float16" => Stored::Float16(FileRows::new(file, name, position, shape)),
-            "bfloat16" => Stored::BFloat16(FileRows::new(file, name, position, shape)),
-            "float32" => Stored::Float32(FileRows::new(file, name, position, shape)),
-            "float64" => Stored::Float64(FileRows::new(file, name, position, shape)),
+            "float16" => Stored::Float16(FileRows::new(file, position, shape)),
+            "bfloat16" => Stored::BFloat16(FileRows::new(file, position, shape)),
+            "float32" => Stored::Float32(FileRows::new(file, position, shape)),
+            "float64" => Stored::Float64(FileRows::new(file, position, shape)),
             _ => return Err(PyTypeError::new_err(format!("{dtype} must be read first"))),
         }))
     }

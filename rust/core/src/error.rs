@@ -3,6 +3,13 @@
 //! A message names the argument, the rule, the first offending row, column and value, and what to
 //! do. The bindings turn each variant into a Python exception in one `match`.
 
+/// A number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 /// Why a call could not give an answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -383,8 +390,10 @@ pub enum Error {
     NothingToPlan,
     /// A file is shorter than it was.
     #[error(
-        "{name} ends at byte {end}, but must reach byte {needed} for what its header promises; it \
-         was cut short, so make it anew"
+        "{name} ends at byte {}, but must reach byte {} for what its header promises; it was cut \
+         short, so make it anew",
+        grouped(*end),
+        grouped(*needed)
     )]
     FileEnds {
         /// The argument, and the file.
@@ -395,7 +404,7 @@ pub enum Error {
         needed: u64,
     },
     /// The system does not read a file.
-    #[error("{name} cannot be read from byte {position} on ({reason}); check the disk")]
+    #[error("{name} cannot be read from byte {} on ({reason}); check the disk", grouped(*position))]
     FileUnreadable {
         /// The argument, and the file.
         name: String,

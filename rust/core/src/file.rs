@@ -15,44 +15,62 @@ use crate::error::{Error, Result};
 use crate::format::{Bits, Format};
 use crate::input::{Computed, Matrix, TILE_BYTES};
 
-/// Fills a buffer from a position of a file on, and tells how much of it: less than all of it where
-/// the file ends before.
-///
-/// # Errors
-/// If the caller wants to stop; within, if the system cannot read the file.
-pub fn read_at(
-    file: &File,
-    buffer: &mut [u8],
-    position: u64,
-    workers: &Workers<'_>,
-) -> Result<io::Result<usize>> {
-    struct Piece<'a> {
-        buffer: &'a mut [u8],
-        done: io::Result<usize>,
+/// A file, and what messages call it.
+#[derive(Debug)]
+pub struct NamedFile {
+    file: File,
+    name: String,
+}
+
+impl NamedFile {
+    /// A file that is open for reading.
+    #[must_use]
+    pub fn new(file: File, name: String) -> Self {
+        Self { file, name }
     }
-    let piece = |buffer| Piece { buffer, done: Ok(0) };
-    let mut pieces: Vec<_> = buffer.chunks_mut(TILE_BYTES).map(piece).collect();
-    workers.each_mut(&mut pieces, |number, piece| {
-        piece.done = fill(file, piece.buffer, position + (number * TILE_BYTES) as u64);
-    })?;
-    let mut all = 0;
-    for Piece { buffer, done } in pieces {
-        match done {
-            Ok(n) if n < buffer.len() => return Ok(Ok(all + n)),
-            Ok(n) => all += n,
-            Err(error) => return Ok(Err(error)),
+
+    /// Fills a buffer from a position on, all threads at once.
+    ///
+    /// # Errors
+    /// If the file ends before, the system cannot read it, or the caller wants to stop.
+    pub fn read(&self, buffer: &mut [u8], position: u64, workers: &Workers<'_>) -> Result<()> {
+        let mut pieces: Vec<_> =
+            buffer.chunks_mut(TILE_BYTES).map(|piece| (piece, Ok(()))).collect();
+        workers.each_mut(&mut pieces, |number, (piece, done)| {
+            *done = self.fill(piece, position + (number * TILE_BYTES) as u64);
+        })?;
+        pieces.into_iter().try_for_each(|(_, done)| done)
+    }
+
+    /// The same by this thread.
+    fn fill(&self, buffer: &mut [u8], position: u64) -> Result<()> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match read_some(&self.file, &mut buffer[done..], position + done as u64) {
+                Ok(0) => {
+                    let seen = position + done as u64;
+                    let end = self.file.metadata().map_or(seen, |now| now.len().min(seen));
+                    let needed = position + buffer.len() as u64;
+                    return Err(Error::FileEnds { name: self.name.clone(), end, needed });
+                }
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let (name, reason) = (self.name.clone(), error.to_string());
+                    let position = position + done as u64;
+                    return Err(Error::FileUnreadable { name, position, reason });
+                }
+            }
         }
+        Ok(())
     }
-    Ok(Ok(all))
 }
 
 /// Rows of a matrix that lie in a file one after another, as they would in memory: probabilities of
 /// which no cell has been read yet.
 #[derive(Debug)]
 pub struct FileRows<F> {
-    file: Arc<File>,
-    /// What messages call it.
-    name: String,
+    file: Arc<NamedFile>,
     position: u64,
     shape: (usize, usize),
     format: PhantomData<F>,
@@ -63,8 +81,8 @@ impl<F: Format> FileRows<F> {
 
     /// So many rows and columns, from a position on.
     #[must_use]
-    pub fn new(file: Arc<File>, name: String, position: u64, shape: (usize, usize)) -> Self {
-        Self { file, name, position, shape, format: PhantomData }
+    pub fn new(file: Arc<NamedFile>, position: u64, shape: (usize, usize)) -> Self {
+        Self { file, position, shape, format: PhantomData }
     }
 
     /// As the core takes it.
@@ -75,21 +93,7 @@ impl<F: Format> FileRows<F> {
 
     fn read(&self, row: usize, column: usize, cells: &mut [F::Bits]) -> Result<()> {
         let position = self.position + ((row * self.shape.1 + column) * Self::CELL) as u64;
-        let bytes = F::Bits::as_bytes_mut(cells);
-        let size = bytes.len();
-        let name = || self.name.clone();
-        match fill(&self.file, bytes, position) {
-            Ok(n) if n == size => Ok(()),
-            Ok(n) => {
-                let seen = position + n as u64;
-                let end = self.file.metadata().map_or(seen, |now| now.len().min(seen));
-                let needed = position + size as u64;
-                Err(Error::FileEnds { name: name(), end, needed })
-            }
-            Err(error) => {
-                Err(Error::FileUnreadable { name: name(), position, reason: error.to_string() })
-            }
-        }
+        self.file.fill(F::Bits::as_bytes_mut(cells), position)
     }
 }
 
@@ -133,20 +137,6 @@ impl<F: Format> Computed<F> for FileRows<F> {
     }
 }
 
-/// Reads until a buffer is full, or the file ends.
-fn fill(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match read_some(file, &mut buffer[done..], position + done as u64) {
-            Ok(0) => break,
-            Ok(n) => done += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(done)
-}
-
 #[cfg(unix)]
 fn read_some(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, position)
@@ -174,8 +164,8 @@ mod tests {
             Self(path)
         }
 
-        fn open(&self) -> File {
-            File::open(&self.0).unwrap()
+        fn open(&self) -> NamedFile {
+            NamedFile::new(File::open(&self.0).unwrap(), "it".to_owned())
         }
     }
 
@@ -190,18 +180,36 @@ mod tests {
         let bytes: Vec<u8> = (0..3 * TILE_BYTES + 17).map(|n| (n % 251) as u8).collect();
         let there = Temporary::new("conflearn-bytes", &bytes);
         let file = there.open();
-        for (position, size, n_there) in [
-            (0, bytes.len(), bytes.len()),
-            (5, 2 * TILE_BYTES, 2 * TILE_BYTES),
-            (TILE_BYTES - 1, 3 * TILE_BYTES, 2 * TILE_BYTES + 18),
-            (bytes.len() + 1, TILE_BYTES, 0),
-        ] {
+        let read = |position: usize, size: usize| {
             let mut buffer = vec![0; size];
-            let read =
-                |workers: &Workers<'_>| read_at(&file, &mut buffer, position as u64, workers);
-            let n = on_this_thread(read).unwrap().unwrap();
-            assert_eq!(n, n_there);
-            assert_eq!(buffer[..n], bytes[position.min(bytes.len())..][..n]);
+            let read = |workers: &Workers<'_>| file.read(&mut buffer, position as u64, workers);
+            on_this_thread(read).map(|()| buffer)
+        };
+        for (position, size) in [(0, bytes.len()), (5, 2 * TILE_BYTES), (TILE_BYTES - 1, 17)] {
+            assert_eq!(read(position, size).unwrap(), bytes[position..position + size]);
+        }
+        for (position, size) in [(TILE_BYTES - 1, 3 * TILE_BYTES), (bytes.len() + 1, 1)] {
+            match read(position, size) {
+                Err(Error::FileEnds { name, end, needed }) => {
+                    assert_eq!((&name[..], end), ("it", bytes.len() as u64));
+                    assert!(needed > end && needed <= (position + size) as u64);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_system_does_not_read_is_an_error() {
+        // Nothing is mapped at address 0.
+        let memory = NamedFile::new(File::open("/proc/self/mem").unwrap(), "it".to_owned());
+        match on_this_thread(|workers| memory.read(&mut [0; 9], 0, workers)) {
+            Err(Error::FileUnreadable { name, position, reason }) => {
+                assert_eq!((&name[..], position), ("it", 0));
+                assert!(reason.contains("Input/output error"), "{reason}");
+            }
+            other => panic!("{other:?}"),
         }
     }
 
@@ -212,8 +220,7 @@ mod tests {
         bytes.extend(cells.iter().flat_map(|cell| cell.to_ne_bytes()));
         let there = Temporary::new("conflearn-rows", &bytes);
         let file = Arc::new(there.open());
-        let name = || "it".to_owned();
-        let rows = FileRows::<Float32>::new(file.clone(), name(), 6, (1_000, 7));
+        let rows = FileRows::<Float32>::new(file.clone(), 6, (1_000, 7));
         let matrix = rows.matrix();
         let mut tile = Vec::new();
         let all = AllRows(1_000);
@@ -225,8 +232,8 @@ mod tests {
                 assert_eq!((lent.cells(row)[column], matrix.cell(row, column)), (cell, cell));
             }
         }
-        let longer = FileRows::<Float32>::new(file, name(), 6, (1_001, 7));
-        let ends = Error::FileEnds { name: name(), end: 28_006, needed: 28_034 };
+        let longer = FileRows::<Float32>::new(file, 6, (1_001, 7));
+        let ends = Error::FileEnds { name: "it".to_owned(), end: 28_006, needed: 28_034 };
         let all = AllRows(1_001);
         assert_eq!(longer.matrix().lend(&all, 1_000..1_001, &mut tile).err(), Some(ends));
         assert!(longer.fault(1_000, 6).is_some() && longer.fault(999, 6).is_none());
