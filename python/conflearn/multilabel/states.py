@@ -42,13 +42,10 @@ from conflearn._options import (
     read_tag_options,
 )
 from conflearn.errors import InputTypeError, OptionError, ShapeError, StateError
-from conflearn.states import (
-    MOST_SELECTED,
-    OF_SINGLE_ROWS,
-    State,
-    as_rows,
-    has_no_rows,
-)
+from conflearn.states.batch import as_rows, has_no_rows
+from conflearn.states.looks import OF_SINGLE_ROWS
+from conflearn.states.selection import MOST_SELECTED
+from conflearn.states.state import State
 
 __all__ = [
     "FlaggedTags",

@@ -21,7 +21,7 @@ from conflearn.multilabel.states import (
     TagThresholdState,
 )
 from conflearn.sources.tags import tags_of
-from conflearn.states import OF_SINGLE_ROWS
+from conflearn.states.looks import OF_SINGLE_ROWS
 from conflearn.stream import selection
 from conflearn.stream.order import RECORD, sorted_records
 from conflearn.stream.result_columns import Column

@@ -1,0 +1,56 @@
+"""A batch of rows, as states take it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn._coerce import as_count
+from conflearn._inputs import Inputs, read_inputs
+from conflearn.errors import ShapeError, StateError
+
+__all__ = ["as_rows", "has_no_rows", "read_batch"]
+
+
+def read_batch(
+    labels: object,
+    pred_probs: object,
+    n_threads: object,
+    meant: tuple[object, object],
+    n_classes: int | None = None,
+) -> Inputs | None:
+    """Coerce a batch, unless it has no rows: clusters have empty partitions."""
+    if has_no_rows(labels, pred_probs):
+        return None
+    batch = read_inputs(labels, pred_probs, None, n_threads, *meant)
+    if n_classes not in (None, batch.n_classes):
+        raise StateError(
+            f"n_classes is {n_classes:,}, but pred_probs has {batch.n_classes:,} columns; there "
+            "must be a column for each class"
+        )
+    return batch
+
+
+def has_no_rows(labels: object, pred_probs: object) -> bool:
+    """Whether a batch is empty."""
+    return _n_rows(labels) == 0 and _n_rows(pred_probs) == 0
+
+
+def _n_rows(batch: Any) -> int | None:
+    shape = getattr(batch, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if len(shape) else None
+    return len(batch) if hasattr(batch, "__len__") else None
+
+
+def as_rows(rows: Any) -> int | npt.NDArray[np.int64]:
+    """Coerce the numbers of a batch's rows."""
+    if isinstance(rows, int | np.integer):
+        return as_count(rows, "rows")
+    numbers = np.asarray(rows)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise ShapeError(
+            "rows must be the number of the first row, or a one-dimensional array of whole "
+            f"numbers, one a row; it has the shape {numbers.shape} and the dtype {numbers.dtype}"
+        )
+    return np.ascontiguousarray(numbers, dtype=np.int64)

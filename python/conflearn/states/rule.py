@@ -1,0 +1,155 @@
+"""In any later pass: what is to be said of each row by itself."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn._coerce import one_of
+from conflearn._inputs import read_kind
+from conflearn._names import FILTERS, Filter, Kind, Score
+from conflearn.errors import InputTypeError, OptionError, StateError
+from conflearn.states.batch import as_rows, read_batch
+from conflearn.states.looks import OF_SINGLE_ROWS, look_at
+from conflearn.states.selection import Cuts
+
+__all__ = ["RowResults", "Rule"]
+
+
+class RowResults(NamedTuple):
+    """What a `Rule` says of the rows of a batch; all of shape (n,)."""
+
+    is_issue: npt.NDArray[np.bool_]
+    self_confidence: npt.NDArray[np.float64]
+    normalized_margin: npt.NDArray[np.float64]
+    #: None unless it was asked for.
+    confidence_weighted_entropy: npt.NDArray[np.float64] | None
+    #: The given label where there is no issue, else the most probable other class.
+    suggested_labels: npt.NDArray[np.int64]
+
+    def columns(self, scores: Sequence[Score]) -> dict[str, npt.NDArray[Any]]:
+        """Name what engines put into tables: flags, and with scores the suggested labels, too."""
+        columns: dict[str, npt.NDArray[Any]] = {"is_issue": self.is_issue}
+        if scores:
+            columns["suggested_label"] = self.suggested_labels
+        return columns | {score: getattr(self, score) for score in scores}
+
+
+class Rule:
+    """What is to be said of rows by themselves, once it is known how to decide.
+
+    Parameters
+    ----------
+    thresholds : array_like of shape (K,), or None
+        What `ThresholdState.finish` returned. Only ``confident_learning`` asks for them.
+    filter_by
+        As in `conflearn.find_label_issues`.
+    cuts : Cuts, optional
+        For all filters but ``confident_learning`` and ``predicted_neq_given``, ``is_done``.
+    kind, temperature
+        What the cells of matrices are.
+
+    Examples
+    --------
+    >>> from conflearn.states import Rule
+    >>> rule = Rule([0.5, 0.75], "confident_learning")
+    >>> rule.apply([0, 0], [[0.75, 0.25], [0.125, 0.875]]).is_issue
+    array([False,  True])
+    """
+
+    def __init__(
+        self,
+        thresholds: object,
+        filter_by: Filter,
+        *,
+        cuts: Cuts | None = None,
+        kind: Kind = "probabilities",
+        temperature: float = 1.0,
+    ) -> None:
+        if cuts is not None and not isinstance(cuts, Cuts):
+            raise InputTypeError(f"cuts must be Cuts, not {type(cuts).__name__}")
+        self.filter_by = one_of(filter_by, FILTERS, "filter_by")
+        self.kind, self.temperature = read_kind(kind, temperature)
+        self.thresholds = thresholds
+        self.cuts = cuts
+        if self.filter_by == "confident_learning" and thresholds is None:
+            raise OptionError("filter_by='confident_learning' needs thresholds")
+        if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
+            needs = "needs cuts, made by Cuts.plan" if cuts is None else "does not use cuts"
+            raise OptionError(f"filter_by={self.filter_by!r} {needs}")
+        if cuts is not None:
+            if (cuts.kind, cuts.temperature) != (self.kind, self.temperature):
+                raise StateError(
+                    f"cuts are those of kind={cuts.kind!r} and temperature={cuts.temperature}, but "
+                    f"this rule has kind={self.kind!r} and temperature={self.temperature}"
+                )
+            if cuts.filter_by != self.filter_by:
+                raise StateError(
+                    f"cuts are those of filter_by={cuts.filter_by!r}, but this rule has "
+                    f"filter_by={self.filter_by!r}"
+                )
+            if not cuts.is_done:
+                raise StateError(
+                    "cuts are not all known yet: let a SelectionState of them see all rows, and "
+                    "close them with it, until they are done"
+                )
+
+    def apply(
+        self,
+        labels: object,
+        pred_probs: object,
+        *,
+        rows: int | npt.NDArray[np.int64] | None = None,
+        entropies: bool = False,
+        n_threads: int | None = None,
+    ) -> RowResults:
+        """Decide about the rows of a batch.
+
+        Parameters
+        ----------
+        labels, pred_probs, n_threads
+            As in `ThresholdState.update`.
+        rows : int, or ndarray of shape (n,), int64, optional
+            The numbers that `SelectionState.update` had for these rows, which decide between equal
+            ones. Needed with cuts; else errors count rows from there.
+        entropies : bool, default False
+            Score rows by their entropy too.
+
+        Returns
+        -------
+        RowResults
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit, or a label or a cell is out of range.
+        """
+        if rows is None and self.cuts is not None:
+            raise OptionError(
+                f"filter_by={self.filter_by!r} decides between equal rows by their numbers; pass "
+                "rows, as SelectionState.update had them"
+            )
+        numbers = as_rows(0 if rows is None else rows)
+        first = numbers if isinstance(numbers, int) else 0
+        meant = (self.kind, self.temperature)
+        n_classes = None if self.cuts is None else self.cuts.n_classes
+        batch = read_batch(labels, pred_probs, n_threads, meant, n_classes)
+        seen = look_at(batch, self.thresholds, "most_probable", first, entropies)
+        others = seen.most_probable_others()
+        given = others if batch is None else batch.labels
+        if batch is None or self.cuts is None:
+            is_issue = others > 0 if batch is None else seen.mask(self.filter_by)
+        else:
+            others = self.cuts.decide(seen, batch, numbers)
+            is_issue = others >= 0
+        return RowResults(
+            is_issue,
+            seen.scores("self_confidence"),
+            seen.scores("normalized_margin"),
+            seen.scores("confidence_weighted_entropy") if entropies else None,
+            np.where(is_issue, others, given).astype(np.int64, copy=False),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Rule of {self.kind}, filter_by={self.filter_by!r}>"
