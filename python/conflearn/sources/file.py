@@ -112,7 +112,6 @@ class Handle:
         #: The same, for the core to read from.
         self.core = _core.File(file.path, f"{file.argument}: {file.path}")
         file.check()  # that it is the same
-        self._advise("POSIX_FADV_SEQUENTIAL", 0, 0)
 
     def read(self, into: npt.NDArray[np.uint8], offset: int, n_threads: int | None = 1) -> None:
         """Fill a buffer from a position on."""
@@ -124,8 +123,10 @@ class Handle:
         Telling takes a fifth of the time that a copy of what is there takes.
         """
         size = min(size, self._file.size - offset)
-        if size > 0 and not self._is_cached(offset + size - 1):
-            self._advise("POSIX_FADV_WILLNEED", offset, size)
+        is_known = not hasattr(os, "posix_fadvise") or self._is_cached(offset + size - 1)
+        if size > 0 and not is_known:
+            with suppress(OSError):  # advice only: pipes and some file systems know none
+                os.posix_fadvise(self._stream.fileno(), offset, size, os.POSIX_FADV_WILLNEED)
 
     def _is_cached(self, offset: int) -> bool:
         """Whether the system has this byte in memory: False where it does not say."""
@@ -135,11 +136,6 @@ class Handle:
             return os.preadv(self._stream.fileno(), [bytearray(1)], offset, os.RWF_NOWAIT) == 1
         except OSError:
             return False
-
-    def _advise(self, advice: str, offset: int, size: int) -> None:
-        if hasattr(os, "posix_fadvise"):
-            with suppress(OSError):  # advice only: pipes and some file systems know none
-                os.posix_fadvise(self._stream.fileno(), offset, size, getattr(os, advice))
 
 
 @contextmanager
