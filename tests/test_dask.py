@@ -210,6 +210,42 @@ def test_a_parquet_file(tmp_path, backend) -> None:
         assert found["is_issue"].compute().to_numpy().tobytes() == MASK.tobytes()
 
 
+@pytest.mark.parametrize("options", [{}, {"id": da.from_array(np.arange(400), chunks=150)}])
+def test_flags_by_a_quota_need_no_look_of_their_own(options) -> None:
+    sights = []
+
+    def load(block_id: tuple[int, int] | None = None) -> Any:
+        sights.append(block_id)
+        return DATA.pred_probs[150 * block_id[0] : 150 * block_id[0] + 150]
+
+    chunks = ((150, 150, 100), (4,))
+    pred_probs = da.map_blocks(load, chunks=chunks, dtype=float, meta=np.empty((0, 0)))
+    labels = LABELS.rechunk(chunks[:1])
+    found = conflearn.dask.find_label_issues(labels, pred_probs, **options)
+    assert (found.compute().tobytes(), found.chunks) == (MASK.tobytes(), chunks[:1])
+    assert len(sights) == 3 * 3  # thresholds, joint, selection
+
+
+def test_what_is_done_to_a_chunk_is_one_task_with_reading_it(monkeypatch) -> None:
+    graphs = []
+    compute = dask.compute
+
+    def counted(*parts: Any) -> Any:
+        graphs.append(dict(dask.base.collections_to_expr(parts).optimize().__dask_graph__()))
+        return compute(*parts)
+
+    monkeypatch.setattr(dask, "compute", counted)
+    data = [
+        da.map_blocks(
+            lambda block_id, one=one: one[:100], chunks=chunks, dtype=one.dtype, meta=one[:0]
+        )
+        for one, chunks in ((DATA.labels, ((100,) * 7,)), (DATA.pred_probs, ((100,) * 7, (4,))))
+    ]
+    conflearn.dask.find_label_issues(*data, filter_by="confident_learning")
+    (graph,) = graphs
+    assert len(graph) <= 7 + 3  # and the state, and merging
+
+
 # --- Workers that die
 
 
@@ -239,7 +275,7 @@ def test_a_killed_worker_changes_nothing(tmp_path, sight) -> None:
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster),
     ):
-        found = conflearn.dask.find_label_issues(LABELS, da.concatenate(chunks))
+        found = conflearn.dask.analyze(LABELS, da.concatenate(chunks)).results["is_issue"]
         assert found.compute().tobytes() == MASK.tobytes()
     assert len(list(tmp_path.iterdir())) == 5  # thresholds, joint, selection, results, and again
 

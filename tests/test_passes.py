@@ -70,6 +70,8 @@ def test_parts_give_the_answers_of_the_whole(ends, seed, filter_by, data) -> Non
     expected = conflearn.analyze(*whole, filter_by=filter_by)
     results = found.rule.apply(*whole, rows=0, entropies=True)
     assert results.is_issue.tobytes() == expected.mask.tobytes()
+    if found.rule.flagged_rows is not None:
+        assert found.rule.flags(np.arange(300)).tobytes() == expected.mask.tobytes()
     assert results.suggested_labels.tobytes() == expected.suggested_labels.tobytes()
     for score in SCORES:
         assert getattr(results, score).tobytes() == expected.scores[score].tobytes()
@@ -93,6 +95,7 @@ def test_a_rule_is_found_in_no_more_passes_than_needed(filter_by, dtype) -> None
     mask = conflearn.find_label_issues(*data, filter_by=filter_by)
     assert rule.apply(*data, rows=0).is_issue.tobytes() == mask.tobytes()
     needed = {"predicted_neq_given": 0, "confident_learning": 1}.get(filter_by, 3)
+    assert (rule.flagged_rows is None) == (needed < 3)
     assert kinds == ["ThresholdState", "JointState", "SelectionState"][:needed]
 
 
@@ -108,6 +111,7 @@ def test_several_rounds_of_selection(filter_by, monkeypatch) -> None:
 
     rule = passes.find_rule(counted, 4, filter_by=filter_by)
     assert sum(rounds) > 1
+    assert rule.flagged_rows is None
     mask = conflearn.find_label_issues(*TIES, filter_by=filter_by)
     assert rule.apply(*TIES, rows=0).is_issue.tobytes() == mask.tobytes()
 

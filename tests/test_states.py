@@ -20,7 +20,7 @@ from conflearn.errors import (
 )
 from conflearn.states import Cuts, JointState, Rule, SelectionState, ThresholdState, look
 from expected import refused
-from strategies import FILTERS, PRUNE_OPTIONS, datasets, random_data
+from strategies import FILTERS, PRUNE_OPTIONS, SCORES, datasets, random_data
 
 KINDS = (("probabilities", 1.0), ("logits", 0.5), ("scores", 1.0))
 
@@ -152,6 +152,58 @@ def test_numbers_of_rows_may_be_any():
     np.testing.assert_array_equal(found.is_issue[order], expected)
 
 
+@given(
+    ends=st.lists(st.integers(0, 300), min_size=1, max_size=5),
+    filter_by=st.sampled_from(sorted({*FILTERS} - {"confident_learning", "predicted_neq_given"})),
+    seed=st.integers(0, 5),
+    most=st.sampled_from([7, 2_000_000]),
+    data=st.data(),
+)
+def test_what_the_first_rows_show_spares_the_others(ends, filter_by, seed, most, data):
+    """Narrowed states, merged in any order, are the state that has seen all rows."""
+    labels, pred_probs = random_data(300, 4, seed=seed, decimals=1, n_absent=seed % 2)
+    _, joint = states_of(labels, pred_probs)
+    cuts = Cuts.plan(joint, filter_by=filter_by)
+    whole = SelectionState(cuts, most=most)
+    whole.update(labels, pred_probs, rows=0)
+
+    bounds = [0, *sorted(ends), 300]
+    first, *rest = pairwise(bounds)
+    total = SelectionState(cuts, most=most)
+    total.update(labels[slice(*first)], pred_probs[slice(*first)], rows=0)
+    states = [total]
+    for i, j in rest:
+        states.append(total.narrowed())
+        states[-1].update(labels[i:j], pred_probs[i:j], rows=i)
+    assert merged(states, data) == whole
+
+
+@pytest.mark.parametrize("rank_by", SCORES)
+def test_a_block_with_too_many_hits_is_looked_at_again(rank_by):
+    labels, pred_probs = random_data(40_000, 8, decimals=2, dtype=np.float32)
+    _, joint = states_of(labels, pred_probs)
+    selection = SelectionState(Cuts.plan(joint), rank_by=rank_by)
+    selection.update(labels, pred_probs, rows=0, n_threads=1)
+    flagged = selection.flagged()
+    whole = conflearn.analyze(labels, pred_probs, rank_by=rank_by)
+    np.testing.assert_array_equal(flagged.rows, np.flatnonzero(whole.mask))
+    np.testing.assert_array_equal(flagged.scores, whole.scores[rank_by][flagged.rows])
+    np.testing.assert_array_equal(flagged.suggested_labels, whole.suggested_labels[flagged.rows])
+
+
+def test_a_narrowed_selection_does_not_tell_by_itself():
+    labels, pred_probs = random_data(300, 4)
+    _, joint = states_of(labels, pred_probs)
+    cuts = Cuts.plan(joint)
+    whole = SelectionState(cuts)
+    whole.update(labels, pred_probs, rows=0)
+    alone = whole.narrowed()
+    alone.update(labels, pred_probs, rows=0)
+    for tell in (alone.flagged, lambda: cuts.close(alone)):
+        with refused(StateError, "left out rows", "merge it with the selection"):
+            tell()
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("order", "CF")
 def test_batches_may_have_any_dtype_and_order(dtype, order):
@@ -252,8 +304,8 @@ def test_bytes_that_are_no_state_are_refused():
     data = thresholds.to_bytes()
     with refused(StateError, "another kind", "JointState"):
         JointState.from_bytes(data)
-    with refused(StateError, "version 2", "version 1"):
-        ThresholdState.from_bytes(data[:8] + b"\2" + data[9:])
+    with refused(StateError, "version 3", "version 2"):
+        ThresholdState.from_bytes(data[:8] + b"\3" + data[9:])
     for damaged in (b"", b"hello", data[:-1], data + b"x", data[:-1] + b"~"):
         with refused(StateError, "hold no ThresholdState"):
             ThresholdState.from_bytes(damaged)
@@ -286,6 +338,8 @@ def test_arguments_are_checked():
         Rule(thresholds.finish(), "both")
     with refused(OptionError, "needs thresholds"):
         Rule(None, "confident_learning")
+    with refused(OptionError, "not told which rows", "use apply"):
+        Rule(None, "predicted_neq_given").flags(np.arange(3))
     seen = look(*random_data(50, 3), None)
     with refused(OptionError, "entropies=True"):
         seen.scores("confidence_weighted_entropy")

@@ -99,14 +99,22 @@ class Layout:
         """These, and what is kept: each once."""
         return tuple(dict.fromkeys((*self.read, *self.keep)))
 
+    def needed_by(self, rule: Rule, scores: Sequence[Score] = ()) -> tuple[str, ...]:
+        """Name the columns that `apply` looks at, or repeats."""
+        return self._repeated if self.has_flags(rule, scores) else self.needed
+
+    def has_flags(self, rule: Rule, scores: Sequence[Score]) -> bool:
+        """Whether the ids of rows are enough to say what is asked of them."""
+        return self.id is not None and rule.flagged_rows is not None and not scores
+
     @property
     def _repeated(self) -> tuple[str, ...]:
         return (*(() if self.id is None else (self.id,)), *self.keep)
 
-    def check(self, present: Iterable[str]) -> None:
+    def check(self, present: Iterable[str], needed: Sequence[str] | None = None) -> None:
         """Refuse a table that lacks one of the columns."""
         names = list(present)
-        for name in self.needed:
+        for name in self.needed if needed is None else needed:
             if name not in names:
                 raise InputError(
                     f"there is no column {name!r}; the columns are {', '.join(map(repr, names))}"
@@ -126,12 +134,15 @@ class Layout:
             n_examples=batch.num_rows,
             classes=self.classes,
         )
-        if self.id is None:
-            return labels, pred_probs, 0
-        numbers = batch.column(self.id)
+        return labels, pred_probs, 0 if self.id is None else self.numbers(batch, self.id)
+
+    @staticmethod
+    def numbers(batch: Batch, id: str) -> npt.NDArray[np.int64]:  # noqa: A002 - what such a column is called
+        """Return the row numbers of a batch."""
+        numbers = batch.column(id)
         if numbers.null_count:
-            raise InputError(f"{self.id} is missing in some rows; number all of them from 0")
-        return labels, pred_probs, passes.as_row_numbers(_numpy(numbers), self.id)
+            raise InputError(f"{id} is missing in some rows; number all of them from 0")
+        return passes.as_row_numbers(_numpy(numbers), id)
 
     def repeated(self, batch: Batch) -> dict[str, Any]:
         """Return the columns that stand beside the results."""
@@ -290,10 +301,15 @@ def apply(
     for batch in batches:
         if not batch.num_rows:
             continue
-        layout.check(batch.schema.names)
-        labels, pred_probs, rows = layout.rows(batch, rule.kind)
-        found = rule.apply(labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads)
-        columns = {name: arrow.array(values) for name, values in found.columns(scores).items()}
+        layout.check(batch.schema.names, layout.needed_by(rule, scores))
+        if layout.id is not None and layout.has_flags(rule, scores):
+            columns = {FLAG: arrow.array(rule.flags(layout.numbers(batch, layout.id)))}
+        else:
+            labels, pred_probs, rows = layout.rows(batch, rule.kind)
+            found = rule.apply(
+                labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads
+            )
+            columns = {name: arrow.array(values) for name, values in found.columns(scores).items()}
         if scores and layout.classes is not None:
             columns[SUGGESTION] = arrow.array(layout.classes).take(columns[SUGGESTION])
         results = layout.repeated(batch) | columns

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import accumulate, repeat
+from itertools import accumulate, count
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -22,7 +22,7 @@ from conflearn._coerce import as_labels, as_pred_probs, one_of
 from conflearn._coerce.objects import is_a
 from conflearn._names import SCORES, Kind, Score
 from conflearn.errors import InputTypeError, MissingDependencyError, ShapeError
-from conflearn.states import Rule
+from conflearn.states import Rule, SelectionState
 from conflearn.topk import TopK
 
 __all__ = ["Analysis", "analyze", "find_label_issues"]
@@ -125,7 +125,8 @@ def find_label_issues(
     chunks = _read(labels, pred_probs, id, classes, n_threads, options)
     n_classes = chunks.n_classes() if n_classes is None else n_classes
     rule = passes.find_rule(chunks.reduce, n_classes, **options)
-    results = chunks.collect(chunks.apply(rule, ()), ())
+    parts = chunks.apply(rule, ()) if rule.flagged_rows is None else chunks.flag(rule)
+    results = chunks.collect(parts, ())
     return results["is_issue"] if isinstance(results, dict) else results
 
 
@@ -222,11 +223,20 @@ def _read(
 
 
 class _Chunk(NamedTuple):
-    """The same rows of all arguments."""
+    """The same rows of all arguments, or of some of them."""
 
     labels: Any
     pred_probs: Any
     id: Any
+
+
+class _Fed(NamedTuple):
+    """A state, and what is to be known of the chunks that were fed to it."""
+
+    state: Any
+    #: How many rows each has.
+    lengths: list[int]
+    largest_id: int
 
 
 class _Worker(NamedTuple):
@@ -236,15 +246,16 @@ class _Worker(NamedTuple):
     kind: Kind
     n_threads: int
 
-    def feed(self, state: Any, chunk: _Chunk, first_row: int) -> Any:
+    def feed(self, chunk: _Chunk, first_row: int, state: Any) -> _Fed:
         fed = copy(state)
-        if len(chunk.labels):
-            labels, pred_probs, rows = self._read(chunk, first_row)
-            passes.feed(fed, labels, pred_probs, rows=rows, n_threads=self.n_threads)
-        return fed
+        if not len(chunk.labels):
+            return _Fed(fed, [0], -1)
+        labels, pred_probs, rows = self._read(chunk, first_row)
+        passes.feed(fed, labels, pred_probs, rows=rows, n_threads=self.n_threads)
+        return _Fed(fed, [len(labels)], -1 if isinstance(rows, int) else int(rows.max()))
 
     def apply(
-        self, rule: Rule, chunk: _Chunk, first_row: int, scores: Sequence[Score]
+        self, chunk: _Chunk, first_row: int, rule: Rule, scores: Sequence[Score]
     ) -> dict[str, npt.NDArray[Any]]:
         if not len(chunk.labels):
             return {name: np.empty(0, dtype) for name, dtype in self.dtypes(scores).items()}
@@ -258,6 +269,13 @@ class _Worker(NamedTuple):
         if scores and self.classes is not None:
             results["suggested_label"] = np.asarray(self.classes)[found.suggested_labels]
         return results
+
+    def flag(self, chunk: _Chunk, first_row: int, rule: Rule) -> dict[str, npt.NDArray[Any]]:
+        """Do what `apply` does without scores, where the numbers of the rows are enough."""
+        rows = np.arange(first_row, first_row + len(chunk.labels))
+        if chunk.id is not None:
+            rows = passes.as_row_numbers(np.asarray(chunk.id), "id")
+        return {_ROW: rows, "is_issue": rule.flags(rows)}
 
     def dtypes(self, scores: Sequence[Score]) -> dict[str, np.dtype[Any]]:
         """Name what `apply` returns."""
@@ -296,18 +314,27 @@ def _matrix(pred_probs: Any) -> Any:
     return pred_probs
 
 
-def _merge(states: list[Any]) -> Any:
+def _merge(parts: list[_Fed]) -> _Fed:
     """Merge into a copy: a worker may be asked for a state again."""
-    total = copy(states[0])
-    for state in states[1:]:
-        total.merge(state)
-    return total
+    total = copy(parts[0].state)
+    for part in parts[1:]:
+        total.merge(part.state)
+    lengths = [length for part in parts for length in part.lengths]
+    return _Fed(total, lengths, max(part.largest_id for part in parts))
 
 
-def _measure(chunk: _Chunk) -> tuple[int, int]:
-    """Count the rows, and find their largest id."""
-    n_rows = len(chunk.labels)
-    return n_rows, -1 if chunk.id is None or not n_rows else int(np.asarray(chunk.id).max())
+def _narrowed(fed: _Fed) -> Any:
+    return fed.state.narrowed()
+
+
+def _merged(fed: list[Any]) -> Any:
+    """Merge in a tree."""
+    import dask
+
+    merge = dask.delayed(_merge)
+    while len(fed) > 1:
+        fed = [merge(fed[i : i + _FAN_IN]) for i in range(0, len(fed), _FAN_IN)]
+    return fed[0]
 
 
 # --- On the client -------------------------------------------------------------------------------
@@ -316,27 +343,23 @@ def _measure(chunk: _Chunk) -> tuple[int, int]:
 class _Chunks(ABC):
     """The chunks of the arguments, side by side."""
 
-    #: Each a `_Chunk`, delayed.
-    chunks: list[Any]
     #: How many rows each has. Where nobody knows, the first pass finds out.
-    lengths: list[int] | None
+    lengths: list[int] | None = None
 
     def __init__(self, labels: Any, pred_probs: Any, id: Any, worker: _Worker) -> None:  # noqa: A002
         self.labels, self.pred_probs, self.id, self.worker = labels, pred_probs, id, worker
-        self.lengths = None
-        self.chunks = self.split(optimize=True)
-        self.is_measured = self.lengths is not None and id is None
+        self.are_counted = False
 
     @abstractmethod
-    def split(self, *, optimize: bool) -> list[Any]:
-        """Return the chunks, and set their lengths if they are known."""
+    def each(self, function: Any, sent: Any, *others: Any, cells: bool = True) -> Any:
+        """Hand each chunk to a function, with its first row and what is sent to all workers."""
 
     @abstractmethod
-    def collect(self, parts: list[Any], scores: Sequence[Score]) -> Any:
+    def collect(self, parts: Any, scores: Sequence[Score]) -> Any:
         """Put the results of all chunks together."""
 
     @abstractmethod
-    def collect_issues(self, parts: list[Any], scores: Sequence[Score], rank_by: Score) -> Any:
+    def collect_issues(self, parts: Any, scores: Sequence[Score], rank_by: Score) -> Any:
         """Put the flagged rows of all chunks together, the worst first."""
 
     def n_classes(self) -> int:
@@ -350,71 +373,82 @@ class _Chunks(ABC):
         """Feed all chunks, and merge in a tree."""
         import dask
 
-        merge, measure = dask.delayed(_merge), dask.delayed(_measure)
-        fed = self._each(self.worker.feed, state)
-        while len(fed) > 1:
-            fed = [merge(fed[i : i + _FAN_IN]) for i in range(0, len(fed), _FAN_IN)]
-        asked = [] if self.is_measured else [measure(chunk) for chunk in self.chunks]
-        total, *found = dask.compute(*fed, *asked)
-        if not self.is_measured:
-            self.is_measured = True
-            self.lengths = [length for length, _ in found]
+        fed = self.delayed(self.each(self.worker.feed, state))
+        if isinstance(state, SelectionState):
+            # What the first of the chunks show spares all others most of their rows.
+            n_first = -(-len(fed) // _FAN_IN)
+            # Kept: parts of a graph that are optimized one by one would each do it again.
+            (first,) = dask.persist(_merged(fed[:n_first]))
+            narrowed = dask.delayed(_narrowed)(first)
+            fed = [first, *self.delayed(self.each(self.worker.feed, narrowed))[n_first:]]
+        total = dask.compute(_merged(fed))[0]
+        if not self.are_counted:
+            self.are_counted = True
+            self.lengths = total.lengths
             if self.id is not None:
-                largest = max(last for _, last in found)
-                passes.check_largest_number(sum(self.lengths), largest, "id")
-        return total
+                passes.check_largest_number(sum(total.lengths), total.largest_id, "id")
+        return total.state
 
-    def apply(self, rule: Rule, scores: Sequence[Score]) -> list[Any]:
-        """Say for each chunk what becomes of its rows, delayed."""
-        # Not optimized yet: with the results they are optimized, and twice would give other tasks
-        # of the same names, of which Dask warns.
-        self.chunks = self.split(optimize=False)
-        return self._each(self.worker.apply, rule, tuple(scores))
+    def apply(self, rule: Rule, scores: Sequence[Score]) -> Any:
+        """Say for each chunk what becomes of its rows, when it is asked for."""
+        return self.each(self.worker.apply, rule, tuple(scores))
 
-    def _each(self, function: Any, sent: Any, *others: Any) -> list[Any]:
+    def flag(self, rule: Rule) -> Any:
+        """Say which of its rows are flagged, without a look at their cells."""
+        return self.each(self.worker.flag, rule, cells=False)
+
+    @staticmethod
+    def delayed(parts: Any) -> list[Any]:
+        """Return what `each` returned as delayed objects that are computed next."""
+        return list(parts)
+
+    def _sent(self, sent: Any) -> Any:
+        """Have this sent once to each worker, with the first row of each chunk if it is known."""
         import dask
 
-        call, sent_once = dask.delayed(function), dask.delayed(sent)
-        firsts = accumulate(self.lengths, initial=0) if self.lengths else repeat(0)
-        return [
-            call(sent_once, chunk, first, *others)
-            for chunk, first in zip(self.chunks, firsts, strict=False)
-        ]
+        firsts = None if self.lengths is None else list(accumulate(self.lengths, initial=0))
+        return dask.delayed(_Sent)(sent, firsts)
+
+
+class _Sent(NamedTuple):
+    """What goes to all workers in a pass."""
+
+    sent: Any
+    firsts: list[int] | None
+
+    def to(self, function: Any, chunk: _Chunk, number: int, others: Sequence[Any]) -> Any:
+        first_row = 0 if self.firsts is None else self.firsts[number]
+        return function(chunk, first_row, self.sent, *others)
 
 
 class _ArrayChunks(_Chunks):
-    """Of dask arrays."""
+    """Of dask arrays.
 
-    def split(self, *, optimize: bool) -> list[Any]:
-        import dask
+    What is done to a chunk goes into the graph blockwise, so that Dask makes one task of it and of
+    reading the chunk, as far as that is blockwise, too. A task takes longer to be sent than many a
+    chunk to be looked at.
+    """
 
-        top = self.pred_probs if isinstance(self.pred_probs, TopK) else None
-        cells = self.pred_probs if top is None else top.values
+    def __init__(self, labels: Any, pred_probs: Any, id: Any, worker: _Worker) -> None:  # noqa: A002
+        super().__init__(labels, pred_probs, id, worker)
+        top = pred_probs if isinstance(pred_probs, TopK) else None
+        self.top_of = None if top is None else top.n_classes
+        cells = pred_probs if top is None else top.values
         if cells.ndim == _MATRIX:
             cells = cells.rechunk({1: -1})  # whole rows
         lengths = cells.chunks[0]
         if not np.isnan(lengths).any():
             self.lengths = list(lengths)
-        columns = [
-            repeat(None) if one is None else self._column(one, name, lengths)
-            for name, one in (("labels", self.labels), ("id", self.id))
-        ]
-        make = dask.delayed(_Chunk)
-        labels, ids = (
-            one if isinstance(one, repeat) else one.to_delayed(optimize_graph=optimize)
-            for one in columns
-        )
-        blocks = cells.to_delayed(optimize_graph=optimize).ravel()
+        self.n_chunks = len(lengths)
+        self.cells = [cells]
+        self.labels = self._column(labels, "labels", lengths)
+        self.id = None if id is None else self._column(id, "id", lengths)
         if top is not None:
             classes = top.classes.rechunk({1: -1})
             if self.lengths:
                 classes = classes.rechunk(cells.chunks)
-            _check_number_of_chunks(classes.numblocks[0], "classes", len(lengths))
-            others = classes.to_delayed(optimize_graph=optimize).ravel()
-            pairs = zip(others, blocks, strict=True)
-            make_top = dask.delayed(TopK)
-            blocks = [make_top(*pair, n_classes=top.n_classes) for pair in pairs]
-        return [make(*parts) for parts in zip(labels, blocks, ids, strict=False)]
+            _check_number_of_chunks(classes.numblocks[0], "classes", self.n_chunks)
+            self.cells = [classes, cells]
 
     def _column(self, column: Any, name: str, lengths: tuple[float, ...]) -> Any:
         """Cut a column where the matrix is cut."""
@@ -433,47 +467,115 @@ class _ArrayChunks(_Chunks):
         _check_number_of_chunks(column.numblocks[0], name, len(lengths))
         return column
 
-    def collect(self, parts: list[Any], scores: Sequence[Score]) -> dict[str, Any]:
+    def each(self, function: Any, sent: Any, *others: Any, cells: bool = True) -> Any:
         import dask.array as da
 
-        lengths: Sequence[float] = self.lengths or [np.nan] * len(parts)
+        numbers = da.map_blocks(
+            _number, chunks=((1,) * self.n_chunks,), dtype=np.int64, meta=np.empty(0, np.int64)
+        )
+        matrices = self.cells if cells else []
+        blocks = [numbers, self.labels, *([] if self.id is None else [self.id]), *matrices]
+        indices = "ij"[: blocks[-1].ndim]
+        return da.blockwise(
+            _on_blocks,
+            indices,
+            self._sent(sent),
+            None,
+            *(argument for one in blocks for argument in (one, indices[: one.ndim])),
+            function=function,
+            others=others,
+            has_id=self.id is not None,
+            top_of=self.top_of if cells else None,
+            align_arrays=False,
+            concatenate=True,  # what others set; else it is not fused with theirs
+            dtype=object,
+            meta=np.empty((0,) * len(indices), object),
+        )
+
+    @staticmethod
+    def delayed(parts: Any) -> list[Any]:
+        return list(parts.to_delayed().ravel())
+
+    def collect(self, parts: Any, scores: Sequence[Score]) -> dict[str, Any]:
+        import dask.array as da
+
+        lengths: Sequence[float] = self.lengths or [np.nan] * self.n_chunks
         return {
-            name: da.concatenate(
-                [
-                    da.from_delayed(part[name], (length,), dtype)
-                    for part, length in zip(parts, lengths, strict=True)
-                ],
-                allow_unknown_chunksizes=True,
+            name: da.blockwise(
+                _column_of,
+                "i",
+                parts,
+                "ij"[: parts.ndim],
+                name,
+                None,
+                adjust_chunks={"i": tuple(lengths)},
+                dtype=dtype,
+                meta=np.empty(0, dtype),
             )
             for name, dtype in self.worker.dtypes(scores).items()
             if name != _ROW
         }
 
-    def collect_issues(self, parts: list[Any], scores: Sequence[Score], rank_by: Score) -> Any:  # noqa: ARG002
+    def collect_issues(self, parts: Any, scores: Sequence[Score], rank_by: Score) -> Any:  # noqa: ARG002
         import dask
         import dask.array as da
 
-        flagged = [dask.delayed(_flagged)(part, rank_by) for part in parts]
+        # Not optimized yet: with the results they are optimized, and twice would give other tasks
+        # of the same names, of which Dask warns.
+        every = parts.to_delayed(optimize_graph=False).ravel()
+        flagged = [dask.delayed(_flagged)(part, rank_by) for part in every]
         return da.from_delayed(dask.delayed(_worst_rows)(flagged), (np.nan,), np.int64)
+
+
+def _number(block_id: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Tell a task which chunk it has."""
+    return np.array(block_id)
+
+
+def _column_of(part: Any, name: str) -> npt.NDArray[Any]:
+    """Take one column of results, those of the one block of whole rows."""
+    column: npt.NDArray[Any] = (part[0] if isinstance(part, list) else part)[name]
+    return column
+
+
+def _on_blocks(
+    sent: _Sent,
+    number: npt.NDArray[np.int64],
+    labels: Any,
+    *blocks: Any,
+    function: Any,
+    others: Sequence[Any],
+    has_id: bool,
+    top_of: int | None,
+) -> Any:
+    """Put the blocks of a chunk side by side."""
+    ids, cells = (blocks[0], blocks[1:]) if has_id else (None, blocks)
+    pred_probs = cells[0] if cells else None
+    if top_of is not None:
+        pred_probs = TopK(*cells, n_classes=top_of)
+    return sent.to(function, _Chunk(labels, pred_probs, ids), int(number[0]), others)
 
 
 class _FrameChunks(_Chunks):
     """Of columns of dask frames."""
 
-    def split(self, *, optimize: bool) -> list[Any]:  # noqa: ARG002 - there is one way
-        if self.pred_probs.ndim != _MATRIX and is_a(self.pred_probs.dtype, "pandas", "StringDtype"):
+    def __init__(self, labels: Any, pred_probs: Any, id: Any, worker: _Worker) -> None:  # noqa: A002
+        super().__init__(labels, pred_probs, id, worker)
+        if pred_probs.ndim != _MATRIX and is_a(pred_probs.dtype, "pandas", "StringDtype"):
             raise InputTypeError(
                 "pred_probs holds strings; if these were lists, Dask has made strings of them: say "
                 'dask.config.set({"dataframe.convert-string": False}) before it reads them'
             )
-        n_chunks = self.pred_probs.npartitions
-        for name, one in (("labels", self.labels), ("id", self.id)):
+        for name, one in (("labels", labels), ("id", id)):
             if one is not None:
-                _check_number_of_chunks(one.npartitions, name, n_chunks)
+                _check_number_of_chunks(one.npartitions, name, pred_probs.npartitions)
+
+    def chunks(self, *, cells: bool) -> list[Any]:
+        """Return the chunks, delayed."""
         # One expression, so that a file is read once for all of its columns.
         chunks = self.labels.map_partitions(
             _Chunk,
-            self.pred_probs,
+            self.pred_probs if cells else None,
             self.id,
             meta=self.labels._meta,  # noqa: SLF001 - dask's own; it is not looked at
             enforce_metadata=False,
@@ -481,6 +583,14 @@ class _FrameChunks(_Chunks):
         )
         # Simplified, no other column is read; optimized, chunks would be put together, too.
         return list(chunks.simplify().to_delayed(optimize_graph=False))
+
+    def each(self, function: Any, sent: Any, *others: Any, cells: bool = True) -> Any:
+        import dask
+
+        hand, sent_once = dask.delayed(_Sent.to), self._sent(sent)
+        chunks = self.chunks(cells=cells)
+        parts = [hand(sent_once, function, *one, others) for one in zip(chunks, count())]
+        return _FrameParts(parts, chunks)
 
     def n_classes(self) -> int:
         if self.pred_probs.ndim == _MATRIX:
@@ -490,22 +600,26 @@ class _FrameChunks(_Chunks):
             raise ShapeError("pred_probs is empty; it needs at least one row")
         return int(as_pred_probs(_matrix(head), kind=self.worker.kind).shape[1])
 
-    def collect(self, parts: list[Any], scores: Sequence[Score]) -> Any:
+    @staticmethod
+    def delayed(parts: Any) -> list[Any]:
+        return list(parts.parts)
+
+    def collect(self, parts: Any, scores: Sequence[Score]) -> Any:
         import dask
 
         frames = [
             dask.delayed(_as_frame)(part, chunk, self._id_name)
-            for part, chunk in zip(parts, self.chunks, strict=True)
+            for part, chunk in zip(*parts, strict=True)
         ]
         return self._from_delayed(frames, scores, self.labels.divisions)
 
-    def collect_issues(self, parts: list[Any], scores: Sequence[Score], rank_by: Score) -> Any:
+    def collect_issues(self, parts: Any, scores: Sequence[Score], rank_by: Score) -> Any:
         import dask
 
-        flagged = [dask.delayed(_flagged)(part, rank_by) for part in parts]
+        flagged = [dask.delayed(_flagged)(part, rank_by) for part in parts.parts]
         frames = [
             dask.delayed(_flagged_of_frame)(part, chunk, self._id_name)
-            for part, chunk in zip(parts, self.chunks, strict=True)
+            for part, chunk in zip(*parts, strict=True)
         ]
         return self._from_delayed([dask.delayed(_worst_of_frames)(flagged, frames)], scores, None)
 
@@ -522,6 +636,13 @@ class _FrameChunks(_Chunks):
         return dd.from_delayed(
             frames, meta=_as_frame(none, nothing, self._id_name), divisions=divisions
         )
+
+
+class _FrameParts(NamedTuple):
+    """What became of each chunk of frames, and the chunk, whose index the results get."""
+
+    parts: list[Any]
+    chunks: list[Any]
 
 
 def _check_number_of_chunks(n_chunks: int, name: str, wanted: int) -> None:

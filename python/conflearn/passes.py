@@ -42,7 +42,7 @@ from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputError, InputTypeError, OptionError, ShapeError
 from conflearn.health import DatasetHealth
 from conflearn.noise_model import NoiseModel
-from conflearn.states import Cuts, JointState, Rule, SelectionState, ThresholdState
+from conflearn.states import Cuts, Flagged, JointState, Rule, SelectionState, ThresholdState
 
 __all__ = [
     "UNRANKED_FILTERS",
@@ -224,7 +224,7 @@ temperature
     joint = search.joint(search.thresholds())
     is_ranked = search.options.filter_by not in UNRANKED_FILTERS
     return Findings(
-        rule=search.rule(joint.thresholds, search.cuts(joint) if is_ranked else None),
+        rule=search.ranked_rule(joint) if is_ranked else search.rule(joint.thresholds),
         thresholds=joint.thresholds,
         num_issues=joint.num_issues,
         n_examples=joint.n_examples,
@@ -260,7 +260,9 @@ confident_joint, kind, temperature
     -------
     Rule
         Decides about rows, wherever they are. ``rule.apply(labels, pred_probs, rows=...)`` says
-        which are flagged, and gives their scores and suggested labels. Can be pickled.
+        which are flagged, and gives their scores and suggested labels. Where the filter ranks, and
+        takes no more than a million rows, ``rule.flags(rows)`` knows them by their numbers. Can be
+        pickled.
 
     Raises
     ------
@@ -291,11 +293,10 @@ confident_joint, kind, temperature
     )
     match search.options.filter_by:
         case "predicted_neq_given":
-            return search.rule(None, None)
+            return search.rule(None)
         case "confident_learning":
-            return search.rule(search.thresholds().finish(), None)
-    joint = search.joint(search.thresholds())
-    return search.rule(joint.thresholds, search.cuts(joint))
+            return search.rule(search.thresholds().finish())
+    return search.ranked_rule(search.joint(search.thresholds()))
 
 
 def feed(
@@ -435,18 +436,27 @@ class _Search:
             )
         return joint
 
-    def cuts(self, joint: JointState) -> Cuts:
-        cuts = Cuts.of_options(joint, self.options)
+    def ranked_rule(self, joint: JointState) -> Rule:
+        """Select the rows that the quotas of a filter take, in as many rounds as that needs."""
+        cuts, flagged = Cuts.of_options(joint, self.options), None
         while not cuts.is_done:
             selection: SelectionState = self.reduce(SelectionState(cuts))
+            if selection.covers_all:
+                flagged = selection.flagged()
             cuts.close(selection)
-        return cuts
+        return self.rule(joint.thresholds, cuts, flagged)
 
-    def rule(self, thresholds: npt.NDArray[np.float64] | None, cuts: Cuts | None) -> Rule:
+    def rule(
+        self,
+        thresholds: npt.NDArray[np.float64] | None,
+        cuts: Cuts | None = None,
+        flagged: Flagged | None = None,
+    ) -> Rule:
         return Rule(
             thresholds,
             self.options.filter_by,
             cuts=cuts,
             kind=self.kind,
             temperature=self.temperature,
+            flagged=flagged,
         )

@@ -18,6 +18,7 @@ from conflearn import arrow, passes
 from conflearn._coerce import one_of
 from conflearn._names import SCORES, Kind, Score
 from conflearn.errors import InputTypeError, MissingDependencyError, OptionError, ShapeError
+from conflearn.states import Rule
 from conflearn.topk import TopK
 
 __all__ = ["Analysis", "analyze", "find_label_issues"]
@@ -248,8 +249,9 @@ class _Blocks:
         fed = self._map(arrow.feed, self.layout.read, state=state)
         return arrow.merge(state, fed.iter_batches(batch_size=None, batch_format="pyarrow"))
 
-    def apply(self, rule: Any, **options: Any) -> Any:
-        return self._map(arrow.apply, self.layout.needed, rule=rule, **options)
+    def apply(self, rule: Rule, *, scores: Sequence[Score] = ()) -> Any:
+        names = self.layout.needed_by(rule, scores)
+        return self._map(arrow.apply, names, rule=rule, scores=scores)
 
     def _map(self, function: Any, names: Sequence[str], **arguments: Any) -> Any:
         cpus = {} if self.n_threads is None else {"num_cpus": self.n_threads}

@@ -12,7 +12,7 @@ from conflearn._names import FILTERS, Filter, Kind, Score
 from conflearn.errors import InputTypeError, OptionError, StateError
 from conflearn.states.batch import as_rows, read_batch
 from conflearn.states.looks import OF_SINGLE_ROWS, look_at
-from conflearn.states.selection import Cuts
+from conflearn.states.selection import Cuts, Flagged
 
 __all__ = ["RowResults", "Rule"]
 
@@ -49,6 +49,13 @@ class Rule:
         For all filters but ``confident_learning`` and ``predicted_neq_given``, ``is_done``.
     kind, temperature
         What the cells of matrices are.
+    flagged : Flagged, optional
+        What `SelectionState.flagged` told of these cuts.
+
+    Attributes
+    ----------
+    flagged_rows : ndarray of shape (M,), int64, or None
+        The numbers of the rows that `flagged` names, ascending. Then `flags` decides by numbers.
 
     Examples
     --------
@@ -66,6 +73,7 @@ class Rule:
         cuts: Cuts | None = None,
         kind: Kind = "probabilities",
         temperature: float = 1.0,
+        flagged: Flagged | None = None,
     ) -> None:
         if cuts is not None and not isinstance(cuts, Cuts):
             raise InputTypeError(f"cuts must be Cuts, not {type(cuts).__name__}")
@@ -73,6 +81,7 @@ class Rule:
         self.kind, self.temperature = read_kind(kind, temperature)
         self.thresholds = thresholds
         self.cuts = cuts
+        self.flagged_rows = None if flagged is None else np.sort(flagged.rows)
         if self.filter_by == "confident_learning" and thresholds is None:
             raise OptionError("filter_by='confident_learning' needs thresholds")
         if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
@@ -150,6 +159,35 @@ class Rule:
             seen.scores("confidence_weighted_entropy") if entropies else None,
             np.where(is_issue, others, given).astype(np.int64, copy=False),
         )
+
+    def flags(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Decide about rows by their numbers alone, without a look at the matrix.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), int64
+            The numbers that `SelectionState.update` had for these rows.
+
+        Returns
+        -------
+        ndarray of shape (n,), bool
+            True where the label is likely wrong.
+
+        Raises
+        ------
+        OptionError
+            If the rule was not told which rows are flagged; then `apply` decides.
+        """
+        if self.flagged_rows is None:
+            raise OptionError(
+                "this rule was not told which rows are flagged; use apply, or make it with flagged"
+            )
+        if not len(self.flagged_rows):
+            return np.zeros(len(rows), np.bool_)
+        at = np.searchsorted(self.flagged_rows, rows)
+        mask: npt.NDArray[np.bool_]
+        mask = self.flagged_rows[np.minimum(at, len(self.flagged_rows) - 1)] == rows
+        return mask
 
     def __repr__(self) -> str:
         return f"<Rule of {self.kind}, filter_by={self.filter_by!r}>"

@@ -41,7 +41,7 @@ def select(run: Run, joint: JointState, options: Options, rank_by: "Score") -> S
             continue
         state = SelectionState(cuts, rank_by=rank_by, most=MOST)
         name = "selection" if number == 1 else f"selection {number}"
-        state = run.sweep(name, state, step)
+        state = run.sweep(name, state, step, once=True)
         if number == 1 and state.covers_all:
             return Selected(cuts, state.flagged())
         cuts.close(state)

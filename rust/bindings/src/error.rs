@@ -52,6 +52,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::StateKind { .. }
         | Error::StatesDiffer { .. }
         | Error::SelectionIncomplete { .. }
+        | Error::SelectionNarrowed
         | Error::StateOverflow { .. } => StateError::new_err(message),
         Error::FileEnds { .. } | Error::FileUnreadable { .. } => SourceError::new_err(message),
         Error::OutOfMemory(_) => PyMemoryError::new_err(message),

@@ -311,6 +311,10 @@ state! { impl PySelectionState(SelectionState) {
         SelectionState::new(&cuts.0, rank_by.0, most).map(Self).map_err(raise)
     }
 
+    fn narrowed(&self, py: Python<'_>) -> Self {
+        Self(py.detach(|| self.0.narrowed()))
+    }
+
     #[getter]
     fn covers_all(&self) -> bool {
         self.0.covers_all()

@@ -74,6 +74,11 @@ impl<'a> Workers<'a> {
         if self.cancelled.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
+    /// How many threads share the work.
+    pub(crate) fn n_threads(&self) -> usize {
+        if self.parallel { rayon::current_num_threads() } else { 1 }
+    }
+
     /// How many rows of that many bytes make a block: fewer where there would not be enough blocks
     /// for all threads.
     fn block_rows(&self, n_rows: usize, row_bytes: usize) -> usize {

@@ -382,6 +382,12 @@ pub enum Error {
         /// How many there are.
         n_examples: u64,
     },
+    /// A state has left out rows for the sake of others that it was not merged with.
+    #[error(
+        "the selection left out rows because another one has seen enough that are worse, but that \
+         one is missing; merge it with the selection that it was narrowed by before it tells"
+    )]
+    SelectionNarrowed,
     /// A filter that needs no selection.
     #[error(
         "this filter looks at each row by itself, so there is nothing to plan; use a Rule, or the \

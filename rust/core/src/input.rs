@@ -326,6 +326,14 @@ impl<'a, F: Format> Matrix<'a, F> {
         self.n_columns
     }
 
+    /// Whether it is read fastest row by row, and each of them only once.
+    pub(crate) fn rows_are_read_once(&self) -> bool {
+        match self.cells {
+            Cells::Stored { .. } => !self.columns_are_slices(),
+            Cells::Computed(computed) => computed.is_of_rows(),
+        }
+    }
+
     /// Bytes that are read for a row.
     pub(crate) fn row_bytes(&self) -> usize {
         match self.cells {
@@ -592,6 +600,20 @@ impl Rows for AllRows {
     #[inline(always)]
     fn row(&self, position: usize) -> usize {
         position
+    }
+}
+
+/// Those of a range.
+pub(crate) struct Span(pub(crate) Range<usize>);
+
+impl Rows for Span {
+    const CONSECUTIVE: bool = true;
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    #[inline(always)]
+    fn row(&self, position: usize) -> usize {
+        self.0.start + position
     }
 }
 

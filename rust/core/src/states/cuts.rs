@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::quotas::{ALL, By, Place, Quotas, Row};
+use super::quotas::{ALL, By, OfMatrix, Place, Quotas, Row, other_class};
 use super::wire::Wire;
 use super::{JointState, Look, RowNumbers, SelectionState, Spec, as_counts};
 use crate::blocks::Workers;
@@ -13,7 +13,6 @@ use crate::issues::Search;
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::prune::Filter;
 use crate::quality::{Method, of_facts};
-use crate::row::{NO_CLASS, RowFacts};
 
 const NAME: &str = "Cuts";
 
@@ -182,9 +181,10 @@ impl Cuts {
             if score.is_none() && facts.agrees(given) {
                 return None;
             }
-            let row = Row { place, number: rows.of(place), given, facts };
+            let row = Row { number: rows.of(place), given, facts };
+            let cells = OfMatrix(matrix, place);
             let (mut by_margin, mut by_other) = (false, false);
-            quotas.for_each_reached(matrix, &row, score, |number, _| {
+            quotas.for_each_reached(&cells, &row, score, |number, _| {
                 match self.quotas[number].by {
                     By::Margin(_) => by_margin = true,
                     By::Own | By::Score => by_other = true,
@@ -194,7 +194,7 @@ impl Cuts {
                 Filter::Both => by_margin && by_other,
                 _ => by_margin || by_other,
             };
-            is_issue.then(|| other_class(facts, matrix, place, given))
+            is_issue.then(|| other_class(facts, &cells, given))
         })
     }
 
@@ -219,19 +219,6 @@ pub(super) fn score_of(filter: Filter) -> Option<Method> {
         Filter::LowSelfConfidence => Some(Method::SelfConfidence),
         Filter::LowNormalizedMargin => Some(Method::NormalizedMargin),
         _ => None,
-    }
-}
-
-/// The most probable class but the given one.
-pub(super) fn other_class<F: Format>(
-    facts: &RowFacts,
-    matrix: &Matrix<'_, F>,
-    place: usize,
-    given: usize,
-) -> usize {
-    match facts.best_other_class {
-        NO_CLASS => crate::analysis::most_probable_other(matrix, place, given),
-        class => class as usize,
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::Format;
 use crate::input::Matrix;
 use crate::rank::by_score_then_row;
-use crate::row::RowFacts;
+use crate::row::{NO_CLASS, RowFacts};
 
 /// By what rows are ordered, the first to be removed first; of equals, the one of the lower number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,10 +39,67 @@ pub(super) fn order(left: Place, right: Place) -> std::cmp::Ordering {
 
 /// A row of a batch.
 pub(super) struct Row<'a> {
-    pub(super) place: usize,
     pub(super) number: u64,
     pub(super) given: usize,
     pub(super) facts: &'a RowFacts,
+}
+
+/// The cells of a row, wherever they lie.
+pub(super) trait RowCells {
+    /// The value of one.
+    fn value(&self, class: usize) -> f64;
+    /// What the row stores, by ascending class, where it does not store every cell.
+    fn stored(&self) -> Option<Vec<(u32, f64)>>;
+    /// The most probable class but the given one, the lowest on ties.
+    fn most_probable_other(&self, given: usize) -> usize;
+}
+
+/// A row of a matrix.
+pub(super) struct OfMatrix<'a, 'm, F: Format>(pub(super) &'a Matrix<'m, F>, pub(super) usize);
+
+impl<F: Format> RowCells for OfMatrix<'_, '_, F> {
+    fn value(&self, class: usize) -> f64 {
+        F::value(self.0.cell(self.1, class))
+    }
+
+    fn stored(&self) -> Option<Vec<(u32, f64)>> {
+        self.0.by_entries().map(|entries| entries.entries(self.1))
+    }
+
+    fn most_probable_other(&self, given: usize) -> usize {
+        crate::analysis::most_probable_other(self.0, self.1, given)
+    }
+}
+
+/// A row that somebody looks at.
+pub(super) struct AtHand<'a, F: Format>(pub(super) &'a [F::Bits]);
+
+impl<F: Format> RowCells for AtHand<'_, F> {
+    #[inline(always)]
+    fn value(&self, class: usize) -> f64 {
+        F::value(self.0[class])
+    }
+
+    #[inline(always)]
+    fn stored(&self) -> Option<Vec<(u32, f64)>> {
+        None
+    }
+
+    #[cold]
+    fn most_probable_other(&self, given: usize) -> usize {
+        let others = (0..self.0.len()).filter(|&class| class != given);
+        let more = |most, class| if self.value(class) > self.value(most) { class } else { most };
+        others.reduce(more).unwrap_or(given)
+    }
+}
+
+/// The most probable class but the given one, of which a look may know already.
+#[inline]
+pub(super) fn other_class(facts: &RowFacts, cells: &impl RowCells, given: usize) -> usize {
+    match facts.best_other_class {
+        NO_CLASS => cells.most_probable_other(given),
+        class => class as usize,
+    }
 }
 
 /// The quotas of all classes, and how far each of them reaches.
@@ -104,15 +161,15 @@ impl Quotas {
 
     /// Hands on the number of each quota that reaches as far as a row, or farther, and what the row is
     /// ordered by there.
-    #[inline]
-    pub(super) fn for_each_reached<F: Format>(
+    #[inline(always)]
+    pub(super) fn for_each_reached(
         &self,
-        matrix: &Matrix<'_, F>,
+        cells: &impl RowCells,
         row: &Row<'_>,
         score: Option<fn(&RowFacts) -> f64>,
         mut each: impl FnMut(usize, f64),
     ) {
-        let Row { place, number, given, facts } = *row;
+        let Row { number, given, facts } = *row;
         let mut offer = |quota: usize, key: f64| {
             // A zero has no sign here, as in the order of scores.
             let key = key + 0.0;
@@ -141,14 +198,12 @@ impl Quotas {
             By::Margin(class) => class,
             By::Own | By::Score => ALL,
         };
-        let Some(entries) = matrix.by_entries() else {
+        let Some(stored) = cells.stored() else {
             for quota in margins {
-                let cell = F::value(matrix.cell(place, class_of(quota) as usize));
-                offer(quota, facts.own - cell);
+                offer(quota, facts.own - cells.value(class_of(quota) as usize));
             }
             return;
         };
-        let stored = entries.entries(place);
         if order((facts.own + 0.0, number), farthest).is_gt() {
             for (class, value) in stored {
                 let first = margins.start;

@@ -10,19 +10,24 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::cuts::{Cuts, may_order, other_class, score_of};
-use super::quotas::{By, EVERYWHERE, Place, Quotas, Row, order};
+use super::cuts::{Cuts, may_order, score_of};
+use super::quotas::{
+    AtHand, By, EVERYWHERE, OfMatrix, Place, Quotas, Row, RowCells, order, other_class,
+};
 use super::wire::Wire;
 use super::{RowNumbers, Spec, sum_of_counts};
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::Format;
-use crate::input::{Labels, Matrix};
+use crate::input::{Labels, Matrix, Span};
 use crate::look::{Keep, Seen};
-use crate::pred_probs::{Kind, PredProbs, with_matrix};
+use crate::pred_probs::{self, PredProbs, with_matrix};
 use crate::prune::Filter;
-use crate::quality::{Adjust, Method, check_kind, of_facts, scores_of_rows};
-use crate::row::{NO_CLASS, RowFacts, Several};
+use crate::quality::{Adjust, Method, WeightedEntropy, check_kind, of_facts, scores_of_rows};
+use crate::row::{BadCell, Cutoffs, Kind, NO_CLASS, RowFacts, Several, ValidKeys, row_facts};
+use crate::scan::Fetch;
+use crate::simd::Level;
+use crate::sweep::{RowKernel, sweep};
 
 const NAME: &str = "SelectionState";
 
@@ -30,8 +35,14 @@ const NAME: &str = "SelectionState";
 const PIECE: usize = 256;
 /// Pieces that are looked through before the quotas take what was found, so that they reach less far.
 const PIECES: usize = 8;
-/// So many hits end a piece early: before quotas are full, a row may be a hit for each of them.
-const MOST_HITS: usize = 1 << 17;
+/// A block in which there are so many hits is looked at again from there on, when quotas reach less
+/// far: before they are full, a row may be a hit for each of them.
+const MOST_HITS: usize = 1 << 14;
+/// Of so many bytes all rows are looked at before quotas take what was found. Of more, they are asked
+/// a second time, some at a time.
+const AT_ONCE_BYTES: usize = 128 << 20;
+/// In place of a score that is to follow.
+const NOT_KNOWN_YET: f64 = 0.0;
 
 /// The rows that one quota is to be filled with in one round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,6 +55,8 @@ pub(super) struct Window {
     pub(super) after: Option<Place>,
     /// How many.
     pub(super) n: u64,
+    /// Rows from this place on are not looked for: others have been seen that fill the window.
+    bound: Option<Place>,
     /// The first of those seen; the last of these on top.
     pub(super) kept: BinaryHeap<Candidate>,
 }
@@ -54,10 +67,29 @@ impl Window {
         self.kept.peek().map(Candidate::place)
     }
 
+    fn is_full(&self) -> bool {
+        self.kept.len() as u64 == self.n
+    }
+
     /// Up to where a row is still wanted.
     fn reach(&self) -> Place {
-        let is_full = self.kept.len() as u64 == self.n;
-        self.last().filter(|_| is_full).unwrap_or(EVERYWHERE)
+        let bound = self.bound.unwrap_or(EVERYWHERE);
+        match self.last() {
+            Some(last) if self.is_full() && order(last, bound).is_lt() => last,
+            _ => bound,
+        }
+    }
+
+    /// Adds what another one has kept, of other rows.
+    fn merge(&mut self, other: &Self) {
+        self.bound = match (self.bound, other.bound) {
+            (Some(ours), Some(theirs)) if order(theirs, ours).is_lt() => Some(theirs),
+            (ours, theirs) => ours.or(theirs),
+        };
+        other.kept.iter().for_each(|&candidate| self.offer(candidate));
+        // Full up to its bound, it has those rows that were seen elsewhere.
+        let last = self.last().filter(|_| self.is_full());
+        self.bound = self.bound.filter(|&at| last.is_none_or(|last| order(last, at).is_gt()));
     }
 
     /// Keeps a candidate if it is among the first.
@@ -172,8 +204,8 @@ impl SelectionState {
             covers_all &= n == quota.n;
             if n > 0 {
                 let (given, by, after) = (quota.given, quota.by, quota.cut);
-                let kept = BinaryHeap::new();
-                windows.push(Window { quota: number, given, by, after, n, kept });
+                let (bound, kept) = (None, BinaryHeap::new());
+                windows.push(Window { quota: number, given, by, after, n, bound, kept });
             }
         }
         let (filter, n_examples) = (cuts.filter, cuts.n_examples);
@@ -190,8 +222,24 @@ impl SelectionState {
         self
     }
 
-    /// [`Error::SelectionIncomplete`] unless it has seen each row once.
+    /// The same round, for rows that this has not seen: an empty state, to be merged with this one,
+    /// that keeps no row behind those that fill a window here.
+    #[must_use]
+    pub fn narrowed(&self) -> Self {
+        let windows = self.windows.iter().map(|window| {
+            let bound = Some(window.reach()).filter(|&reach| reach != EVERYWHERE);
+            Window { bound, kept: BinaryHeap::new(), ..*window }
+        });
+        let quotas = Quotas::default();
+        Self { windows: windows.collect(), seen: 0, quotas, ..*self }.indexed()
+    }
+
+    /// [`Error::SelectionIncomplete`] unless it has seen each row once, and
+    /// [`Error::SelectionNarrowed`] if it lacks the rows for which others were left out.
     pub(super) fn check_complete(&self, n_examples: u64) -> Result<()> {
+        if self.windows.iter().any(|window| window.bound.is_some()) {
+            return Err(Error::SelectionNarrowed);
+        }
         if self.seen == n_examples {
             return Ok(());
         }
@@ -226,111 +274,134 @@ impl SelectionState {
         rows.check(labels.n_examples())?;
         let seen = sum_of_counts(NAME, self.seen, labels.n_examples() as u64)?;
         with_matrix!(pred_probs, workers, matrix => {
-            let several = Several::MostProbable;
-            let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
-            let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
-            let batch = Batch { labels, matrix, facts: &facts, rows };
-            self.take(&batch, workers)?;
+            let batch = Batch { labels, matrix, rows };
+            if matrix.rows_are_read_once() && matrix.n_rows() * matrix.row_bytes() <= AT_ONCE_BYTES {
+                self.look_for_hits(&batch, workers)?;
+            } else {
+                let several = Several::MostProbable;
+                let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+                let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
+                self.take(&batch, &facts, workers)?;
+            }
         });
         self.seen = seen;
         Ok(())
     }
 
-    /// Takes what is to be kept of a batch, some pieces at a time.
-    fn take<F: Format>(&mut self, batch: &Batch<'_, '_, F>, workers: &Workers<'_>) -> Result<()> {
-        let n = batch.labels.n_examples();
-        let piece = |start| start..n.min(start + PIECE);
-        let mut rest: Vec<Range<usize>> = (0..n).step_by(PIECE).map(piece).rev().collect();
-        while !rest.is_empty() {
-            let mut now = rest.split_off(rest.len().saturating_sub(PIECES));
-            now.reverse();
-            let look = |(): &mut (), number: usize| Ok(self.hits(batch, now[number].clone()));
-            let found = workers.map(now.len(), || (), look)?;
-            let (mut hits, mut places) = (Vec::new(), Vec::new());
-            for (piece, (mut more, end)) in now.into_iter().zip(found) {
-                // A row may hit several windows, one after the other.
-                places.extend(
-                    more.chunk_by(|one, next| one.place == next.place)
-                        .map(|of_row| of_row[0].place),
-                );
-                hits.append(&mut more);
-                if end < piece.end {
-                    rest.push(end..piece.end);
-                }
+    /// Looks at the rows of a batch, and takes what may be among the first of a window then and there,
+    /// while their cells are at hand. Nothing is kept before all of them have been looked at.
+    fn look_for_hits<F: Format>(
+        &mut self,
+        batch: &Batch<'_, '_, F>,
+        workers: &Workers<'_>,
+    ) -> Result<()> {
+        let mut left: Vec<_> = std::iter::once(0..batch.labels.n_examples()).collect();
+        while !left.is_empty() {
+            let finder = self.finder::<F>(batch.rows, workers.level());
+            let mut found = Vec::new();
+            for rows in left {
+                let rows = Span(rows);
+                found.extend(sweep(batch.matrix, batch.labels, &rows, &finder, workers)?.1);
             }
-            let candidates = self.candidates(batch, &places, workers)?;
-            let mut changed = Vec::new();
-            let of_rows = hits.chunk_by(|one, next| one.place == next.place);
-            for (of_row, candidate) in of_rows.zip(candidates) {
-                for &Hit { window, key, .. } in of_row {
-                    self.windows[window as usize].offer(Candidate { key, ..candidate });
-                    changed.push(window as usize);
-                }
-            }
-            changed.sort_unstable();
-            changed.dedup();
-            let reaches = changed.into_iter().map(|number| {
-                let window = &self.windows[number];
-                (number, window.given, window.reach())
-            });
-            self.quotas.set_reaches(reaches);
+            self.offer(&found, workers)?;
+            left = found.into_iter().filter_map(|block| block.left).collect();
         }
         Ok(())
     }
 
-    /// The rows of a piece that may be among the first of some window, and where it ended, which is
-    /// before its end if there are too many.
-    fn hits<F: Format>(&self, batch: &Batch<'_, '_, F>, piece: Range<usize>) -> (Vec<Hit>, usize) {
-        let score = score_of(self.filter).and_then(|method| of_facts(method, F::MEANING));
-        let mut hits = Vec::new();
-        for place in piece.clone() {
-            let (given, facts) = (batch.labels.given(place), &batch.facts[place]);
-            let number = batch.rows.of(place);
-            let row = Row { place, number, given, facts };
-            self.quotas.for_each_reached(batch.matrix, &row, score, |window, key| {
-                let found = (key, number);
-                let is_new =
-                    self.windows[window].after.is_none_or(|after| order(after, found).is_lt());
-                if is_new && order(found, self.quotas.reach(window)).is_lt() {
-                    hits.push(Hit { window: window as u32, place, key });
+    /// Takes what is to be kept of a batch that has been looked at, some pieces at a time.
+    fn take<F: Format>(
+        &mut self,
+        batch: &Batch<'_, '_, F>,
+        facts: &[RowFacts],
+        workers: &Workers<'_>,
+    ) -> Result<()> {
+        let n = batch.labels.n_examples();
+        let piece = |start| start..n.min(start + PIECE);
+        let mut rest: Vec<Range<usize>> = (0..n).step_by(PIECE).map(piece).rev().collect();
+        while !rest.is_empty() {
+            let now = rest.split_off(rest.len().saturating_sub(PIECES));
+            let finder = self.finder::<F>(batch.rows, workers.level());
+            let look = |(): &mut (), number: usize| {
+                let mut found = Found::default();
+                for place in now[number].clone() {
+                    let given = batch.labels.given(place);
+                    let cells = OfMatrix(batch.matrix, place);
+                    finder.find(place, given, &facts[place], &cells, &mut found, || NOT_KNOWN_YET);
                 }
-            });
-            if hits.len() > MOST_HITS {
-                return (hits, place + 1);
-            }
+                Ok(found)
+            };
+            let mut found = workers.map(now.len(), || (), look)?;
+            self.score_by_entropy(batch, &mut found, workers)?;
+            self.offer(&found, workers)?;
+            rest.extend(found.into_iter().filter_map(|block| block.left));
         }
-        (hits, piece.end)
+        Ok(())
     }
 
-    /// What is to be known of some rows, but by what they are ordered.
-    fn candidates<F: Format>(
+    fn finder<'a, F: Format>(&'a self, numbers: RowNumbers<'a>, level: Level) -> Finder<'a, F> {
+        let n_classes = self.spec.n_classes;
+        let rank = of_facts(self.rank_by, F::MEANING);
+        Finder {
+            windows: &self.windows,
+            quotas: &self.quotas,
+            numbers,
+            score: score_of(self.filter).and_then(|method| of_facts(method, F::MEANING)),
+            is_pruned: score_of(self.filter).is_none(),
+            rank,
+            entropy: rank.is_none().then(|| WeightedEntropy::new(n_classes, level)),
+            cutoffs: Cutoffs::never(n_classes),
+            valid: ValidKeys::new(),
+        }
+    }
+
+    /// Scores the rows that were hit, where that takes all of their cells.
+    fn score_by_entropy<F: Format>(
         &self,
         batch: &Batch<'_, '_, F>,
-        places: &[usize],
+        found: &mut [Found],
         workers: &Workers<'_>,
-    ) -> Result<Vec<Candidate>> {
-        let Batch { labels, matrix, facts, rows } = *batch;
-        let entropies = match of_facts(self.rank_by, F::MEANING) {
-            Some(_) => Vec::new(),
-            None => {
-                scores_of_rows(labels, matrix, &places, self.rank_by, (Adjust::No, None), workers)?
+    ) -> Result<()> {
+        if of_facts(self.rank_by, F::MEANING).is_some() {
+            return Ok(());
+        }
+        // A row may hit several windows, one after the other.
+        let hits = || found.iter().flat_map(|block| &block.hits);
+        let mut places: Vec<usize> = hits().map(|hit| hit.place).collect();
+        places.dedup();
+        let (labels, matrix) = (batch.labels, batch.matrix);
+        let how = (Adjust::No, None);
+        let scores = scores_of_rows(labels, matrix, &&places[..], self.rank_by, how, workers)?;
+        let mut known = places.into_iter().zip(scores).peekable();
+        for hit in found.iter_mut().flat_map(|block| &mut block.hits) {
+            while known.next_if(|&(place, _)| place != hit.place).is_some() {}
+            if let Some(&(_, score)) = known.peek() {
+                hit.candidate.score = score;
             }
-        };
-        let is_pruned = score_of(self.filter).is_none();
-        workers.each(places.len(), |number| {
-            let place = places[number];
-            let (given, facts) = (labels.given(place), &facts[place]);
-            let other = match facts.best_other_class {
-                NO_CLASS if is_pruned => NO_CLASS,
-                _ => other_class(facts, matrix, place, given) as u32,
-            };
-            let score = match of_facts(self.rank_by, F::MEANING) {
-                Some(score) => score(facts),
-                None => entropies[number],
-            };
-            let is_spared = is_pruned && facts.agrees(given);
-            Candidate { key: 0.0, row: rows.of(place), score, other, is_spared }
-        })
+        }
+        Ok(())
+    }
+
+    /// Offers hits to their windows, of which each thread has a share.
+    fn offer(&mut self, found: &[Found], workers: &Workers<'_>) -> Result<()> {
+        let hits = || found.iter().flat_map(|block| &block.hits);
+        let length = self.windows.len().div_ceil(workers.n_threads()).max(1);
+        let mut shares: Vec<_> = self.windows.chunks_mut(length).collect();
+        workers.each_mut(&mut shares, |number, share| {
+            for hit in hits() {
+                let place = (hit.window as usize).checked_sub(number * length);
+                if let Some(window) = place.and_then(|place| share.get_mut(place)) {
+                    window.offer(hit.candidate);
+                }
+            }
+        })?;
+        let mut changed: Vec<usize> = hits().map(|hit| hit.window as usize).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        let windows = changed.into_iter().map(|number| (number, &self.windows[number]));
+        let reaches = windows.map(|(number, window)| (number, window.given, window.reach()));
+        self.quotas.set_reaches(reaches);
+        Ok(())
     }
 
     /// Adds what another one has kept.
@@ -357,7 +428,7 @@ impl SelectionState {
         }
         self.seen = sum_of_counts(NAME, self.seen, other.seen)?;
         for (window, more) in self.windows.iter_mut().zip(&other.windows) {
-            more.kept.iter().for_each(|&candidate| window.offer(candidate));
+            window.merge(more);
         }
         let windows = self.windows.iter().enumerate();
         let reaches = windows.map(|(number, window)| (number, window.given, window.reach()));
@@ -422,15 +493,103 @@ impl SelectionState {
 struct Batch<'a, 'm, F: Format> {
     labels: &'a Labels,
     matrix: &'a Matrix<'m, F>,
-    facts: &'a [RowFacts],
     rows: RowNumbers<'a>,
+}
+
+/// Finds the rows that may be among the first of some window.
+struct Finder<'a, F: Format> {
+    windows: &'a [Window],
+    quotas: &'a Quotas,
+    numbers: RowNumbers<'a>,
+    /// By what a `low_*` filter orders rows.
+    score: Option<fn(&RowFacts) -> f64>,
+    is_pruned: bool,
+    /// What rows are ranked by; by their entropy if by none of these.
+    rank: Option<fn(&RowFacts) -> f64>,
+    entropy: Option<WeightedEntropy<F>>,
+    cutoffs: Cutoffs<F>,
+    valid: ValidKeys<F>,
+}
+
+/// What was found in a block of rows.
+#[derive(Default)]
+struct Found {
+    hits: Vec<Hit>,
+    /// Rows that nobody asked, since there were too many hits already.
+    left: Option<Range<usize>>,
 }
 
 /// A row that may be among the first of a window.
 struct Hit {
     window: u32,
     place: usize,
-    key: f64,
+    candidate: Candidate,
+}
+
+impl<F: Format> Finder<'_, F> {
+    /// Adds the hits of one row.
+    #[inline(always)]
+    fn find(
+        &self,
+        place: usize,
+        given: usize,
+        facts: &RowFacts,
+        cells: &impl RowCells,
+        found: &mut Found,
+        entropy_score: impl Fn() -> f64,
+    ) {
+        if found.hits.len() > MOST_HITS {
+            found.left.get_or_insert(place..place).end = place + 1;
+            return;
+        }
+        let number = self.numbers.of(place);
+        let mut known = None;
+        let row = Row { number, given, facts };
+        self.quotas.for_each_reached(cells, &row, self.score, |window, key| {
+            let at = (key, number);
+            let is_new = self.windows[window].after.is_none_or(|after| order(after, at).is_lt());
+            if !is_new || !order(at, self.quotas.reach(window)).is_lt() {
+                return;
+            }
+            let candidate = *known.get_or_insert_with(|| Candidate {
+                key,
+                row: number,
+                score: self.rank.map_or_else(&entropy_score, |score| score(facts)),
+                other: match facts.best_other_class {
+                    NO_CLASS if self.is_pruned => NO_CLASS,
+                    _ => other_class(facts, cells, given) as u32,
+                },
+                is_spared: self.is_pruned && facts.agrees(given),
+            });
+            let candidate = Candidate { key, ..candidate };
+            found.hits.push(Hit { window: window as u32, place, candidate });
+        });
+    }
+}
+
+impl<F: Format> RowKernel<F> for Finder<'_, F> {
+    type Fact = ();
+    type Side = Found;
+
+    #[inline(always)]
+    fn row(
+        &self,
+        row: usize,
+        cells: &[F::Bits],
+        given: usize,
+        found: &mut Found,
+    ) -> Result<(), BadCell> {
+        let Self { cutoffs, valid, .. } = self;
+        let several = Several::MostProbable;
+        let (facts, kind) = row_facts(cells, given, cutoffs, valid, several, Fetch::All)?;
+        let entropy_score = || match (&self.entropy, kind) {
+            (Some(entropy), Kind::Usual) => entropy.score(cells, given),
+            (Some(entropy), Kind::Unusual) => entropy.score_unusual(cells, given),
+            (None, _) => NOT_KNOWN_YET,
+        };
+        self.find(row, given, &facts, &AtHand::<F>(cells), found, entropy_score);
+        Ok(())
+    }
 }
 
 impl PartialEq for SelectionState {
@@ -441,7 +600,8 @@ impl PartialEq for SelectionState {
             rows
         };
         let windows = |state: &Self| -> Vec<_> {
-            state.windows.iter().map(|window| (window.identity(), rows(window))).collect()
+            let windows = state.windows.iter();
+            windows.map(|window| (window.identity(), window.bound, rows(window))).collect()
         };
         (self.spec, self.filter, self.rank_by, self.covers_all)
             == (other.spec, other.filter, other.rank_by, other.covers_all)
@@ -456,7 +616,9 @@ impl Wire for SelectionState {
 
     fn check(&self) -> Result<(), &'static str> {
         self.spec.check()?;
-        if self.spec.kind == Kind::Scores && self.rank_by == Method::ConfidenceWeightedEntropy {
+        if self.spec.kind == pred_probs::Kind::Scores
+            && self.rank_by == Method::ConfidenceWeightedEntropy
+        {
             return Err("scores have no entropy to rank by");
         }
         let n_classes = self.spec.n_classes;
@@ -467,7 +629,7 @@ impl Wire for SelectionState {
             may_order(self.filter, window.given, window.by, n_classes)
                 && window.n > 0
                 && window.kept.len() as u64 <= window.n
-                && window.after.is_none_or(|(key, _)| !key.is_nan())
+                && [window.after, window.bound].iter().flatten().all(|(key, _)| !key.is_nan())
                 && window.kept.iter().all(|one| {
                     let is_known = (one.other as usize) < n_classes;
                     let nobody_asks = one.other == NO_CLASS && one.is_spared;
