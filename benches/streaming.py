@@ -151,7 +151,7 @@ def lines(files: Files, only: str) -> list[Line]:
 
     def select() -> SelectionState:
         state = SelectionState(cuts)
-        for block in source.blocks():
+        for block in source.blocks(0, LOOKS_ONCE):
             state.update(block.labels, block.pred_probs, rows=block.first_row)
         return state
 

@@ -124,15 +124,16 @@ def test_rows_in_any_order_and_in_chunks() -> None:
 
 def test_flags_by_a_quota_need_the_ids_alone() -> None:
     table = WIDE.append_column("name", pa.array(np.array(NAMES)[DATA.labels]))
-    layout = arrow.Layout("name", COLUMN_A_CLASS, "id", keep=["name"], classes=NAMES)
+    layout = arrow.Layout("name", COLUMN_A_CLASS, "id", keep=["name", "id", "name"], classes=NAMES)
+    assert layout.repeated == ("id", "name")
     rule = passes.find_rule(reduce_over([table], layout), 4)
-    assert layout.needed_by(rule) == ("id", "name")
-    (results,) = arrow.apply([table.select(["id", "name"])], rule, layout)
+    (results,) = arrow.flag([table.select(layout.repeated), table[:0]], rule, layout)
     assert results.column_names == ["id", "name", "is_issue"]
     assert results["is_issue"].to_numpy().tobytes() == MASK.tobytes()
-    assert layout.needed_by(rule, SCORES) == layout.needed
-    by_row = passes.find_rule(reduce_over([table], layout), 4, filter_by="confident_learning")
-    assert layout.needed_by(by_row) == layout.needed
+    with refused(InputError, "there is no column 'name'"):
+        next(arrow.flag([table.select(["id"])], rule, layout))
+    with refused(OptionError, "must name the id"):
+        next(arrow.flag([table], rule, arrow.Layout("name", COLUMN_A_CLASS)))
 
 
 def test_the_state_that_is_sent_is_left_alone() -> None:

@@ -16,6 +16,7 @@ from conflearn.errors import (
     OptionError,
     ShapeError,
 )
+from conflearn.states import SelectionState
 from expected import refused
 from strategies import FILTERS, SCORES, random_data
 
@@ -210,6 +211,24 @@ def test_a_parquet_file(tmp_path, backend) -> None:
         assert found["is_issue"].compute().to_numpy().tobytes() == MASK.tobytes()
 
 
+@pytest.mark.parametrize("filter_by", FILTERS)
+def test_many_chunks_know_of_the_first_of_them(filter_by) -> None:
+    """And may be empty, ids and all."""
+    lengths = (20,) * 10 + (0,) + (20,) * 10
+    labels, pred_probs = LABELS.rechunk((lengths,)), PRED_PROBS.rechunk((lengths, (4,)))
+    ids = da.from_array(np.arange(400), chunks=(lengths,))
+    mask = conflearn.find_label_issues(*DATA, filter_by=filter_by)
+    for options in ({}, {"id": ids}):
+        found = conflearn.dask.find_label_issues(labels, pred_probs, filter_by=filter_by, **options)
+        assert (found.compute().tobytes(), found.chunks) == (mask.tobytes(), (lengths,))
+
+
+def test_several_rounds_of_selection(monkeypatch) -> None:
+    monkeypatch.setitem(SelectionState.__init__.__kwdefaults__, "most", 20)
+    found = conflearn.dask.find_label_issues(LABELS.rechunk(20), PRED_PROBS.rechunk((20, 4)))
+    assert found.compute().tobytes() == MASK.tobytes()
+
+
 @pytest.mark.parametrize("options", [{}, {"id": da.from_array(np.arange(400), chunks=150)}])
 def test_flags_by_a_quota_need_no_look_of_their_own(options) -> None:
     sights = []
@@ -304,6 +323,8 @@ def test_shapes_that_do_not_fit(frame) -> None:
         conflearn.dask.find_label_issues(LABELS[1:], PRED_PROBS)
     with refused(ShapeError, "labels must have one dimension"):
         conflearn.dask.find_label_issues(PRED_PROBS, PRED_PROBS)
+    with refused(ShapeError, "pred_probs must have two dimensions", "(400, 4, 1)"):
+        conflearn.dask.find_label_issues(LABELS, PRED_PROBS[..., None])
     unknown = LABELS[LABELS >= 0]
     with refused(ShapeError, "labels has 3 chunks, but pred_probs has 4"):
         conflearn.dask.find_label_issues(unknown, PRED_PROBS.rechunk((100, 4)))

@@ -70,8 +70,6 @@ def test_parts_give_the_answers_of_the_whole(ends, seed, filter_by, data) -> Non
     expected = conflearn.analyze(*whole, filter_by=filter_by)
     results = found.rule.apply(*whole, rows=0, entropies=True)
     assert results.is_issue.tobytes() == expected.mask.tobytes()
-    if found.rule.flagged_rows is not None:
-        assert found.rule.flags(np.arange(300)).tobytes() == expected.mask.tobytes()
     assert results.suggested_labels.tobytes() == expected.suggested_labels.tobytes()
     for score in SCORES:
         assert getattr(results, score).tobytes() == expected.scores[score].tobytes()
@@ -95,8 +93,22 @@ def test_a_rule_is_found_in_no_more_passes_than_needed(filter_by, dtype) -> None
     mask = conflearn.find_label_issues(*data, filter_by=filter_by)
     assert rule.apply(*data, rows=0).is_issue.tobytes() == mask.tobytes()
     needed = {"predicted_neq_given": 0, "confident_learning": 1}.get(filter_by, 3)
-    assert (rule.flagged_rows is None) == (needed < 3)
+    if needed == 3:
+        assert rule.flags(np.arange(300)).tobytes() == mask.tobytes()
+        assert rule.flags(np.array([5, 3], np.uint64)).tolist() == [mask[5], mask[3]]
+        with refused(ShapeError, "rows must be", "one a row"):
+            rule.flags(7)
+    else:
+        assert rule.flagged_rows is None
     assert kinds == ["ThresholdState", "JointState", "SelectionState"][:needed]
+
+
+def test_clean_data_flag_nothing() -> None:
+    labels = np.arange(20) % 4
+    clean = Data(labels, np.eye(4)[labels])
+    rule = passes.find_rule(reduce_over(clean, parts_of(clean, [9])), 4)
+    assert not rule.flags(np.arange(20)).any()
+    assert not rule.apply(*clean, rows=0).is_issue.any()
 
 
 @pytest.mark.parametrize("filter_by", PRUNE_FILTERS)

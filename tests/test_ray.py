@@ -82,6 +82,13 @@ def test_filters(filter_by) -> None:
     assert results["is_issue"].tobytes() == mask.tobytes()
 
 
+def test_what_is_kept_may_be_named_twice() -> None:
+    found = conflearn.ray.find_label_issues(dataset_of(), id="id", keep=["id", "label", "label"])
+    found = in_order(found)
+    assert list(found) == ["id", "label", "is_issue"]
+    assert found["is_issue"].tobytes() == conflearn.find_label_issues(*DATA).tobytes()
+
+
 def test_analysis() -> None:
     names = ["ant", "bee", "cat", "dog"]
     found = conflearn.ray.analyze(

@@ -164,26 +164,34 @@ def test_what_the_first_rows_show_spares_the_others(ends, filter_by, seed, most,
     labels, pred_probs = random_data(300, 4, seed=seed, decimals=1, n_absent=seed % 2)
     _, joint = states_of(labels, pred_probs)
     cuts = Cuts.plan(joint, filter_by=filter_by)
-    whole = SelectionState(cuts, most=most)
-    whole.update(labels, pred_probs, rows=0)
-
     bounds = [0, *sorted(ends), 300]
     first, *rest = pairwise(bounds)
-    total = SelectionState(cuts, most=most)
-    total.update(labels[slice(*first)], pred_probs[slice(*first)], rows=0)
-    states = [total]
-    for i, j in rest:
-        states.append(total.narrowed())
-        states[-1].update(labels[i:j], pred_probs[i:j], rows=i)
-    assert merged(states, data) == whole
+    while not cuts.is_done:
+        whole = SelectionState(cuts, most=most)
+        whole.update(labels, pred_probs, rows=0)
+        states = [SelectionState(cuts, most=most)]
+        states[0].update(labels[slice(*first)], pred_probs[slice(*first)], rows=0)
+        for i, j in rest:
+            narrowed = data.draw(st.sampled_from(states)).narrowed()
+            narrowed.update(labels[i:j], pred_probs[i:j], rows=i)
+            again = SelectionState.from_bytes(narrowed.to_bytes())
+            again.merge(SelectionState(cuts, most=most))
+            assert again == narrowed
+            states.append(narrowed)
+        total = merged(states, data)
+        assert total == whole
+        cuts.close(total)
 
 
 @pytest.mark.parametrize("rank_by", SCORES)
-def test_a_block_with_too_many_hits_is_looked_at_again(rank_by):
-    labels, pred_probs = random_data(40_000, 8, decimals=2, dtype=np.float32)
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_block_with_too_many_hits_is_looked_at_again(rank_by, order, n_threads):
+    labels, pred_probs = random_data(40_000, 80, decimals=3, dtype=np.float32)
+    pred_probs = np.asarray(pred_probs, order=order)
     _, joint = states_of(labels, pred_probs)
     selection = SelectionState(Cuts.plan(joint), rank_by=rank_by)
-    selection.update(labels, pred_probs, rows=0, n_threads=1)
+    selection.update(labels, pred_probs, rows=0, n_threads=n_threads)
     flagged = selection.flagged()
     whole = conflearn.analyze(labels, pred_probs, rank_by=rank_by)
     np.testing.assert_array_equal(flagged.rows, np.flatnonzero(whole.mask))
@@ -338,6 +346,8 @@ def test_arguments_are_checked():
         Rule(thresholds.finish(), "both")
     with refused(OptionError, "needs thresholds"):
         Rule(None, "confident_learning")
+    with refused(InputTypeError, "flagged is a list, with no cuts", "SelectionState.flagged()"):
+        Rule(None, "predicted_neq_given", flagged=[1, 2])
     with refused(OptionError, "not told which rows", "use apply"):
         Rule(None, "predicted_neq_given").flags(np.arange(3))
     seen = look(*random_data(50, 3), None)

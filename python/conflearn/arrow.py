@@ -1,6 +1,6 @@
 """Parts of a data set as Arrow tables: what the workers of engines are handed, and hand back.
 
-A worker feeds its rows to a state, or applies a rule to them. Both take an iterator of record
+A worker feeds its rows to a state, or applies a rule to them. All functions take an iterator of record
 batches and yield record batches, as Spark's ``mapInArrow`` wants it; `conflearn.ray` calls them,
 too. Nothing here computes.
 """
@@ -22,7 +22,7 @@ from conflearn.errors import InputError, InputTypeError, MissingDependencyError,
 from conflearn.states import Rule
 from conflearn.topk import TopK
 
-__all__ = ["FLAG", "SUGGESTION", "Layout", "apply", "feed", "merge"]
+__all__ = ["FLAG", "SUGGESTION", "Layout", "apply", "feed", "flag", "merge"]
 
 #: A pyarrow.Table or RecordBatch: what comes back is of the same class.
 Batch: TypeAlias = Any
@@ -73,7 +73,7 @@ class Layout:
                 raise InputTypeError(f"keep must be a list of columns; pass keep=[{value!r}]")
             if value is not None and not isinstance(value, str | TopK):
                 object.__setattr__(self, name, tuple(value))
-        taken = {FLAG, SUGGESTION, *SCORES}.intersection(self._repeated)
+        taken = {FLAG, SUGGESTION, *SCORES}.intersection(self.repeated)
         if taken:
             name = min(taken)
             what = "id is" if name == self.id else "keep holds"
@@ -99,17 +99,10 @@ class Layout:
         """These, and what is kept: each once."""
         return tuple(dict.fromkeys((*self.read, *self.keep)))
 
-    def needed_by(self, rule: Rule, scores: Sequence[Score] = ()) -> tuple[str, ...]:
-        """Name the columns that `apply` looks at, or repeats."""
-        return self._repeated if self.has_flags(rule, scores) else self.needed
-
-    def has_flags(self, rule: Rule, scores: Sequence[Score]) -> bool:
-        """Whether the ids of rows are enough to say what is asked of them."""
-        return self.id is not None and rule.flagged_rows is not None and not scores
-
     @property
-    def _repeated(self) -> tuple[str, ...]:
-        return (*(() if self.id is None else (self.id,)), *self.keep)
+    def repeated(self) -> tuple[str, ...]:
+        """The columns that stand beside the results: each once."""
+        return tuple(dict.fromkeys((*(() if self.id is None else (self.id,)), *self.keep)))
 
     def check(self, present: Iterable[str], needed: Sequence[str] | None = None) -> None:
         """Refuse a table that lacks one of the columns."""
@@ -144,9 +137,9 @@ class Layout:
             raise InputError(f"{id} is missing in some rows; number all of them from 0")
         return passes.as_row_numbers(_numpy(numbers), id)
 
-    def repeated(self, batch: Batch) -> dict[str, Any]:
-        """Return the columns that stand beside the results."""
-        return {name: batch.column(name) for name in self._repeated}
+    def beside(self, batch: Batch) -> dict[str, Any]:
+        """Return the columns of a batch that stand beside its results."""
+        return {name: batch.column(name) for name in self.repeated}
 
     def _pred_probs(self, batch: Batch, kind: Kind) -> Any:
         match self.pred_probs:
@@ -301,19 +294,54 @@ def apply(
     for batch in batches:
         if not batch.num_rows:
             continue
-        layout.check(batch.schema.names, layout.needed_by(rule, scores))
-        if layout.id is not None and layout.has_flags(rule, scores):
-            columns = {FLAG: arrow.array(rule.flags(layout.numbers(batch, layout.id)))}
-        else:
-            labels, pred_probs, rows = layout.rows(batch, rule.kind)
-            found = rule.apply(
-                labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads
-            )
-            columns = {name: arrow.array(values) for name, values in found.columns(scores).items()}
+        layout.check(batch.schema.names)
+        labels, pred_probs, rows = layout.rows(batch, rule.kind)
+        found = rule.apply(labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads)
+        columns = {name: arrow.array(values) for name, values in found.columns(scores).items()}
         if scores and layout.classes is not None:
             columns[SUGGESTION] = arrow.array(layout.classes).take(columns[SUGGESTION])
-        results = layout.repeated(batch) | columns
+        results = layout.beside(batch) | columns
         yield type(batch).from_arrays(list(results.values()), names=list(results))
+
+
+def flag(batches: Iterable[Batch], rule: Rule, layout: Layout) -> Iterator[Batch]:
+    """Say which of a worker's rows are flagged, where their ids are enough for that.
+
+    Parameters
+    ----------
+    batches : iterable of pyarrow.RecordBatch or pyarrow.Table
+        Rows that the passes have seen, in any order: the columns that `Layout.repeated` names.
+    rule : Rule
+        One with ``flagged_rows``.
+    layout : Layout
+        Where to look. It names an id.
+
+    Yields
+    ------
+    pyarrow.RecordBatch or pyarrow.Table
+        What `apply` yields without scores.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from conflearn import arrow, passes
+    >>> table = pa.table({"id": [7, 8], "label": [0, 0], "p0": [0.9, 0.4], "p1": [0.1, 0.6]})
+    >>> layout = arrow.Layout("label", ["p0", "p1"], id="id")
+    >>> def reduce(state):
+    ...     return arrow.merge(state, arrow.feed([table], state, layout))
+    >>> rule = passes.find_rule(reduce, n_classes=2, filter_by="low_self_confidence")
+    >>> next(arrow.flag([table.select(["id"])], rule, layout)).to_pydict()
+    {'id': [7, 8], 'is_issue': [False, True]}
+    """
+    if layout.id is None:
+        raise OptionError("layout must name the id of rows, by which they are known; pass id=")
+    arrow = _pyarrow()
+    for batch in batches:
+        if batch.num_rows:
+            layout.check(batch.schema.names, layout.repeated)
+            flags = arrow.array(rule.flags(layout.numbers(batch, layout.id)))
+            results = layout.beside(batch) | {FLAG: flags}
+            yield type(batch).from_arrays(list(results.values()), names=list(results))
 
 
 def _side_by_side(batch: Batch, names: Sequence[str]) -> npt.NDArray[Any]:

@@ -30,6 +30,9 @@ __all__ = ["Analysis", "analyze", "find_label_issues"]
 #: How many states a worker merges at a time.
 _FAN_IN = 8
 
+#: Fewer chunks do not wait for the first of them.
+_FEW_CHUNKS = 2 * _FAN_IN
+
 #: What the number of a row is called among its results.
 _ROW = "row"
 
@@ -83,8 +86,9 @@ def find_label_issues(
         Out-of-sample predicted probabilities; or a `conflearn.TopK` of two dask arrays. A frame has
         a column a class, in their order; a series holds a list a row. Its chunks of rows are those
         of `labels`, whether their sizes are known or not. It is read once in each pass: one for
-        ``filter_by="confident_learning"``, three or more for others that count, and another one for
-        the results.
+        ``filter_by="confident_learning"``, three or more for others that count. Another one decides
+        about the rows, unless a filter that counts flags no more than a million of them: then their
+        numbers are known.
     id : dask.array.Array of shape (N,), or dask.dataframe.Series, optional
         Whole numbers, at least 0, each its own, in place of row numbers: ties go to the lower one.
     classes : sequence of K names, optional
@@ -272,6 +276,8 @@ class _Worker(NamedTuple):
 
     def flag(self, chunk: _Chunk, first_row: int, rule: Rule) -> dict[str, npt.NDArray[Any]]:
         """Do what `apply` does without scores, where the numbers of the rows are enough."""
+        if not len(chunk.labels):
+            return {name: np.empty(0, dtype) for name, dtype in self.dtypes(()).items()}
         rows = np.arange(first_row, first_row + len(chunk.labels))
         if chunk.id is not None:
             rows = passes.as_row_numbers(np.asarray(chunk.id), "id")
@@ -374,7 +380,7 @@ class _Chunks(ABC):
         import dask
 
         fed = self.delayed(self.each(self.worker.feed, state))
-        if isinstance(state, SelectionState):
+        if isinstance(state, SelectionState) and len(fed) >= _FEW_CHUNKS:
             # What the first of the chunks show spares all others most of their rows.
             n_first = -(-len(fed) // _FAN_IN)
             # Kept: parts of a graph that are optimized one by one would each do it again.
@@ -434,6 +440,11 @@ class _ArrayChunks(_Chunks):
         top = pred_probs if isinstance(pred_probs, TopK) else None
         self.top_of = None if top is None else top.n_classes
         cells = pred_probs if top is None else top.values
+        if cells.ndim not in (1, _MATRIX):
+            raise ShapeError(
+                f"pred_probs must have two dimensions, a row for each label and a column for each "
+                f"class, but its shape is {cells.shape}"
+            )
         if cells.ndim == _MATRIX:
             cells = cells.rechunk({1: -1})  # whole rows
         lengths = cells.chunks[0]

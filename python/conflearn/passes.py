@@ -224,7 +224,7 @@ temperature
     joint = search.joint(search.thresholds())
     is_ranked = search.options.filter_by not in UNRANKED_FILTERS
     return Findings(
-        rule=search.ranked_rule(joint) if is_ranked else search.rule(joint.thresholds),
+        rule=search.rule(joint.thresholds, search.select(joint)[0] if is_ranked else None),
         thresholds=joint.thresholds,
         num_issues=joint.num_issues,
         n_examples=joint.n_examples,
@@ -261,8 +261,8 @@ confident_joint, kind, temperature
     Rule
         Decides about rows, wherever they are. ``rule.apply(labels, pred_probs, rows=...)`` says
         which are flagged, and gives their scores and suggested labels. Where the filter ranks, and
-        takes no more than a million rows, ``rule.flags(rows)`` knows them by their numbers. Can be
-        pickled.
+        takes no more than a million rows, ``rule.flags(rows)`` knows those that were seen by their
+        numbers. Can be pickled; it is small, but for these numbers.
 
     Raises
     ------
@@ -296,7 +296,8 @@ confident_joint, kind, temperature
             return search.rule(None)
         case "confident_learning":
             return search.rule(search.thresholds().finish())
-    return search.ranked_rule(search.joint(search.thresholds()))
+    joint = search.joint(search.thresholds())
+    return search.rule(joint.thresholds, *search.select(joint))
 
 
 def feed(
@@ -436,15 +437,19 @@ class _Search:
             )
         return joint
 
-    def ranked_rule(self, joint: JointState) -> Rule:
-        """Select the rows that the quotas of a filter take, in as many rounds as that needs."""
-        cuts, flagged = Cuts.of_options(joint, self.options), None
+    def select(self, joint: JointState) -> tuple[Cuts, Flagged | None]:
+        """Select the rows that the quotas of a filter take, in as many rounds as that needs.
+
+        Of one round, or none, it is known which rows they are.
+        """
+        cuts = Cuts.of_options(joint, self.options)
+        flagged = Flagged.none() if cuts.is_done else None
         while not cuts.is_done:
             selection: SelectionState = self.reduce(SelectionState(cuts))
             if selection.covers_all:
                 flagged = selection.flagged()
             cuts.close(selection)
-        return self.rule(joint.thresholds, cuts, flagged)
+        return cuts, flagged
 
     def rule(
         self,

@@ -83,7 +83,8 @@ def find_label_issues(
     ----------
     dataset : ray.data.Dataset
         It is read once in each pass: one for ``filter_by="confident_learning"``, three or more for
-        others that count, and another one for the results. Rows must be the same each time.
+        others that count. Results are computed from another one, of the ids alone where a filter
+        that counts flags no more than a million rows. Rows must be the same each time.
     labels, pred_probs : str
         Its columns: the given labels, whole numbers 0..K-1 or names together with `classes`; and
         the out-of-sample predicted probabilities, as tensors or lists of K numbers. For a column a
@@ -137,7 +138,7 @@ def find_label_issues(
     layout = arrow.Layout(labels, pred_probs, id, keep, classes)
     blocks = _Blocks.read(dataset, layout, n_threads, options)
     n_classes = blocks.n_classes() if n_classes is None else n_classes
-    return blocks.apply(passes.find_rule(blocks.reduce, n_classes, **options))
+    return blocks.flag(passes.find_rule(blocks.reduce, n_classes, **options))
 
 
 def analyze(
@@ -246,16 +247,22 @@ class _Blocks:
         raise ShapeError("dataset is empty; it must have at least one row")
 
     def reduce(self, state: Any) -> Any:
-        fed = self._map(arrow.feed, self.layout.read, state=state)
+        arguments = {"state": state, "n_threads": self.n_threads}
+        fed = self._map(arrow.feed, self.layout.read, **arguments)
         return arrow.merge(state, fed.iter_batches(batch_size=None, batch_format="pyarrow"))
 
-    def apply(self, rule: Rule, *, scores: Sequence[Score] = ()) -> Any:
-        names = self.layout.needed_by(rule, scores)
-        return self._map(arrow.apply, names, rule=rule, scores=scores)
+    def apply(self, rule: Rule, **options: Any) -> Any:
+        arguments = options | {"rule": rule, "n_threads": self.n_threads}
+        return self._map(arrow.apply, self.layout.needed, **arguments)
+
+    def flag(self, rule: Rule) -> Any:
+        if rule.flagged_rows is None:
+            return self.apply(rule)
+        return self._map(arrow.flag, self.layout.repeated, rule=rule)
 
     def _map(self, function: Any, names: Sequence[str], **arguments: Any) -> Any:
         cpus = {} if self.n_threads is None else {"num_cpus": self.n_threads}
-        arguments |= {"layout": self.layout, "n_threads": self.n_threads}
+        arguments |= {"layout": self.layout}
         return self.dataset.select_columns(list(names)).map_batches(
             _of_one_batch,
             fn_args=(function, arguments),

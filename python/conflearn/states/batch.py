@@ -9,7 +9,7 @@ from conflearn._coerce import as_count
 from conflearn._inputs import Inputs, read_inputs
 from conflearn.errors import ShapeError, StateError
 
-__all__ = ["as_rows", "has_no_rows", "read_batch"]
+__all__ = ["as_row_array", "as_rows", "has_no_rows", "read_batch"]
 
 
 def read_batch(
@@ -45,8 +45,11 @@ def _n_rows(batch: Any) -> int | None:
 
 def as_rows(rows: Any) -> int | npt.NDArray[np.int64]:
     """Coerce the numbers of a batch's rows."""
-    if isinstance(rows, int | np.integer):
-        return as_count(rows, "rows")
+    return as_count(rows, "rows") if isinstance(rows, int | np.integer) else as_row_array(rows)
+
+
+def as_row_array(rows: Any) -> npt.NDArray[np.int64]:
+    """Coerce them where there must be one a row."""
     numbers = np.asarray(rows)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise ShapeError(

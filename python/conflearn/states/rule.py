@@ -10,7 +10,7 @@ from conflearn._coerce import one_of
 from conflearn._inputs import read_kind
 from conflearn._names import FILTERS, Filter, Kind, Score
 from conflearn.errors import InputTypeError, OptionError, StateError
-from conflearn.states.batch import as_rows, read_batch
+from conflearn.states.batch import as_row_array, as_rows, read_batch
 from conflearn.states.looks import OF_SINGLE_ROWS, look_at
 from conflearn.states.selection import Cuts, Flagged
 
@@ -81,9 +81,15 @@ class Rule:
         self.kind, self.temperature = read_kind(kind, temperature)
         self.thresholds = thresholds
         self.cuts = cuts
-        self.flagged_rows = None if flagged is None else np.sort(flagged.rows)
+        self.flagged_rows = None if flagged is None else flagged.rows
         if self.filter_by == "confident_learning" and thresholds is None:
             raise OptionError("filter_by='confident_learning' needs thresholds")
+        if flagged is not None and (cuts is None or not isinstance(flagged, Flagged)):
+            raise InputTypeError(
+                f"flagged is a {type(flagged).__name__}, with {'no' if cuts is None else 'the'} "
+                "cuts; pass what SelectionState.flagged() returned, and the cuts that were closed "
+                "with that selection"
+            )
         if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
             needs = "needs cuts, made by Cuts.plan" if cuts is None else "does not use cuts"
             raise OptionError(f"filter_by={self.filter_by!r} {needs}")
@@ -161,7 +167,7 @@ class Rule:
         )
 
     def flags(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Decide about rows by their numbers alone, without a look at the matrix.
+        """Decide about rows that the passes have seen, by their numbers alone.
 
         Parameters
         ----------
@@ -171,22 +177,27 @@ class Rule:
         Returns
         -------
         ndarray of shape (n,), bool
-            True where the label is likely wrong.
+            True where the label is likely wrong. Of rows that were not seen, False: `apply` decides
+            about any row.
 
         Raises
         ------
         OptionError
-            If the rule was not told which rows are flagged; then `apply` decides.
+            If the rule was not told which rows are flagged.
+        ShapeError
+            If `rows` are not whole numbers, one a row.
         """
         if self.flagged_rows is None:
             raise OptionError(
-                "this rule was not told which rows are flagged; use apply, or make it with flagged"
+                "this rule was not told which rows are flagged; use apply, or make the rule with "
+                "flagged=selection.flagged()"
             )
+        numbers = as_row_array(rows)
         if not len(self.flagged_rows):
-            return np.zeros(len(rows), np.bool_)
-        at = np.searchsorted(self.flagged_rows, rows)
+            return np.zeros(len(numbers), np.bool_)
+        at = np.searchsorted(self.flagged_rows, numbers)
         mask: npt.NDArray[np.bool_]
-        mask = self.flagged_rows[np.minimum(at, len(self.flagged_rows) - 1)] == rows
+        mask = self.flagged_rows[np.minimum(at, len(self.flagged_rows) - 1)] == numbers
         return mask
 
     def __repr__(self) -> str:

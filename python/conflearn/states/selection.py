@@ -19,7 +19,7 @@ from conflearn.states.state import State
 __all__ = ["MOST_SELECTED", "Cuts", "Flagged", "SelectionState"]
 
 #: So many rows a `SelectionState` holds at once, unless it is told otherwise. A row takes 32 bytes,
-#: a class and reason to remove it about 130.
+#: a class and reason to remove it about 150.
 MOST_SELECTED = 1_000_000
 
 
@@ -127,7 +127,8 @@ class Cuts(State[_core.Cuts]):
         Raises
         ------
         StateError
-            If it was not made for these cuts as they are, or has not seen each row once.
+            If it was not made for these cuts as they are, has not seen each row once, or was
+            narrowed by another one that it was not merged with.
         """
         if not isinstance(selection, SelectionState):
             raise InputTypeError(
@@ -145,6 +146,11 @@ class Flagged(NamedTuple):
     scores: npt.NDArray[np.float64]
     #: The most probable class but the given one, int64.
     suggested_labels: npt.NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> "Flagged":
+        """No rows."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64))
 
 
 class SelectionState(State[_core.SelectionState]):
@@ -191,8 +197,9 @@ class SelectionState(State[_core.SelectionState]):
     ) -> None:
         """Look through a batch; what raises an `InputError` keeps nothing.
 
-        Each row has to be seen once in a round. After Ctrl-C some rows of a batch may be kept:
-        begin the round anew, or from `to_bytes` of before.
+        Each row has to be seen once in a round. After Ctrl-C, or where a file that was read once
+        cannot be read again, some rows of a batch may be kept: begin the round anew, or from
+        `to_bytes` of before.
 
         Parameters
         ----------
@@ -264,8 +271,8 @@ class SelectionState(State[_core.SelectionState]):
         Raises
         ------
         StateError
-            If it has not seen each row once, or not `covers_all`: then a `Rule` with the cuts
-            tells, row by row.
+            If it has not seen each row once, or was narrowed by another one that it was not merged
+            with; or it does not `covers_all`: then a `Rule` with the cuts tells, row by row.
         """
         flagged = self._core.flagged()
         if flagged is None:

@@ -326,12 +326,14 @@ impl<'a, F: Format> Matrix<'a, F> {
         self.n_columns
     }
 
-    /// Whether it is read fastest row by row, and each of them only once.
-    pub(crate) fn rows_are_read_once(&self) -> bool {
-        match self.cells {
-            Cells::Stored { .. } => !self.columns_are_slices(),
-            Cells::Computed(computed) => computed.is_of_rows(),
-        }
+    /// Whether its rows are in a file, where a cell alone takes about as long as its row.
+    pub(crate) fn is_of_file(&self) -> bool {
+        self.as_computed().is_some_and(Computed::is_of_rows)
+    }
+
+    /// Whether all cells are in memory, and those of a row are found faster than those of a column.
+    pub(crate) fn rows_lie_apart(&self) -> bool {
+        self.as_computed().is_none() && !self.columns_are_slices()
     }
 
     /// Bytes that are read for a row.

@@ -105,7 +105,8 @@ impl Cuts {
     /// Takes over what a selection found, once it has seen all rows.
     ///
     /// # Errors
-    /// If it was not made for these cuts as they are, or has not seen each row once.
+    /// If it was not made for these cuts as they are, has not seen each row once, or was narrowed by
+    /// another one that it was not merged with.
     pub fn close(&mut self, selection: &SelectionState) -> Result<()> {
         let differ =
             |ours: String, found: String| Err(Error::StatesDiffer { name: NAME, ours, found });

@@ -37,12 +37,12 @@ const PIECE: usize = 256;
 const PIECES: usize = 8;
 /// A block in which there are so many hits is looked at again from there on, when quotas reach less
 /// far: before they are full, a row may be a hit for each of them.
-const MOST_HITS: usize = 1 << 14;
+const MOST_HITS: usize = 1 << 13;
 /// Of so many bytes all rows are looked at before quotas take what was found. Of more, they are asked
 /// a second time, some at a time.
 const AT_ONCE_BYTES: usize = 128 << 20;
 /// In place of a score that is to follow.
-const NOT_KNOWN_YET: f64 = 0.0;
+const NOT_YET: f64 = 0.0;
 
 /// The rows that one quota is to be filled with in one round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -87,7 +87,11 @@ impl Window {
             (ours, theirs) => ours.or(theirs),
         };
         other.kept.iter().for_each(|&candidate| self.offer(candidate));
-        // Full up to its bound, it has those rows that were seen elsewhere.
+        self.settle();
+    }
+
+    /// Once it is full up to its bound, what was seen elsewhere does not matter any more.
+    fn settle(&mut self) {
         let last = self.last().filter(|_| self.is_full());
         self.bound = self.bound.filter(|&at| last.is_none_or(|last| order(last, at).is_gt()));
     }
@@ -262,7 +266,9 @@ impl SelectionState {
     ///
     /// # Errors
     /// If the batch does not fit, or a cell may not stand there: then nothing is kept. If the caller
-    /// wants to stop: then some rows of the batch may be kept, and the round has to begin anew.
+    /// wants to stop, or a file cannot be read again: then some rows of the batch may be kept, and the
+    /// round has to begin anew. The same is true of a bad cell in more rows of a file than are looked
+    /// at together.
     pub fn update(
         &mut self,
         labels: &Labels,
@@ -275,8 +281,9 @@ impl SelectionState {
         let seen = sum_of_counts(NAME, self.seen, labels.n_examples() as u64)?;
         with_matrix!(pred_probs, workers, matrix => {
             let batch = Batch { labels, matrix, rows };
-            if matrix.rows_are_read_once() && matrix.n_rows() * matrix.row_bytes() <= AT_ONCE_BYTES {
-                self.look_for_hits(&batch, workers)?;
+            let n_together = (AT_ONCE_BYTES / matrix.row_bytes().max(1)).max(1);
+            if matrix.is_of_file() || (matrix.rows_lie_apart() && labels.n_examples() <= n_together) {
+                self.look_for_hits(&batch, n_together, workers)?;
             } else {
                 let several = Several::MostProbable;
                 let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
@@ -289,22 +296,21 @@ impl SelectionState {
     }
 
     /// Looks at the rows of a batch, and takes what may be among the first of a window then and there,
-    /// while their cells are at hand. Nothing is kept before all of them have been looked at.
+    /// while their cells are at hand. Nothing is kept before those together have been looked at.
     fn look_for_hits<F: Format>(
         &mut self,
         batch: &Batch<'_, '_, F>,
+        n_together: usize,
         workers: &Workers<'_>,
     ) -> Result<()> {
-        let mut left: Vec<_> = std::iter::once(0..batch.labels.n_examples()).collect();
-        while !left.is_empty() {
-            let finder = self.finder::<F>(batch.rows, workers.level());
-            let mut found = Vec::new();
-            for rows in left {
-                let rows = Span(rows);
-                found.extend(sweep(batch.matrix, batch.labels, &rows, &finder, workers)?.1);
-            }
+        let n = batch.labels.n_examples();
+        let together = |start: usize| start..n.min(start.saturating_add(n_together));
+        let mut left: Vec<_> = (0..n).step_by(n_together).map(together).rev().collect();
+        while let Some(rows) = left.pop() {
+            let kernel = self.kernel::<F>(batch.rows, workers.level());
+            let (_, found) = sweep(batch.matrix, batch.labels, &Span(rows), &kernel, workers)?;
             self.offer(&found, workers)?;
-            left = found.into_iter().filter_map(|block| block.left).collect();
+            left.extend(found.into_iter().rev().filter_map(|block| block.left));
         }
         Ok(())
     }
@@ -321,7 +327,7 @@ impl SelectionState {
         let mut rest: Vec<Range<usize>> = (0..n).step_by(PIECE).map(piece).rev().collect();
         while !rest.is_empty() {
             let now = rest.split_off(rest.len().saturating_sub(PIECES));
-            let finder = self.finder::<F>(batch.rows, workers.level());
+            let finder = self.finder::<F>(batch.rows);
             let look = |(): &mut (), number: usize| {
                 let mut found = Found::default();
                 for place in now[number].clone() {
@@ -339,20 +345,23 @@ impl SelectionState {
         Ok(())
     }
 
-    fn finder<'a, F: Format>(&'a self, numbers: RowNumbers<'a>, level: Level) -> Finder<'a, F> {
-        let n_classes = self.spec.n_classes;
-        let rank = of_facts(self.rank_by, F::MEANING);
+    fn finder<'a, F: Format>(&'a self, numbers: RowNumbers<'a>) -> Finder<'a> {
+        let by = score_of(self.filter);
         Finder {
             windows: &self.windows,
             quotas: &self.quotas,
             numbers,
-            score: score_of(self.filter).and_then(|method| of_facts(method, F::MEANING)),
-            is_pruned: score_of(self.filter).is_none(),
-            rank,
-            entropy: rank.is_none().then(|| WeightedEntropy::new(n_classes, level)),
-            cutoffs: Cutoffs::never(n_classes),
-            valid: ValidKeys::new(),
+            is_pruned: by.is_none(),
+            score: by.and_then(|method| of_facts(method, F::MEANING)),
+            rank: of_facts(self.rank_by, F::MEANING),
         }
+    }
+
+    fn kernel<'a, F: Format>(&'a self, numbers: RowNumbers<'a>, level: Level) -> Asking<'a, F> {
+        let finder = self.finder::<F>(numbers);
+        let n_classes = self.spec.n_classes;
+        let entropy = finder.rank.is_none().then(|| WeightedEntropy::new(n_classes, level));
+        Asking { finder, entropy, cutoffs: Cutoffs::never(n_classes), valid: ValidKeys::new() }
     }
 
     /// Scores the rows that were hit, where that takes all of their cells.
@@ -398,8 +407,11 @@ impl SelectionState {
         let mut changed: Vec<usize> = hits().map(|hit| hit.window as usize).collect();
         changed.sort_unstable();
         changed.dedup();
-        let windows = changed.into_iter().map(|number| (number, &self.windows[number]));
-        let reaches = windows.map(|(number, window)| (number, window.given, window.reach()));
+        let reaches = changed.into_iter().map(|number| {
+            let window = &mut self.windows[number];
+            window.settle();
+            (number, window.given, window.reach())
+        });
         self.quotas.set_reaches(reaches);
         Ok(())
     }
@@ -439,7 +451,7 @@ impl SelectionState {
     /// The rows that the filter flags, where this round selects all there is.
     ///
     /// # Errors
-    /// If it has not seen each row once.
+    /// If it has not seen each row once, or was narrowed by another one that it was not merged with.
     pub fn flagged(&self) -> Result<Option<Flagged>> {
         if !self.covers_all {
             return Ok(None);
@@ -497,18 +509,15 @@ struct Batch<'a, 'm, F: Format> {
 }
 
 /// Finds the rows that may be among the first of some window.
-struct Finder<'a, F: Format> {
+struct Finder<'a> {
     windows: &'a [Window],
     quotas: &'a Quotas,
     numbers: RowNumbers<'a>,
+    is_pruned: bool,
     /// By what a `low_*` filter orders rows.
     score: Option<fn(&RowFacts) -> f64>,
-    is_pruned: bool,
     /// What rows are ranked by; by their entropy if by none of these.
     rank: Option<fn(&RowFacts) -> f64>,
-    entropy: Option<WeightedEntropy<F>>,
-    cutoffs: Cutoffs<F>,
-    valid: ValidKeys<F>,
 }
 
 /// What was found in a block of rows.
@@ -526,7 +535,7 @@ struct Hit {
     candidate: Candidate,
 }
 
-impl<F: Format> Finder<'_, F> {
+impl Finder<'_> {
     /// Adds the hits of one row.
     #[inline(always)]
     fn find(
@@ -567,7 +576,15 @@ impl<F: Format> Finder<'_, F> {
     }
 }
 
-impl<F: Format> RowKernel<F> for Finder<'_, F> {
+/// Looks at rows, and asks each at once.
+struct Asking<'a, F: Format> {
+    finder: Finder<'a>,
+    entropy: Option<WeightedEntropy<F>>,
+    cutoffs: Cutoffs<F>,
+    valid: ValidKeys<F>,
+}
+
+impl<F: Format> RowKernel<F> for Asking<'_, F> {
     type Fact = ();
     type Side = Found;
 
@@ -579,15 +596,15 @@ impl<F: Format> RowKernel<F> for Finder<'_, F> {
         given: usize,
         found: &mut Found,
     ) -> Result<(), BadCell> {
-        let Self { cutoffs, valid, .. } = self;
+        let Self { finder, entropy, cutoffs, valid } = self;
         let several = Several::MostProbable;
         let (facts, kind) = row_facts(cells, given, cutoffs, valid, several, Fetch::All)?;
-        let entropy_score = || match (&self.entropy, kind) {
+        let entropy_score = || match (entropy, kind) {
             (Some(entropy), Kind::Usual) => entropy.score(cells, given),
             (Some(entropy), Kind::Unusual) => entropy.score_unusual(cells, given),
-            (None, _) => NOT_KNOWN_YET,
+            (None, _) => unreachable!("what else rows are ranked by follows from their facts"),
         };
-        self.find(row, given, &facts, &AtHand::<F>(cells), found, entropy_score);
+        finder.find(row, given, &facts, &AtHand::<F>(cells), found, entropy_score);
         Ok(())
     }
 }
