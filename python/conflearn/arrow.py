@@ -1,8 +1,8 @@
 """Parts of a data set as Arrow tables: what the workers of engines are handed, and hand back.
 
-A worker feeds its rows to a state, or applies a rule to them. All functions take an iterator of record
-batches and yield record batches, as Spark's ``mapInArrow`` wants it; `conflearn.ray` calls them,
-too. Nothing here computes.
+A worker feeds its rows to a state, or applies a rule to them. All functions take an iterator of
+record batches and yield record batches, as Spark's ``mapInArrow`` wants it; `conflearn.ray` calls
+them, too. Nothing here computes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
