@@ -81,7 +81,6 @@ class Rule:
         self.kind, self.temperature = read_kind(kind, temperature)
         self.thresholds = thresholds
         self.cuts = cuts
-        self.flagged_rows = None if flagged is None else flagged.rows
         if self.filter_by == "confident_learning" and thresholds is None:
             raise OptionError("filter_by='confident_learning' needs thresholds")
         if flagged is not None and (cuts is None or not isinstance(flagged, Flagged)):
@@ -90,6 +89,7 @@ class Rule:
                 "cuts; pass what SelectionState.flagged() returned, and the cuts that were closed "
                 "with that selection"
             )
+        self.flagged_rows = None if flagged is None else flagged.rows
         if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
             needs = "needs cuts, made by Cuts.plan" if cuts is None else "does not use cuts"
             raise OptionError(f"filter_by={self.filter_by!r} {needs}")

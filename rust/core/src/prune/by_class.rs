@@ -7,27 +7,28 @@ use crate::format::Format;
 use crate::rank::n_smallest;
 
 impl<F: Format> Pruning<'_, F> {
-    /// The rows to prune.
+    /// Marks the rows to prune.
     pub(super) fn smallest_own(
         &self,
         counts: &PruneCounts,
         min_examples_per_class: usize,
+        mark: &(dyn Fn(usize) + Sync),
         workers: &Workers<'_>,
-    ) -> Result<Vec<usize>> {
-        let pruned = workers.map(
+    ) -> Result<()> {
+        workers.map(
             self.labels.n_classes(),
             || (),
             |(), given| {
                 let rows = self.rows_by_class.of(given);
-                if rows.len() <= min_examples_per_class {
-                    return Ok(Vec::new());
+                if rows.len() > min_examples_per_class {
+                    let mut keyed: Vec<_> =
+                        rows.iter().map(|row| (self.seen.facts[row].own, row)).collect();
+                    let smallest = n_smallest(&mut keyed, counts.n_removed(given, rows.len()));
+                    smallest.iter().for_each(|&(_, row)| mark(row));
                 }
-                let mut keyed: Vec<_> =
-                    rows.iter().map(|row| (self.seen.facts[row].own, row)).collect();
-                let smallest = n_smallest(&mut keyed, counts.n_removed(given, rows.len()));
-                Ok(smallest.iter().map(|&(_, row)| row).collect::<Vec<_>>())
+                Ok(())
             },
         )?;
-        Ok(pruned.into_iter().flatten().collect())
+        Ok(())
     }
 }

@@ -241,13 +241,14 @@ struct Scratch {
 }
 
 impl<F: Format> Pruning<'_, F> {
-    /// The rows to prune, some of them more than once.
+    /// Marks the rows to prune, some of them more than once.
     pub(super) fn largest_margins(
         &self,
         counts: &PruneCounts,
         min_examples_per_class: usize,
+        mark: &(dyn Fn(usize) + Sync),
         workers: &Workers<'_>,
-    ) -> Result<Vec<usize>> {
+    ) -> Result<()> {
         let n_classes = self.labels.n_classes();
         let contenders = self.contenders_by_class(workers)?;
         let scratch = || Scratch {
@@ -255,10 +256,10 @@ impl<F: Format> Pruning<'_, F> {
             listed: Vec::new(),
             others: Vec::new(),
         };
-        let by_class = workers.map(n_classes, scratch, |scratch, given| {
+        workers.map(n_classes, scratch, |scratch, given| {
             let removed = counts.removed(given);
             if removed.is_empty() || self.labels.counts()[given] <= min_examples_per_class {
-                return Ok(Vec::new());
+                return Ok(());
             }
             let mut quotas: Vec<Quota> =
                 removed.iter().map(|&(class, n)| Quota { class, n, listed: 0..0 }).collect();
@@ -267,22 +268,20 @@ impl<F: Format> Pruning<'_, F> {
             let unlisted = Unlisted::new(contenders, &self.seen.facts);
             let others = self.rows_by_class.of(given);
             scratch.others.clear();
-            let mut rows = Vec::new();
             for Quota { class, n, listed } in quotas {
                 workers.check()?;
                 if n >= others.len() {
-                    rows.extend(others.iter());
+                    others.iter().for_each(mark);
                     continue;
                 }
                 let mut smallest = Smallest::new(n, &mut scratch.listed[listed]);
                 self.offer_unlisted(&unlisted, class, &mut smallest);
                 self.offer_others(others, class, &mut smallest, &mut scratch.others);
-                rows.extend(smallest.rows());
+                smallest.rows().for_each(mark);
             }
-            Ok(rows)
+            Ok(())
         })?;
-        drop(contenders);
-        Ok(by_class.into_iter().flatten().collect())
+        Ok(())
     }
 
     /// The contenders by given class, several groups of blocks side by side. A group takes two numbers

@@ -333,7 +333,7 @@ impl SelectionState {
                 for place in now[number].clone() {
                     let given = batch.labels.given(place);
                     let cells = OfMatrix(batch.matrix, place);
-                    finder.find(place, given, &facts[place], &cells, &mut found, || NOT_KNOWN_YET);
+                    finder.find(place, given, &facts[place], &cells, &mut found, || NOT_YET);
                 }
                 Ok(found)
             };
