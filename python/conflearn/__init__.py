@@ -28,6 +28,7 @@ array([2])
 `cross_val_pred_probs`           out-of-sample probabilities of any classifier
 `CleanLearning`                  a classifier that learns from noisy labels
 `dataset_health`                 how clean the data set, its classes and their pairs are
+`audit`                          which rows to review, and what reviews say of all others
 `Columns`                        which columns of a table are meant
 `TopK`                           a matrix by the few entries that each row stores
 `noise`                          noise matrices and noisy labels, for experiments
@@ -60,6 +61,7 @@ from conflearn.joint import (
 )
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
+from conflearn.reviews import AuditPlan, AuditResult, audit
 from conflearn.sources import Columns
 from conflearn.thresholds import confident_thresholds
 from conflearn.topk import TopK
@@ -72,12 +74,15 @@ if TYPE_CHECKING:
 # Not of these: what needs scikit-learn. `import *` would import that, or fail without it.
 __all__ = [
     "Analysis",
+    "AuditPlan",
+    "AuditResult",
     "Columns",
     "ConflearnCopyWarning",
     "DatasetHealth",
     "NoiseModel",
     "TopK",
     "analyze",
+    "audit",
     "calibrate_confident_joint",
     "confident_joint",
     "confident_thresholds",

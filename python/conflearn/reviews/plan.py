@@ -1,0 +1,453 @@
+"""Audit plans: which rows a person should look at, so that much is known of the others."""
+
+import csv
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn._coerce import as_count, as_labels, as_share
+from conflearn._coerce.objects import spelled
+from conflearn._names import Kind, Score
+from conflearn._runs import Path as AnyPath
+from conflearn._tables import Table, as_table
+from conflearn.analysis import Analysis, analyze
+from conflearn.errors import InputError, OptionError
+from conflearn.reviews.result import AuditResult
+from conflearn.reviews.strata import (
+    cut_strata,
+    first_allocation,
+    next_allocation,
+    positions_of_cells,
+)
+from conflearn.reviews.verdicts import read_verdicts
+
+__all__ = ["AuditPlan", "audit"]
+
+Ints = npt.NDArray[np.int64]
+
+#: Fewer tell too little.
+_FEWEST_REVIEWS = 10
+
+_WHAT = "conflearn audit plan"
+_VERSION = 1
+
+
+class AuditPlan:
+    """Which rows to review, and what they stand for. `audit` makes it.
+
+    Reviewers can stop at any time: rows come in a random order, so that those that were looked at
+    are a fair sample whenever they stop.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n,), int64
+        The rows to review, in order: no row twice.
+    given_labels : list of n
+        Their given labels, by name if `classes` were told.
+    suggested_labels : list of n
+        What these should be by the model; "" where it has no other label to suggest.
+    n_examples : int
+        N.
+    rank_by : str
+        The score that ranks the rows.
+    seed : int
+        From which the rows were drawn.
+    """
+
+    def __init__(
+        self,
+        analysis: Analysis,
+        given: Ints,
+        seed: int,
+        edges: Ints,
+        cells: Ints,
+        rounds: Sequence[Ints],
+    ) -> None:
+        self._analysis, self._given = analysis, given
+        #: Where strata end in the ranking, and the cells of the first round.
+        self._edges, self._cells = edges, cells
+        self.seed = seed
+        self.rank_by = analysis.rank_by
+        #: Rows by score, the worst first; of equals, the lower row.
+        self._order = np.argsort(analysis.scores[analysis.rank_by], kind="stable")
+        #: Positions in the ranking, round after round, each in the order of review.
+        self._rounds = list(rounds)
+
+    @property
+    def n_examples(self) -> int:
+        """N."""
+        return len(self._given)
+
+    @property
+    def rows(self) -> Ints:
+        """The rows to review, in order."""
+        rows: Ints = self._order[self._positions]
+        return rows
+
+    @property
+    def given_labels(self) -> list[object]:
+        """Their given labels."""
+        return [self._name(self._given[row]) for row in self.rows]
+
+    @property
+    def suggested_labels(self) -> list[object]:
+        """Their suggested labels, or ""."""
+        suggested = self._analysis.suggested_labels
+        return [
+            "" if suggested[row] == self._given[row] else self._name(suggested[row])
+            for row in self.rows
+        ]
+
+    def result(self, verdicts: Any, *, confidence: float = 0.95) -> AuditResult:
+        """Say what follows from reviews.
+
+        Parameters
+        ----------
+        verdicts : path, mapping, or table
+            The file that `to_csv` wrote, filled in; a mapping from row to "right", "wrong" or
+            "skip"; or a table (record array, data frame, dict of columns) with ``row``, ``verdict``
+            and, if you like, ``right_label``. Rows that are left out, or have no verdict, count as
+            not reviewed yet.
+        confidence : float, default 0.95
+            How often intervals are to hold.
+
+        Returns
+        -------
+        AuditResult
+
+        Raises
+        ------
+        InputError
+            If a verdict is none of these, or of a row that was not drawn, or contradicts its right
+            label; or if nothing has been reviewed.
+        """
+        level = _as_level(confidence, "confidence")
+        said = read_verdicts(verdicts, self.rows, self.given_labels)
+        if not said.is_known.any():
+            raise InputError(
+                "verdicts say of no row whether its label is right or wrong; review at least one"
+            )
+        return AuditResult(
+            self._order,
+            self._analysis.scores[self.rank_by],
+            self._edges,
+            self._cells,
+            self._positions,
+            said,
+            n_first=len(self._rounds[0]),
+            seed=self.seed,
+            confidence=level,
+        )
+
+    def more(self, n_reviews: int, verdicts: Any) -> "AuditPlan":
+        """Add rows where they shrink the interval for the number of errors most.
+
+        Parameters
+        ----------
+        n_reviews : int
+            How many rows to add; fewer if there are no more.
+        verdicts
+            What is known of the rows so far, as in `result`.
+
+        Returns
+        -------
+        AuditPlan
+            With the same rows, and after them the new ones.
+        """
+        n_more = as_count(n_reviews, "n_reviews")
+        said = read_verdicts(verdicts, self.rows, self.given_labels)
+        positions = self._positions
+        drawn = self._count(positions)
+        wrong, known = (self._count(positions[which]) for which in (said.is_wrong, said.is_known))
+        total = next_allocation(np.diff(self._edges), drawn, wrong, known, n_more)
+        rng = np.random.default_rng([self.seed, len(self._rounds)])
+        new = []
+        for stratum, n in enumerate(total - drawn):
+            rest = np.setdiff1d(
+                np.arange(self._edges[stratum], self._edges[stratum + 1]), positions
+            )
+            new.append(rng.choice(rest, n, replace=False))
+        rounds = [*self._rounds, rng.permutation(np.concatenate(new))]
+        return AuditPlan(self._analysis, self._given, self.seed, self._edges, self._cells, rounds)
+
+    def to_records(self) -> Table:
+        """Tabulate the rows to review.
+
+        Returns
+        -------
+        recarray of shape (n,)
+            Fields ``round``, ``row``, ``given``, ``suggested``, ``score``, and to be filled in:
+            ``verdict`` and ``right_label``.
+        """
+        rows = self.rows
+        words = np.full(len(rows), "", dtype=object)
+        return as_table(
+            round=np.repeat(np.arange(1, len(self._rounds) + 1), [len(r) for r in self._rounds]),
+            row=rows,
+            given=np.array([*self.given_labels, None], dtype=object)[:-1],
+            suggested=np.array([*self.suggested_labels, None], dtype=object)[:-1],
+            score=self._analysis.scores[self.rank_by][rows],
+            verdict=words,
+            right_label=words.copy(),
+        )
+
+    def to_csv(self, path: AnyPath) -> None:
+        """Write the same table as a file, for a spreadsheet.
+
+        The person fills in ``verdict`` (right, wrong or skip) or ``right_label``, or both.
+        """
+        table = self.to_records()
+
+        def write(file: Any) -> None:
+            writer = csv.writer(file)
+            writer.writerow(table.dtype.names or ())
+            writer.writerows(table.tolist())
+
+        _write_whole(Path(path), write)
+
+    def save(self, path: AnyPath) -> None:
+        """Write the plan, to go on with it later: `AuditPlan.load` reads it."""
+        contents = {
+            "what": _WHAT,
+            "version": _VERSION,
+            "data": self._digest(),
+            "n_examples": self.n_examples,
+            "rank_by": self.rank_by,
+            "seed": self.seed,
+            "edges": self._edges.tolist(),
+            "cells": self._cells.tolist(),
+            "rounds": [positions.tolist() for positions in self._rounds],
+        }
+        _write_whole(Path(path), lambda file: json.dump(contents, file))
+
+    @classmethod
+    def load(
+        cls,
+        path: AnyPath,
+        labels: object,
+        pred_probs: object,
+        **options: Any,
+    ) -> "AuditPlan":
+        """Read a plan that was saved.
+
+        Parameters
+        ----------
+        path : path
+            What `save` wrote.
+        labels, pred_probs, **options
+            Those that `audit` had.
+
+        Returns
+        -------
+        AuditPlan
+
+        Raises
+        ------
+        InputError
+            If it is no plan, of another version, damaged, or was made for other data.
+        """
+        contents = _read_plan(Path(path))
+        analysis, given = _ranked(labels, pred_probs, contents["rank_by"], **options)
+        edges, cells, *rounds = (
+            np.array(numbers, np.int64)
+            for numbers in (contents["edges"], contents["cells"], *contents["rounds"])
+        )
+        plan = cls(analysis, given, contents["seed"], edges, cells, rounds)
+        if contents["n_examples"] != plan.n_examples or contents["data"] != plan._digest():
+            raise InputError(
+                f"the plan in {path} was made for other data: {contents['n_examples']:,} examples "
+                f"with a certain ranking, but labels has {plan.n_examples:,}, or another ranking "
+                "follows from pred_probs; pass the labels, pred_probs and options that audit had"
+            )
+        return plan
+
+    @property
+    def _positions(self) -> Ints:
+        return np.concatenate(self._rounds)
+
+    def _count(self, positions: Ints) -> Ints:
+        """Count positions by stratum."""
+        return np.histogram(positions, self._edges)[0].astype(np.int64)
+
+    def _name(self, label: int) -> object:
+        classes = self._analysis.classes
+        return int(label) if classes is None else classes[label]
+
+    def _digest(self) -> str:
+        scores = np.ascontiguousarray(self._analysis.scores[self.rank_by])
+        data = hashlib.blake2b(self._given.tobytes(), digest_size=16)
+        data.update(scores.tobytes())
+        return data.hexdigest()
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(
+            f"{n:,} of {size:,}"
+            for n, size in zip(self._count(self._positions), np.diff(self._edges), strict=True)
+        )
+        return (
+            f"AuditPlan of {len(self.rows):,} reviews of {self.n_examples:,} labels\n"
+            f"  the worst first by {self.rank_by}: {sizes}"
+        )
+
+
+def audit(
+    labels: object,
+    pred_probs: object,
+    *,
+    n_reviews: int = 100,
+    seed: int | None = None,
+    rank_by: Score = "self_confidence",
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+) -> AuditPlan:
+    """Draw rows for a person to review, from which much follows about the others.
+
+    How many labels are wrong is not known from probabilities alone: estimates from them are off by
+    a third, often by more, and no interval around them holds. A hundred reviews change that.
+
+    Parameters
+    ----------
+    labels, pred_probs, kind, temperature, classes, n_threads
+        As in `conflearn.analyze`.
+    n_reviews : int, default 100
+        How many rows to draw, at least 10.
+    seed : int, optional
+        The same seed draws the same rows.
+    rank_by : str
+        The score that ranks the rows: rows are drawn from stretches of the ranking, more of them
+        where labels look bad.
+
+    Returns
+    -------
+    AuditPlan
+        With ``rows``, ``to_csv()``, ``result(verdicts)`` and ``more()``.
+
+    Raises
+    ------
+    InputError, OptionError
+        As in `conflearn.analyze`; or if `n_reviews` is below 10.
+
+    Examples
+    --------
+    >>> import numpy as np, conflearn
+    >>> rng = np.random.default_rng(0)
+    >>> true_labels = rng.integers(0, 3, 3000)
+    >>> pred_probs = 0.2 * rng.dirichlet([1, 1, 1], 3000) + 0.8 * np.eye(3)[true_labels]
+    >>> labels = np.where(rng.random(3000) < 0.1, (true_labels + 1) % 3, true_labels)
+    >>> plan = conflearn.audit(labels, pred_probs, n_reviews=60, seed=0)
+    >>> is_wrong = labels != true_labels  # what a person would find out
+    >>> verdicts = {row: "wrong" if is_wrong[row] else "right" for row in plan.rows}
+    >>> result = plan.result(verdicts)
+    >>> low, high = result.num_errors_interval
+    >>> bool(low <= is_wrong.sum() <= high)
+    True
+    """
+    n = as_count(n_reviews, "n_reviews")
+    if n < _FEWEST_REVIEWS:
+        raise OptionError(
+            f"n_reviews={n} is too few to say anything; review at least {_FEWEST_REVIEWS} rows"
+        )
+    number = secrets.randbits(32) if seed is None else as_count(seed, "seed")
+    analysis, given = _ranked(
+        labels,
+        pred_probs,
+        rank_by,
+        kind=kind,
+        temperature=temperature,
+        classes=classes,
+        n_threads=n_threads,
+    )
+    edges = cut_strata(len(given), analysis.num_issues, n)
+    counts = first_allocation(edges, analysis.num_issues, n)
+    rng = np.random.default_rng(number)
+    positions, cells = positions_of_cells(edges, counts.tolist(), rng)
+    return AuditPlan(analysis, given, number, edges, cells, [rng.permutation(positions)])
+
+
+def _ranked(
+    labels: object, pred_probs: object, rank_by: Score, **options: Any
+) -> tuple[Analysis, Ints]:
+    """Analyze, and tell the given labels as numbers."""
+    analysis = analyze(labels, pred_probs, rank_by=rank_by, **options)
+    given = as_labels(
+        labels,
+        analysis.n_classes,
+        n_examples=analysis.n_examples,
+        classes=analysis.classes,
+    )
+    return analysis, np.ascontiguousarray(given, dtype=np.int64)
+
+
+def _as_level(value: Any, name: str) -> float:
+    level = as_share(value, name)
+    if not 0 < level < 1:
+        raise OptionError(f"{name}={value} must lie between 0 and 1; 0.95 is common")
+    return level
+
+
+def _write_whole(path: Path, write: Any) -> None:
+    """Write a text file whole or not at all."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with beside.open("w", newline="", encoding="utf-8") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise OptionError(f"{path} cannot be written ({error.strerror})") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+def _read_plan(path: Path) -> dict[str, Any]:
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"no plan can be read from {path} ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path} holds no audit plan; pass what AuditPlan.save wrote") from error
+    if not isinstance(contents, dict) or contents.get("what") != _WHAT:
+        raise InputError(f"{path} holds no audit plan; pass what AuditPlan.save wrote")
+    if contents.get("version") != _VERSION:
+        raise InputError(
+            f"the plan in {path} is of version {spelled(contents.get('version'))}, but this is "
+            f"version {_VERSION}; read it with the conflearn that wrote it"
+        )
+    if not _is_sound(contents):
+        raise InputError(f"the plan in {path} is damaged; pass the file as it was saved")
+    return contents
+
+
+def _is_sound(contents: dict[str, Any]) -> bool:
+    """Whether all is there that `AuditPlan` relies on."""
+    try:
+        n = int(contents["n_examples"])
+        edges, cells = (np.array(contents[name], np.int64) for name in ("edges", "cells"))
+        positions = np.concatenate([np.array(r, np.int64) for r in contents["rounds"]])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
+    ascend = all(
+        one.ndim == 1 and len(one) > 1 and one[0] == 0 and one[-1] == n and (np.diff(one) > 0).all()
+        for one in (edges, cells)
+    )
+    in_cells = np.searchsorted(cells, np.sort(contents["rounds"][0]), side="right") - 1
+    return bool(
+        ascend
+        and isinstance(contents.get("seed"), int)
+        and len(np.unique(positions)) == len(positions)
+        and positions.min() >= 0
+        and positions.max() < n
+        and np.array_equal(in_cells, np.arange(len(cells) - 1))
+    )

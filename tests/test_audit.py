@@ -1,0 +1,408 @@
+"""Audits: intervals hold, guarantees are kept, and a plan says what it does not fit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import conflearn
+from conflearn.errors import InputError, InputTypeError, OptionError
+from conflearn.reviews import guarantee, plan, strata
+from conflearn.reviews.intervals import share_interval, sum_interval
+from expected import refused
+
+N, K = 4000, 5
+
+
+def problem(share: float = 0.15, seed: int = 0) -> tuple[Any, Any, Any]:
+    """Labels, a middling model's probabilities, and which labels are wrong."""
+    rng = np.random.default_rng(seed)
+    true_labels = rng.integers(0, K, N)
+    is_wrong = rng.random(N) < share
+    labels = np.where(is_wrong, (true_labels + rng.integers(1, K, N)) % K, true_labels)
+    logits = 1.2 * rng.normal(size=(N, K)) + 2.5 * np.eye(K)[true_labels]
+    pred_probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return labels, pred_probs, is_wrong
+
+
+LABELS, PRED_PROBS, IS_WRONG = problem()
+PLAN = conflearn.audit(LABELS, PRED_PROBS, n_reviews=120, seed=3)
+
+
+def verdicts_of(rows: Any, is_wrong: Any = IS_WRONG) -> dict[int, str]:
+    return {int(row): "wrong" if is_wrong[row] else "right" for row in rows}
+
+
+RESULT = PLAN.result(verdicts_of(PLAN.rows))
+
+
+# --- Drawing
+
+
+def test_rows_are_drawn_once_and_more_of_the_worst() -> None:
+    assert len(PLAN.rows) == len(set(PLAN.rows.tolist())) == 120
+    scores = conflearn.label_quality_scores(LABELS, PRED_PROBS)
+    rank = np.empty(N, np.int64)
+    rank[np.argsort(scores, kind="stable")] = np.arange(N)
+    assert np.median(rank[PLAN.rows]) < N / 3
+    again = conflearn.audit(LABELS, PRED_PROBS, n_reviews=120, seed=3)
+    np.testing.assert_array_equal(again.rows, PLAN.rows)
+    other = conflearn.audit(LABELS, PRED_PROBS, n_reviews=120, seed=4)
+    assert not np.array_equal(other.rows, PLAN.rows)
+
+
+def test_without_a_seed_one_is_drawn_and_told() -> None:
+    drawn = conflearn.audit(LABELS, PRED_PROBS)
+    again = conflearn.audit(LABELS, PRED_PROBS, seed=drawn.seed)
+    np.testing.assert_array_equal(again.rows, drawn.rows)
+
+
+@pytest.mark.parametrize("n_reviews", [10, 11, 57, 1000, 10_000])
+def test_all_reviews_are_used(n_reviews) -> None:
+    drawn = conflearn.audit(LABELS, PRED_PROBS, n_reviews=n_reviews, seed=0)
+    assert len(set(drawn.rows.tolist())) == min(n_reviews, N)
+
+
+def test_reviews_of_everything_leave_no_doubt() -> None:
+    labels, pred_probs = LABELS[:60], PRED_PROBS[:60]
+    drawn = conflearn.audit(labels, pred_probs, n_reviews=60, seed=0)
+    result = drawn.result(verdicts_of(drawn.rows))
+    n_wrong = int(IS_WRONG[:60].sum())
+    assert result.num_errors == pytest.approx(n_wrong)
+    assert result.num_errors_interval == pytest.approx((n_wrong, n_wrong))
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 7, 1000])
+@pytest.mark.parametrize("n_wrong", [0, 1, 900])
+@pytest.mark.parametrize("n_reviews", [10, 100])
+def test_strata_cover_the_ranking(n_rows, n_wrong, n_reviews) -> None:
+    edges = strata.cut_strata(n_rows, n_wrong, n_reviews)
+    assert (edges[0], edges[-1]) == (0, n_rows)
+    assert (np.diff(edges) > 0).all()
+    counts = strata.first_allocation(edges, n_wrong, n_reviews)
+    assert counts.sum() == min(n_reviews, n_rows)
+    assert ((counts >= 1) & (counts <= np.diff(edges))).all()
+    positions, cells = strata.positions_of_cells(edges, counts.tolist(), np.random.default_rng(0))
+    assert len(positions) == len(cells) - 1 == counts.sum()
+    assert ((positions >= cells[:-1]) & (positions < cells[1:])).all()
+
+
+def test_more_rows_are_added_where_least_is_known() -> None:
+    verdicts = verdicts_of(PLAN.rows)
+    more = PLAN.more(80, verdicts)
+    assert more.rows[:120].tolist() == PLAN.rows.tolist()
+    assert len(set(more.rows.tolist())) == 200
+    after = more.result(verdicts_of(more.rows))
+    assert np.diff(after.num_errors_interval) < np.diff(RESULT.num_errors_interval)
+    assert len(PLAN.more(10**6, verdicts).rows) == N
+    assert len(PLAN.rows) == 120
+
+
+# --- Intervals
+
+
+def test_wilson_intervals() -> None:
+    found = share_interval(20, 50, 10**9, 0.95)
+    expected = stats.binomtest(20, 50).proportion_ci(method="wilson")
+    assert found.estimate == 0.4
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+@pytest.mark.parametrize("n_hits", [1, 2, 49])
+def test_intervals_next_to_zero_and_one_are_those_of_poisson(n_hits) -> None:
+    found = share_interval(n_hits, 50, 10**9, 0.95)
+    rate = stats.chi2.ppf(0.05, 2 * min(n_hits, 50 - n_hits)) / 2 / 50
+    assert (found.low if n_hits < 25 else 1 - found.high) == pytest.approx(rate)
+
+
+def test_few_rows_left_leave_little_doubt() -> None:
+    wide, narrow = share_interval(20, 50, 10**9, 0.9), share_interval(20, 50, 60, 0.9)
+    assert narrow.high - narrow.low < 0.5 * (wide.high - wide.low)
+    assert narrow.low >= 20 / 60
+    assert share_interval(3, 7, 7, 0.9) == (3 / 7,) * 3
+
+
+def test_a_sum_of_one_stratum_is_that_stratum() -> None:
+    one = share_interval(5, 40, 1000, 0.9)
+    found = sum_interval(np.array([1000]), np.array([5]), np.array([40]), 0.9)
+    assert found == pytest.approx([1000 * number for number in one])
+
+
+@pytest.mark.parametrize("share", [0.01, 0.15, 0.4])
+@pytest.mark.parametrize("n_reviews", [60, 200])
+def test_intervals_hold(share, n_reviews) -> None:
+    """Of 300 audits at least 92 percent; at the true 95, fewer would be seen once in 80 runs."""
+    labels, pred_probs, is_wrong = problem(share, seed=1)
+    truth, n_flagged = int(is_wrong.sum()), 300
+    order = np.argsort(conflearn.label_quality_scores(labels, pred_probs), kind="stable")
+    found = int(is_wrong[order[:n_flagged]].sum())
+    analysis, given = plan._ranked(labels, pred_probs, "self_confidence")
+    edges = strata.cut_strata(N, analysis.num_issues, n_reviews)
+    counts = strata.first_allocation(edges, analysis.num_issues, n_reviews).tolist()
+    hits = np.zeros(3)
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        positions, cells = strata.positions_of_cells(edges, counts, rng)
+        drawn = plan.AuditPlan(analysis, given, seed, edges, cells, [positions])
+        result = drawn.result(verdicts_of(drawn.rows, is_wrong))
+        cut = result.at(n_flagged)
+        for i, (interval, true) in enumerate(
+            (
+                (result.num_errors_interval, truth),
+                (cut.precision_interval, found / n_flagged),
+                (cut.recall_interval, found / truth),
+            )
+        ):
+            hits[i] += interval[0] - 1e-9 <= true <= interval[1] + 1e-9
+    assert (hits / 300 >= 0.92).all(), hits
+
+
+# --- What follows from reviews
+
+
+def test_p_error_falls_along_the_ranking_and_adds_up() -> None:
+    order = np.argsort(conflearn.label_quality_scores(LABELS, PRED_PROBS), kind="stable")
+    ranked = RESULT.p_error[order]
+    assert ((ranked >= 0) & (ranked <= 1)).all()
+    assert (np.diff(ranked) <= 1e-12).all()
+    assert ranked.sum() == pytest.approx(RESULT.num_errors, rel=0.25)
+
+
+def test_the_best_cut_is_a_good_one() -> None:
+    order = np.argsort(conflearn.label_quality_scores(LABELS, PRED_PROBS), kind="stable")
+    found = np.cumsum(IS_WRONG[order])
+    f1 = 2 * found / (np.arange(1, N + 1) + IS_WRONG.sum())
+    best = RESULT.best_cut
+    assert f1[best.n_flagged - 1] > 0.93 * f1.max()
+    assert best.f1 == pytest.approx(f1[best.n_flagged - 1], abs=0.15)
+    scores = conflearn.label_quality_scores(LABELS, PRED_PROBS)
+    assert best.score == scores[order[best.n_flagged - 1]]
+
+
+@pytest.mark.parametrize("n_flagged", [1, 2, N - 1, N])
+def test_any_cut_can_be_asked_for(n_flagged) -> None:
+    cut = RESULT.at(n_flagged)
+    for estimate, (low, high) in (
+        (cut.precision, cut.precision_interval),
+        (cut.recall, cut.recall_interval),
+    ):
+        assert 0 <= low <= estimate + 1e-9
+        assert estimate <= high + 1e-9 <= 1 + 2e-9
+
+
+def test_nothing_wrong_and_everything_wrong() -> None:
+    for word, n_wrong in (("right", 0), ("wrong", N)):
+        result = PLAN.result(dict.fromkeys(PLAN.rows.tolist(), word))
+        low, high = result.num_errors_interval
+        assert low <= n_wrong <= high
+        assert result.num_errors == n_wrong
+        assert str(n_wrong) in repr(result).replace(",", "")
+
+
+def test_a_reviewer_may_stop_early_or_skip() -> None:
+    verdicts = verdicts_of(PLAN.rows[:40])
+    result = PLAN.result(verdicts)
+    assert (result.n_reviewed, result.n_skipped) == (40, 0)
+    skipping = PLAN.result(verdicts | dict.fromkeys(PLAN.rows[40:50].tolist(), "skip"))
+    assert (skipping.n_reviewed, skipping.n_skipped) == (40, 10)
+    assert skipping.num_errors_interval == result.num_errors_interval
+    one = PLAN.result({int(PLAN.rows[0]): "wrong"})
+    assert one.num_errors_interval[1] <= N
+
+
+# --- The guarantee
+
+
+def test_binomial_tails() -> None:
+    for most, n, chance in ((0, 10, 0.1), (3, 40, 0.2), (10, 30, 0.3)):
+        expected = stats.binom.cdf(most, n, chance)
+        assert guarantee._binomial_at_most(most, n, chance) == pytest.approx(expected)
+
+
+def test_equal_cells_are_a_binomial_test() -> None:
+    sizes, is_false = np.full(40, 7.0), np.arange(40) < 3
+    found = guarantee.p_value(sizes, is_false, np.zeros(40), 0.2)
+    assert found == pytest.approx(stats.binom.cdf(3, 40, 0.2))
+    assert guarantee.p_value(sizes, is_false, np.zeros(40), 0.05) == 1
+
+
+def test_groups_are_no_larger_than_the_largest_cell() -> None:
+    sizes = np.array([1.0, 1, 1, 2, 3, 4, 4, 1])
+    assert guarantee._groups(sizes).tolist() == [0, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("concentration", [1, 50])
+def test_the_guarantee_is_kept(concentration) -> None:
+    """Sets with just too many false alarms pass no more often than the risk, however they lie."""
+    rng = np.random.default_rng(0)
+    sizes = np.repeat([20.0, 50, 50, 100], 20)
+    rate, risk, n_simulations = 0.25, 0.1, 4000
+    shares = rng.beta(concentration * rate, concentration * (1 - rate), len(sizes))
+    shares *= rate * sizes.sum() / (sizes @ shares)
+    shares = np.minimum(shares, 1)
+    shares += (rate * sizes.sum() - sizes @ shares) / sizes.sum()
+    passed = 0
+    for _ in range(n_simulations):
+        is_false = rng.random(len(sizes)) < shares
+        passed += guarantee.p_value(sizes, is_false, rng.random(len(sizes)), rate) <= risk
+    assert passed / n_simulations < risk + 3 * np.sqrt(risk * (1 - risk) / n_simulations)
+
+
+def test_flags_keep_their_rate() -> None:
+    labels, pred_probs, is_wrong = problem(0.4, seed=2)
+    n_flagged = n_broken = 0
+    for seed in range(60):
+        drawn = conflearn.audit(labels, pred_probs, n_reviews=150, seed=seed)
+        result = drawn.result(verdicts_of(drawn.rows, is_wrong))
+        try:
+            mask = result.flag(0.2, confidence=0.8)
+        except OptionError:
+            continue
+        n_flagged += 1
+        n_broken += (~is_wrong[mask]).mean() > 0.2
+        reviewed_right = [row for row in drawn.rows if not is_wrong[row]]
+        assert not mask[reviewed_right].any()
+    assert n_flagged > 20
+    assert n_broken <= 60 * 0.2
+
+
+def test_flags_are_refused_where_reviews_cannot_support_them() -> None:
+    with refused(OptionError, "certify no set", "30 reviews", "best_cut"):
+        PLAN.result(verdicts_of(PLAN.rows)).flag(0.11, confidence=0.9)
+    with refused(OptionError, "false_alarm_rate=0", "between 0 and 1"):
+        RESULT.flag(0)
+    with refused(OptionError, "confidence=1", "between 0 and 1"):
+        RESULT.flag(0.1, confidence=1)
+
+
+# --- Files
+
+
+def test_a_spreadsheet_goes_out_and_comes_back(tmp_path) -> None:
+    names = ["ant", "bee", "cat", "dog", "elk"]
+    drawn = conflearn.audit(
+        np.array(names)[LABELS], PRED_PROBS, n_reviews=50, seed=1, classes=names
+    )
+    path = tmp_path / "review.csv"
+    drawn.to_csv(path)
+    lines = path.read_text().splitlines()
+    assert lines[0] == "round,row,given,suggested,score,verdict,right_label"
+    assert len(lines) == 51
+    assert [line.split(",")[2] for line in lines[1:]] == drawn.given_labels
+    true_labels = np.where(IS_WRONG, "zebra", np.array(names)[LABELS])
+    filled = [f"{line}{true_labels[row]}" for line, row in zip(lines[1:], drawn.rows, strict=True)]
+    path.write_text("\n".join([lines[0], *filled]))
+    assert drawn.result(path).n_wrong == int(IS_WRONG[drawn.rows].sum())
+    assert [file.name for file in tmp_path.iterdir()] == ["review.csv"]
+
+
+def test_verdicts_in_a_table() -> None:
+    pd = pytest.importorskip("pandas")
+    table = PLAN.to_records()
+    frame = pd.DataFrame({name: table[name] for name in table.dtype.names})
+    frame["verdict"] = np.where(IS_WRONG[frame["row"]], "wrong", "right")
+    frame["right_label"] = np.nan
+    assert PLAN.result(frame).num_errors == RESULT.num_errors
+    columns = {"row": frame["row"].tolist(), "verdict": frame["verdict"].tolist()}
+    assert PLAN.result(columns).num_errors == RESULT.num_errors
+
+
+def test_a_plan_outlives_the_process(tmp_path) -> None:
+    path = tmp_path / "plan.json"
+    more = PLAN.more(30, verdicts_of(PLAN.rows))
+    more.save(path)
+    loaded = conflearn.AuditPlan.load(path, LABELS, PRED_PROBS)
+    assert loaded.rows.tolist() == more.rows.tolist()
+    verdicts = verdicts_of(more.rows)
+    assert loaded.result(verdicts).num_errors_interval == more.result(verdicts).num_errors_interval
+    again, other = (one.more(5, verdicts).rows.tolist() for one in (loaded, more))
+    assert again == other
+
+
+def test_a_plan_refuses_other_data(tmp_path) -> None:
+    path = tmp_path / "plan.json"
+    PLAN.save(path)
+    labels = LABELS.copy()
+    labels[7] = (labels[7] + 1) % K
+    for other in (
+        (labels, PRED_PROBS),
+        (LABELS, PRED_PROBS[:, ::-1]),
+        (LABELS[1:], PRED_PROBS[1:]),
+    ):
+        with refused(InputError, "made for other data", "pass the labels"):
+            conflearn.AuditPlan.load(path, *other)
+
+
+@pytest.mark.parametrize(
+    ("change", "essentials"),
+    [
+        ({"version": 2}, ("version 2", "version 1")),
+        ({"what": "x"}, ("no audit plan",)),
+        ({"edges": [0]}, ("damaged",)),
+        ({"rounds": [[1, 1]]}, ("damaged",)),
+        ({"cells": [0, 4000]}, ("damaged",)),
+        ({"rounds": "x"}, ("damaged",)),
+    ],
+)
+def test_a_damaged_plan_is_refused(tmp_path, change, essentials) -> None:
+    path = tmp_path / "plan.json"
+    PLAN.save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with refused(InputError, *essentials):
+        conflearn.AuditPlan.load(path, LABELS, PRED_PROBS)
+
+
+def test_what_is_no_plan_is_refused(tmp_path) -> None:
+    with refused(InputError, "no plan can be read"):
+        conflearn.AuditPlan.load(tmp_path / "none.json", LABELS, PRED_PROBS)
+    (tmp_path / "x").write_text("hello")
+    with refused(InputError, "no audit plan"):
+        conflearn.AuditPlan.load(tmp_path / "x", LABELS, PRED_PROBS)
+    with refused(OptionError, "cannot be written"):
+        PLAN.save(tmp_path / "nowhere" / "plan.json")
+
+
+# --- What is refused
+
+
+def test_bad_verdicts(tmp_path) -> None:
+    row = int(PLAN.rows[0])
+    given = str(PLAN.given_labels[0])
+    outside = next(row for row in range(N) if row not in PLAN.rows)
+    cases: list[tuple[Any, tuple[str, ...]]] = [
+        ({row: "maybe"}, (f"row {row}", "'maybe'", "right, wrong or skip")),
+        ({outside: "right"}, (f"row {outside}", "not in the plan")),
+        ({"a": "right"}, ("'a'", "whole numbers")),
+        ({}, ("no row", "review at least one")),
+        ({"row": [row, row], "verdict": ["right"] * 2}, (f"row {row} twice",)),
+        ({"row": [row], "verdict": ["wrong"], "right_label": [given]}, ("is the given one",)),
+        ({"row": [row], "verdict": ["right"], "right_label": ["q"]}, ("is not the given one",)),
+        (tmp_path / "none.csv", ("cannot be read",)),
+    ]
+    for verdicts, essentials in cases:
+        with refused(InputError, *essentials):
+            PLAN.result(verdicts)
+    with refused(InputTypeError, "a list", "to_csv"):
+        PLAN.result(["right"])
+    path = Path(tmp_path / "x.csv")
+    path.write_text("a,b\n1,2\n")
+    with refused(InputError, "no column 'row'"):
+        PLAN.result(path)
+
+
+def test_bad_options() -> None:
+    with refused(OptionError, "n_reviews=9", "at least 10"):
+        conflearn.audit(LABELS, PRED_PROBS, n_reviews=9)
+    with refused(OptionError, "rank_by"):
+        conflearn.audit(LABELS, PRED_PROBS, rank_by="x")
+    with refused(OptionError, "confidence=1", "between 0 and 1"):
+        PLAN.result(verdicts_of(PLAN.rows), confidence=1.0)
+    with refused(OptionError, f"n_flagged={N + 1}", "4,000"):
+        RESULT.at(N + 1)
+
+
+def test_a_plan_is_shown_in_two_lines() -> None:
+    assert repr(PLAN).startswith("AuditPlan of 120 reviews of 4,000 labels\n  the worst first by")
