@@ -124,7 +124,7 @@ def simulated(data: Reviewed, n_reviews: int, n_audits: int) -> list[str]:
         f"{n_reviews}",
         f"{number:.1%}",
         f">= {COVERAGE_TARGET:.0%}",
-        verdict(-number, -COVERAGE_TARGET),
+        verdict(number, COVERAGE_TARGET, at_least=True),
         f"{precision:.1%}",
         f"{recall:.1%}",
         f"{np.mean(errors):.1%}",

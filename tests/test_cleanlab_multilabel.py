@@ -391,7 +391,7 @@ def test_scores(theirs: SimpleNamespace, data: Multi, adjust: bool, method: str)
     agree(theirs, "rank.get_label_quality_scores_per_class", *data, **options)
 
 
-@pytest.mark.parametrize("aggregator", AGGREGATORS, ids=str)
+@pytest.mark.parametrize("aggregator", AGGREGATORS)
 def test_aggregators(theirs: SimpleNamespace, aggregator: Any) -> None:
     for method in SCORES:
         agree(
