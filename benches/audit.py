@@ -20,7 +20,7 @@ import numpy.typing as npt
 import conflearn
 from conflearn.errors import OptionError
 from conflearn.reviews.plan import AuditPlan
-from conflearn.reviews.strata import cut_strata, first_allocation, positions_of_cells
+from conflearn.reviews.strata import cut_strata, draw_cells, first_allocation
 from markdown_table import markdown_table, verdict
 
 #: An interval of 95 percent holds at least so often; a guarantee of 90 percent is broken no more.
@@ -99,7 +99,7 @@ def simulated(data: Reviewed, n_reviews: int, n_audits: int) -> list[str]:
     n_certified = n_broken = 0
     for seed in range(n_audits):
         rng = np.random.default_rng(seed)
-        positions, cells = positions_of_cells(edges, counts, rng)
+        positions, cells = draw_cells(edges, counts, rng)
         plan = AuditPlan(analysis, data.labels, seed, edges, cells, [positions])
         words = np.where(data.is_wrong[plan.rows], "wrong", "right").tolist()
         result = plan.result(dict(zip(plan.rows.tolist(), words, strict=True)))

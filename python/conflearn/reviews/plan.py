@@ -23,11 +23,13 @@ from conflearn.errors import InputError, OptionError
 from conflearn.reviews.result import AuditResult
 from conflearn.reviews.strata import (
     cut_strata,
+    draw_cells,
+    draw_more,
     first_allocation,
+    interleaved,
     next_allocation,
-    positions_of_cells,
 )
-from conflearn.reviews.verdicts import read_verdicts
+from conflearn.reviews.verdicts import Said, read_verdicts
 
 __all__ = ["AuditPlan", "audit"]
 
@@ -43,8 +45,8 @@ _VERSION = 1
 class AuditPlan:
     """Which rows to review, and what they stand for. `audit` makes it.
 
-    Reviewers can stop at any time: rows come in a random order, so that those that were looked at
-    are a fair sample whenever they stop.
+    Reviewers can stop at any time, though not because of what they have seen: rows come in an order
+    in which any beginning holds about as large a part of each stretch of the ranking.
 
     Attributes
     ----------
@@ -130,7 +132,7 @@ class AuditPlan:
             label; or if nothing has been reviewed.
         """
         level = _as_level(confidence, "confidence")
-        said = read_verdicts(verdicts, self.rows, self.given_labels)
+        said = self._read(verdicts)
         if not said.is_known.any():
             raise InputError(
                 "verdicts say of no row whether its label is right or wrong; review at least one"
@@ -163,19 +165,16 @@ class AuditPlan:
             With the same rows, and after them the new ones.
         """
         n_more = as_count(n_reviews, "n_reviews")
-        said = read_verdicts(verdicts, self.rows, self.given_labels)
+        said = self._read(verdicts)
         positions = self._positions
         drawn = self._count(positions)
         wrong, known = (self._count(positions[which]) for which in (said.is_wrong, said.is_known))
         total = next_allocation(np.diff(self._edges), drawn, wrong, known, n_more)
         rng = np.random.default_rng([self.seed, len(self._rounds)])
         new = []
-        for stratum, n in enumerate(total - drawn):
-            rest = np.setdiff1d(
-                np.arange(self._edges[stratum], self._edges[stratum + 1]), positions
-            )
-            new.append(rng.choice(rest, n, replace=False))
-        rounds = [*self._rounds, rng.permutation(np.concatenate(new))]
+        for start, end, n in zip(self._edges, self._edges[1:], total - drawn, strict=False):
+            new.append(draw_more(start, end, positions, n, rng))
+        rounds = [*self._rounds, interleaved(np.concatenate(new), self._edges, rng)]
         return AuditPlan(self._analysis, self._given, self.seed, self._edges, self._cells, rounds)
 
     def to_records(self) -> Table:
@@ -192,8 +191,8 @@ class AuditPlan:
         return as_table(
             round=np.repeat(np.arange(1, len(self._rounds) + 1), [len(r) for r in self._rounds]),
             row=rows,
-            given=np.array([*self.given_labels, None], dtype=object)[:-1],
-            suggested=np.array([*self.suggested_labels, None], dtype=object)[:-1],
+            given=_objects(self.given_labels),
+            suggested=_objects(self.suggested_labels),
             score=self._analysis.scores[self.rank_by][rows],
             verdict=words,
             right_label=words.copy(),
@@ -211,20 +210,21 @@ class AuditPlan:
             writer.writerow(table.dtype.names or ())
             writer.writerows(table.tolist())
 
-        _write_whole(Path(path), write)
+        _write_whole(Path(path), write, "utf-8-sig")
 
     def save(self, path: AnyPath) -> None:
         """Write the plan, to go on with it later: `AuditPlan.load` reads it."""
         contents = {
             "what": _WHAT,
             "version": _VERSION,
-            "data": self._digest(),
+            "labels": hashlib.blake2b(self._given.tobytes(), digest_size=16).hexdigest(),
             "n_examples": self.n_examples,
             "rank_by": self.rank_by,
             "seed": self.seed,
             "edges": self._edges.tolist(),
             "cells": self._cells.tolist(),
             "rounds": [positions.tolist() for positions in self._rounds],
+            "rows": self.rows.tolist(),
         }
         _write_whole(Path(path), lambda file: json.dump(contents, file))
 
@@ -234,7 +234,11 @@ class AuditPlan:
         path: AnyPath,
         labels: object,
         pred_probs: object,
-        **options: Any,
+        *,
+        kind: Kind = "probabilities",
+        temperature: float = 1.0,
+        classes: Sequence[object] | None = None,
+        n_threads: int | None = None,
     ) -> "AuditPlan":
         """Read a plan that was saved.
 
@@ -242,8 +246,8 @@ class AuditPlan:
         ----------
         path : path
             What `save` wrote.
-        labels, pred_probs, **options
-            Those that `audit` had.
+        labels, pred_probs, kind, temperature, classes, n_threads
+            Those that `audit` had. The file knows the rest.
 
         Returns
         -------
@@ -252,22 +256,41 @@ class AuditPlan:
         Raises
         ------
         InputError
-            If it is no plan, of another version, damaged, or was made for other data.
+            If it is no plan, of another version, damaged, or was made for other labels, or for
+            probabilities that rank the rows otherwise.
         """
         contents = _read_plan(Path(path))
-        analysis, given = _ranked(labels, pred_probs, contents["rank_by"], **options)
+        analysis, given = _ranked(
+            labels,
+            pred_probs,
+            contents["rank_by"],
+            kind=kind,
+            temperature=temperature,
+            classes=classes,
+            n_threads=n_threads,
+        )
         edges, cells, *rounds = (
             np.array(numbers, np.int64)
             for numbers in (contents["edges"], contents["cells"], *contents["rounds"])
         )
-        plan = cls(analysis, given, contents["seed"], edges, cells, rounds)
-        if contents["n_examples"] != plan.n_examples or contents["data"] != plan._digest():
+        n_examples = contents["n_examples"]
+        what = f"the plan in {path} was made for other data: "
+        to_do = "; pass the labels, pred_probs and options that audit had"
+        if n_examples != len(given):
             raise InputError(
-                f"the plan in {path} was made for other data: {contents['n_examples']:,} examples "
-                f"with a certain ranking, but labels has {plan.n_examples:,}, or another ranking "
-                "follows from pred_probs; pass the labels, pred_probs and options that audit had"
+                f"{what}for {n_examples:,} examples, but labels has {len(given):,}{to_do}"
             )
+        if contents["labels"] != hashlib.blake2b(given.tobytes(), digest_size=16).hexdigest():
+            raise InputError(f"{what}some labels are not those that it was made for{to_do}")
+        plan = cls(analysis, given, contents["seed"], edges, cells, rounds)
+        if contents["rows"] != plan.rows.tolist():
+            raise InputError(f"{what}pred_probs rank the rows in another order{to_do}")
         return plan
+
+    def _read(self, verdicts: Any) -> Said:
+        classes = self._analysis.classes
+        names = range(self._analysis.n_classes) if classes is None else classes
+        return read_verdicts(verdicts, self.rows, self.given_labels, names)
 
     @property
     def _positions(self) -> Ints:
@@ -280,12 +303,6 @@ class AuditPlan:
     def _name(self, label: int) -> object:
         classes = self._analysis.classes
         return int(label) if classes is None else classes[label]
-
-    def _digest(self) -> str:
-        scores = np.ascontiguousarray(self._analysis.scores[self.rank_by])
-        data = hashlib.blake2b(self._given.tobytes(), digest_size=16)
-        data.update(scores.tobytes())
-        return data.hexdigest()
 
     def __repr__(self) -> str:
         sizes = ", ".join(
@@ -370,8 +387,9 @@ def audit(
     edges = cut_strata(len(given), analysis.num_issues, n)
     counts = first_allocation(edges, analysis.num_issues, n)
     rng = np.random.default_rng(number)
-    positions, cells = positions_of_cells(edges, counts.tolist(), rng)
-    return AuditPlan(analysis, given, number, edges, cells, [rng.permutation(positions)])
+    positions, cells = draw_cells(edges, counts.tolist(), rng)
+    first = interleaved(positions, edges, rng)
+    return AuditPlan(analysis, given, number, edges, cells, [first])
 
 
 def _ranked(
@@ -388,6 +406,13 @@ def _ranked(
     return analysis, np.ascontiguousarray(given, dtype=np.int64)
 
 
+def _objects(values: Sequence[object]) -> npt.NDArray[np.object_]:
+    """Make an array of any values, of one dimension even where they are sequences."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
 def _as_level(value: Any, name: str) -> float:
     level = as_share(value, name)
     if not 0 < level < 1:
@@ -395,11 +420,12 @@ def _as_level(value: Any, name: str) -> float:
     return level
 
 
-def _write_whole(path: Path, write: Any) -> None:
+def _write_whole(path: Path, write: Any, encoding: str = "utf-8") -> None:
     """Write a text file whole or not at all."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with beside.open("w", newline="", encoding="utf-8") as file:
+        # With a mark at its beginning, spreadsheets read it as what it is.
+        with beside.open("w", newline="", encoding=encoding) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -433,21 +459,32 @@ def _read_plan(path: Path) -> dict[str, Any]:
 def _is_sound(contents: dict[str, Any]) -> bool:
     """Whether all is there that `AuditPlan` relies on."""
     try:
-        n = int(contents["n_examples"])
-        edges, cells = (np.array(contents[name], np.int64) for name in ("edges", "cells"))
-        positions = np.concatenate([np.array(r, np.int64) for r in contents["rounds"]])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        n, seed = contents["n_examples"], contents["seed"]
+        edges, cells, rows, *rounds = (
+            np.array(numbers)
+            for numbers in (
+                contents["edges"],
+                contents["cells"],
+                contents["rows"],
+                *contents["rounds"],
+            )
+        )
+        positions = np.concatenate(rounds)
+        are_whole = all(one.ndim == 1 and one.dtype.kind == "i" for one in (edges, cells, *rounds))
+        ascend = all(
+            one[0] == 0 and one[-1] == n and (np.diff(one) > 0).all() for one in (edges, cells)
+        )
+        first = np.searchsorted(cells, np.sort(rounds[0]), side="right") - 1
+        return bool(
+            are_whole
+            and ascend
+            and all(type(number) is int and number >= 0 for number in (n, seed))
+            and all(isinstance(contents[name], str) for name in ("labels", "rank_by"))
+            and len(np.unique(positions)) == len(positions) == len(rows)
+            and positions.min() >= 0
+            and positions.max() < n
+            and np.array_equal(first, np.arange(len(cells) - 1))
+            and set(edges.tolist()) <= set(cells.tolist())
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError):
         return False
-    ascend = all(
-        one.ndim == 1 and len(one) > 1 and one[0] == 0 and one[-1] == n and (np.diff(one) > 0).all()
-        for one in (edges, cells)
-    )
-    in_cells = np.searchsorted(cells, np.sort(contents["rounds"][0]), side="right") - 1
-    return bool(
-        ascend
-        and isinstance(contents.get("seed"), int)
-        and len(np.unique(positions)) == len(positions)
-        and positions.min() >= 0
-        and positions.max() < n
-        and np.array_equal(in_cells, np.arange(len(cells) - 1))
-    )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from conflearn._coerce import as_count, as_share
 from conflearn.errors import OptionError
 from conflearn.reviews.guarantee import certified, least_reviews
-from conflearn.reviews.intervals import Interval, sum_interval
+from conflearn.reviews.intervals import Interval, Stratum, sum_interval
 from conflearn.reviews.verdicts import Said
 
 __all__ = ["AuditResult", "Cut"]
@@ -48,13 +48,18 @@ class AuditResult:
         Of how many rows it is known whether the label is right; how many of these are wrong; how
         many nobody could tell. Those count as not drawn.
     num_errors : float
-        How many labels are wrong, estimated without bias: each review counts for as many rows as
-        it was drawn from.
+        How many labels are wrong, estimated: each review counts for as many rows as it was drawn
+        from. Of a first round that was reviewed as a whole this has no bias. Where somebody stopped
+        early, or rows were added by what the first ones showed, it has a little.
     num_errors_interval : tuple of two float
-        Between what it lies, with the confidence that was asked for.
+        Between what it lies, with about the confidence that was asked for.
     p_error : ndarray of shape (N,), float64
-        How likely each label is wrong: the shares of wrong labels along the ranking, made monotone
-        (isotonic regression) and joined by lines. What is reviewed is as likely as its neighbours.
+        How likely each label is wrong: the shares of wrong labels along the ranking, made to fall
+        (isotonic regression), with as much slope in each stretch as its neighbours leave room for.
+        It adds up to `num_errors`, so it is 0 where no review of a stretch found an error. Of equal
+        scores, the lower row comes first. What is reviewed is as likely as its neighbours.
+    right_labels : dict of int to object
+        What the reviewers say the labels of rows should be, where they said it.
     confidence : float
         How often intervals hold.
     """
@@ -76,10 +81,14 @@ class AuditResult:
         self._positions, self._said, self._n_first = positions, said, n_first
         self._seed = seed
         self.confidence = confidence
-        self._edges = _with_reviews(edges, positions[said.is_known])
+        self._edges = edges
+        self._weights = _weights(edges, cells, positions, n_first)
         self.n_reviewed = int(said.is_known.sum())
         self.n_wrong = int(said.is_wrong.sum())
         self.n_skipped = int(said.is_skipped.sum())
+        rows = order[positions].tolist()
+        labels = zip(rows, said.right_labels.tolist(), strict=True)
+        self.right_labels = {row: label for row, label in labels if label != ""}
         found = self._count_errors(self._edges, confidence)
         self.num_errors = found.estimate
         self.num_errors_interval = (found.low, found.high)
@@ -150,7 +159,7 @@ class AuditResult:
         Raises
         ------
         OptionError
-            If the reviews cannot support that of any set; more reviews may.
+            If the reviews cannot support that of any set; a new audit with more of them may.
         """
         rate, level = (
             as_share(false_alarm_rate, "false_alarm_rate"),
@@ -168,8 +177,9 @@ class AuditResult:
             raise OptionError(
                 f"these reviews certify no set with at most {rate:.0%} false alarms at a "
                 f"confidence of {level:.0%}; it takes {least_reviews(rate, 1 - level)} reviews of "
-                "rows whose labels are all wrong, or more: draw more reviews, allow more false "
-                "alarms or less confidence, or use best_cut, which promises nothing"
+                "rows whose labels are all wrong, or more: audit anew with more n_reviews (rows of "
+                "more() do not count here), allow more false alarms or less confidence, or use "
+                "best_cut, which promises nothing"
             )
         mask = np.zeros(len(self._order), np.bool_)
         mask[self._order[: ends[n_cells - 1]]] = True
@@ -179,29 +189,37 @@ class AuditResult:
 
     def _count_errors(self, edges: Ints, confidence: float) -> Interval:
         """Count the errors between two edges, or more."""
-        known = self._said.is_known
-        edges = _with_reviews(edges, self._positions[known])
-        reviewed = np.histogram(self._positions[known], edges)[0].astype(np.int64)
-        if not reviewed.any():
-            return Interval(self._guess(edges), 0.0, float(edges[-1] - edges[0]))
-        wrong = np.histogram(self._positions[self._said.is_wrong], edges)[0].astype(np.int64)
-        return sum_interval(np.diff(edges), wrong, reviewed, confidence)
+        return sum_interval(self._strata(edges), confidence)
 
-    def _guess(self, edges: Ints) -> float:
-        """Without a review between two edges, take what the ranking says."""
-        return float(self._p_of_positions()[edges[0] : edges[-1]].sum())
+    def _strata(self, edges: Ints) -> list[Stratum]:
+        """Say what is known between each two edges."""
+        known, wrong = self._said.is_known, self._said.is_wrong
+        at, weights = self._positions, self._weights
+        reviewed, hits = (np.histogram(at[which], edges)[0] for which in (known, wrong))
+        of_all, of_hits = (
+            np.histogram(at[which], edges, weights=weights[which])[0] for which in (known, wrong)
+        )
+        seen = np.flatnonzero(reviewed)
+        shares = of_hits / np.where(reviewed, of_all, 1)
+        if len(seen):
+            places = np.arange(len(shares))
+            shares = np.interp(places, seen, shares[seen])
+        else:  # as everywhere
+            shares[:] = self.num_errors / len(self._order)
+        numbers = np.diff(edges).tolist(), reviewed.tolist(), hits.tolist(), shares.tolist()
+        return [Stratum(*one) for one in zip(*numbers, strict=True)]
 
     def _p_of_positions(self) -> Floats:
-        """Join the shares of the strata by lines."""
-        known, edges = self._said.is_known, self._edges
-        reviewed = np.histogram(self._positions[known], edges)[0]
-        wrong = np.histogram(self._positions[self._said.is_wrong], edges)[0]
-        # One review is added, half of it wrong, shared out among all strata: none is certain.
-        added = 1 / len(reviewed)
-        shares = _falling((wrong + added / 2) / (reviewed + added), np.diff(edges))
-        middles = (edges[1:] + edges[:-1] - 1) / 2
-        falling: Floats = np.interp(np.arange(len(self._order)), middles, shares)
-        return falling
+        """Let the shares of the strata fall along the ranking, and keep what they add up to."""
+        sizes = np.diff(self._edges)
+        shares = _falling(np.array([one.share for one in self._strata(self._edges)]), sizes)
+        # A line in each stratum that keeps its mean, and meets no neighbour's: the limited slopes
+        # of van Leer (1979, Journal of Computational Physics 32).
+        steps = -np.diff(np.concatenate([[1.0], shares, [0.0]]))
+        room = np.minimum(steps[:-1], steps[1:])
+        places = np.concatenate([(np.arange(size) + 0.5) / size - 0.5 for size in sizes])
+        ranked: Floats = np.repeat(shares, sizes) - np.repeat(room, sizes) * places
+        return ranked
 
     def __repr__(self) -> str:
         low, high = self.num_errors_interval
@@ -217,15 +235,16 @@ class AuditResult:
         )
 
 
-def _with_reviews(edges: Ints, positions: Ints) -> Ints:
-    """Join each stretch without a review to the one before, or the first ones to the next."""
-    counts = np.histogram(positions, edges)[0]
-    keep = counts > 0
-    if not keep.any():
-        return edges[[0, -1]]
-    starts = edges[:-1][keep]
-    starts[0] = edges[0]
-    return np.append(starts, edges[-1])
+def _weights(edges: Ints, cells: Ints, positions: Ints, n_first: int) -> Floats:
+    """Count the rows that each review was drawn from; an added one counts as its neighbours do."""
+    cell_sizes = np.diff(cells)
+    weights = np.empty(len(positions))
+    first = positions[:n_first]
+    weights[:n_first] = cell_sizes[np.searchsorted(cells, first, side="right") - 1]
+    of_stratum = np.diff(edges) / np.maximum(np.histogram(first, edges)[0], 1)
+    strata = np.searchsorted(edges, positions[n_first:], side="right") - 1
+    weights[n_first:] = of_stratum[strata]
+    return weights
 
 
 def _falling(shares: Floats, sizes: Ints) -> Floats:

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["cut_strata", "first_allocation", "next_allocation", "positions_of_cells"]
+__all__ = [
+    "cut_strata",
+    "draw_cells",
+    "draw_more",
+    "first_allocation",
+    "interleaved",
+    "next_allocation",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -88,9 +95,7 @@ def _filled(start: Ints, sizes: Ints, spreads: npt.NDArray[np.float64], n_review
     return n
 
 
-def positions_of_cells(
-    edges: Ints, counts: Sequence[int], rng: np.random.Generator
-) -> tuple[Ints, Ints]:
+def draw_cells(edges: Ints, counts: Sequence[int], rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Draw one row from each cell: strata cut into as many equal cells as they get reviews.
 
     Returns
@@ -107,3 +112,35 @@ def positions_of_cells(
     ]
     cells = np.concatenate([[0], *ends])
     return rng.integers(cells[:-1], cells[1:]), cells
+
+
+def draw_more(start: int, end: int, taken: Ints, n: int, rng: np.random.Generator) -> Ints:
+    """Draw positions of a stratum that are not taken yet.
+
+    Parameters
+    ----------
+    start, end : int
+        The stratum.
+    taken : ndarray of int64
+        Positions that were drawn, of any stratum.
+    n : int
+        How many to draw.
+    """
+    inside = np.sort(taken[(taken >= start) & (taken < end)])
+    places = rng.choice(end - start - len(inside), n, replace=False, shuffle=False)
+    # The k-th free position lies behind as many taken ones as have no more than k free before.
+    free_before = inside - start - np.arange(len(inside))
+    drawn: Ints = start + places + np.searchsorted(free_before, places, side="right")
+    return drawn
+
+
+def interleaved(positions: Ints, edges: Ints, rng: np.random.Generator) -> Ints:
+    """Order rows so that whoever stops early has seen as large a part of each stratum."""
+    shuffled = rng.permutation(positions)
+    strata = np.searchsorted(edges, shuffled, side="right") - 1
+    parts = np.empty(len(shuffled))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        parts[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    ordered: Ints = shuffled[np.argsort(parts, kind="stable")]
+    return ordered

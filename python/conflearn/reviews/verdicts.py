@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._coerce.objects import spelled
+from conflearn._coerce.objects import is_a, spelled
 from conflearn.errors import InputError, InputTypeError
 
 __all__ = ["VERDICTS", "Said", "Verdict", "read_verdicts"]
@@ -32,17 +32,20 @@ class Said(NamedTuple):
     is_wrong: npt.NDArray[np.bool_]
     #: Somebody has looked, and could not tell.
     is_skipped: npt.NDArray[np.bool_]
-    #: What the label should be, if that was said; else "".
+    #: What the label should be, a class or something else, if that was said; else "".
     right_labels: npt.NDArray[np.object_]
 
 
-def read_verdicts(verdicts: Any, rows: npt.NDArray[np.int64], given: Sequence[object]) -> Said:
+def read_verdicts(
+    verdicts: Any, rows: npt.NDArray[np.int64], given: Sequence[object], classes: Sequence[object]
+) -> Said:
     """Read verdicts, in whatever form, of rows that have these labels."""
     places = {int(row): place for place, row in enumerate(rows)}
+    known_as = _spellings(classes)
     known, wrong, skipped = (np.zeros(len(rows), np.bool_) for _ in range(3))
     right_labels = np.full(len(rows), "", dtype=np.object_)
     seen = set()
-    for where, found, verdict, right_label in _entries(verdicts):
+    for where, found, verdict, text in _entries(verdicts):
         row = _as_row(found, where)
         if row not in places:
             raise InputError(
@@ -54,62 +57,104 @@ def read_verdicts(verdicts: Any, rows: npt.NDArray[np.int64], given: Sequence[ob
         seen.add(row)
         place = places[row]
         word = _as_verdict(verdict, row, where)
-        same = str(right_label) == str(given[place])
-        if right_label != "":
-            implied = "right" if same else "wrong"
+        if not _is_nothing(text):
+            label = known_as.get(_spelling(text), known_as.get(_spelling(text).casefold(), text))
+            is_class = label is not text or any(label is one for one in classes)
+            if not is_class and word != "wrong":
+                raise InputError(
+                    f"the right_label of row {row} is {spelled(text)}{where}, which is none of the "
+                    "classes; correct it, or say wrong as its verdict if it is something else"
+                )
+            implied = "right" if is_class and label == given[place] else "wrong"
             if word in ("right", "wrong") and word != implied:
                 raise InputError(
                     f"verdicts say {word!r} of row {row}{where}, but its right_label "
-                    f"{spelled(right_label)} {'is' if same else 'is not'} the given one; correct "
-                    "one of the two"
+                    f"{spelled(text)} {'is' if implied == 'right' else 'is not'} the given one; "
+                    "correct one of the two"
                 )
             word = word or implied
+            right_labels[place] = label
         known[place] = word in ("right", "wrong")
         wrong[place] = word == "wrong"
         skipped[place] = word == "skip"
-        right_labels[place] = right_label
     return Said(known, wrong, skipped, right_labels)
 
 
+def _spellings(classes: Sequence[object]) -> dict[str, object]:
+    """Find classes by how a spreadsheet may spell them: in other case, where that tells one."""
+    spelled_so: dict[str, object] = {}
+    ambiguous = set()
+    for one in classes:
+        folded = _spelling(one).casefold()
+        if folded in spelled_so:
+            ambiguous.add(folded)
+        spelled_so[folded] = one
+    for folded in ambiguous:
+        del spelled_so[folded]
+    return spelled_so | {_spelling(one): one for one in classes}
+
+
+def _spelling(value: object) -> str:
+    """Spell a label; a table with gaps makes floats of whole numbers."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
 def _entries(verdicts: Any) -> Iterable[tuple[str, object, object, object]]:
-    """Hand on where something stands, the row, the verdict, and the right label or ""."""
+    """Hand on where something stands, the row, the verdict, and the right label or nothing."""
     if isinstance(verdicts, str | os.PathLike):
         yield from _entries_of_csv(Path(verdicts))
         return
+    if is_a(verdicts, "pandas", "Series"):
+        verdicts = verdicts.to_dict()
     if isinstance(verdicts, Mapping) and not {"row", "verdict"} <= set(map(str, verdicts)):
         for row, verdict in verdicts.items():
-            yield "", row, verdict, ""
+            yield "", row, verdict, None
         return
+    names = getattr(getattr(verdicts, "dtype", None), "names", None)
     try:
-        names = list(getattr(getattr(verdicts, "dtype", None), "names", None) or verdicts.keys())
-        columns = {name: list(verdicts[name]) for name in names}
-    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        names = names or list(getattr(verdicts, "columns", None) or verdicts.keys())
+    except ValueError:  # the truth of a pandas index
+        names = list(verdicts.columns)
+    except AttributeError as error:
         raise InputTypeError(f"verdicts are a {type(verdicts).__name__}; {_FORMS}") from error
+    columns = {name: list(verdicts[name]) for name in names}
     missing = {"row", "verdict"} - set(columns)
     if missing:
         raise InputError(f"verdicts have no column {min(missing)!r}; {_FORMS}")
-    labels = columns.get("right_label", [""] * len(columns["row"]))
+    n = len(columns["row"])
+    labels = columns.get("right_label", [None] * n)
+    if not n == len(columns["verdict"]) == len(labels):
+        raise InputError("the columns of verdicts differ in length; there must be a cell for each")
     for row, verdict, label in zip(columns["row"], columns["verdict"], labels, strict=True):
-        yield "", row, verdict, "" if _is_nothing(label) else label
+        yield "", row, verdict, label
 
 
 def _entries_of_csv(path: Path) -> Iterable[tuple[str, object, object, object]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            header = file.readline()
+            separator = max(",;\t", key=header.count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator)
             missing = {"row", "verdict"} - set(reader.fieldnames or ())
             if missing:
                 raise InputError(f"{path} has no column {min(missing)!r}; {_FORMS}")
             for line in reader:
-                where = f" (line {reader.line_num} of {path})"
-                yield where, line["row"], line["verdict"], (line.get("right_label") or "").strip()
+                if any(line.values()):  # spreadsheets write lines of nothing but separators
+                    where = f" (line {reader.line_num} of {path})"
+                    yield where, line["row"], line["verdict"], line.get("right_label")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"verdicts cannot be read from {path}: {error}") from error
 
 
-def _is_nothing(value: object) -> bool:
-    """Whether a cell of a table is empty: None, a NaN, or no text."""
-    return value is None or value != value or value == ""  # noqa: PLR0124 - NaN, of any library
+def _is_nothing(value: Any) -> bool:
+    """Whether a cell of a table is empty: None, a NaN of any library, or no text."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return True
+    equal = value == value  # noqa: PLR0124 - a NaN is not equal to itself, and NA is neither
+    return not isinstance(equal, bool | np.bool_) or not equal
 
 
 def _as_row(value: Any, where: str) -> int:
