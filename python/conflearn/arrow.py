@@ -325,13 +325,15 @@ def flag(batches: Iterable[Batch], rule: Rule, layout: Layout) -> Iterator[Batch
     --------
     >>> import pyarrow as pa
     >>> from conflearn import arrow, passes
-    >>> table = pa.table({"id": [7, 8], "label": [0, 0], "p0": [0.9, 0.4], "p1": [0.1, 0.6]})
+    >>> table = pa.table(
+    ...     {"id": [7, 8, 9], "label": [0, 0, 1], "p0": [0.9, 0.2, 0.3], "p1": [0.1, 0.8, 0.7]}
+    ... )
     >>> layout = arrow.Layout("label", ["p0", "p1"], id="id")
     >>> def reduce(state):
     ...     return arrow.merge(state, arrow.feed([table], state, layout))
-    >>> rule = passes.find_rule(reduce, n_classes=2, filter_by="low_self_confidence")
+    >>> rule = passes.find_rule(reduce, n_classes=2)
     >>> next(arrow.flag([table.select(["id"])], rule, layout)).to_pydict()
-    {'id': [7, 8], 'is_issue': [False, True]}
+    {'id': [7, 8, 9], 'is_issue': [False, True, False]}
     """
     if layout.id is None:
         raise OptionError("layout must name the id of rows, by which they are known; pass id=")

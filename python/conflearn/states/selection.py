@@ -243,7 +243,7 @@ class SelectionState(State[_core.SelectionState]):
         >>> pred_probs = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.3, 0.7]]
         >>> joint = JointState([0.6, 0.7])
         >>> _ = joint.update(labels, pred_probs)
-        >>> first = SelectionState(Cuts.plan(joint, "prune_by_noise_rate"))
+        >>> first = SelectionState(Cuts.plan(joint, filter_by="prune_by_noise_rate"))
         >>> first.update(labels[:2], pred_probs[:2], rows=0)
         >>> rest = first.narrowed()
         >>> rest.update(labels[2:], pred_probs[2:], rows=2)
