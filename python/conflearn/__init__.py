@@ -61,7 +61,6 @@ from conflearn.joint import (
 )
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
-from conflearn.reviews import AuditPlan, AuditResult, audit
 from conflearn.sources import Columns
 from conflearn.thresholds import confident_thresholds
 from conflearn.topk import TopK
@@ -70,6 +69,9 @@ from conflearn.weights import sample_weights
 if TYPE_CHECKING:
     from conflearn.learning import CleanLearning as CleanLearning
     from conflearn.learning import cross_val_pred_probs as cross_val_pred_probs
+    from conflearn.reviews import AuditPlan as AuditPlan
+    from conflearn.reviews import AuditResult as AuditResult
+    from conflearn.reviews import audit as audit
 
 # Not of these: what needs scikit-learn. `import *` would import that, or fail without it.
 __all__ = [
@@ -105,8 +107,15 @@ __all__ = [
 ]
 
 
-#: Names whose modules stand on scikit-learn, which takes a second to import and may not be there.
-_NEED_SCIKIT_LEARN = ("CleanLearning", "cross_val_pred_probs")
+#: Names whose modules are imported when they are asked for: they stand on scikit-learn, which takes
+#: a second to import and may not be there, or on much of the standard library.
+_LATE = {
+    "CleanLearning": "learning",
+    "cross_val_pred_probs": "learning",
+    "AuditPlan": "reviews",
+    "AuditResult": "reviews",
+    "audit": "reviews",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -118,12 +127,12 @@ def __getattr__(name: str) -> Any:
             return version("conflearn")
         except PackageNotFoundError as error:  # of a folder that is imported as it is
             raise AttributeError("conflearn has no __version__, for it is not installed") from error
-    if name in _NEED_SCIKIT_LEARN:
-        from conflearn import learning
+    if name in _LATE:
+        from importlib import import_module
 
-        return getattr(learning, name)
+        return getattr(import_module(f"conflearn.{_LATE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_NEED_SCIKIT_LEARN})
+    return sorted({*globals(), *_LATE})

@@ -95,7 +95,7 @@ def _filled(start: Ints, sizes: Ints, spreads: npt.NDArray[np.float64], n_review
     return n
 
 
-def draw_cells(edges: Ints, counts: Sequence[int], rng: np.random.Generator) -> tuple[Ints, Ints]:
+def draw_cells(edges: Ints, counts: Sequence[int], rng: "np.random.Generator") -> tuple[Ints, Ints]:
     """Draw one row from each cell: strata cut into as many equal cells as they get reviews.
 
     Returns
@@ -114,7 +114,7 @@ def draw_cells(edges: Ints, counts: Sequence[int], rng: np.random.Generator) -> 
     return rng.integers(cells[:-1], cells[1:]), cells
 
 
-def draw_more(start: int, end: int, taken: Ints, n: int, rng: np.random.Generator) -> Ints:
+def draw_more(start: int, end: int, taken: Ints, n: int, rng: "np.random.Generator") -> Ints:
     """Draw positions of a stratum that are not taken yet.
 
     Parameters
@@ -134,7 +134,7 @@ def draw_more(start: int, end: int, taken: Ints, n: int, rng: np.random.Generato
     return drawn
 
 
-def interleaved(positions: Ints, edges: Ints, rng: np.random.Generator) -> Ints:
+def interleaved(positions: Ints, edges: Ints, rng: "np.random.Generator") -> Ints:
     """Order rows so that whoever stops early has seen as large a part of each stratum."""
     shuffled = rng.permutation(positions)
     strata = np.searchsorted(edges, shuffled, side="right") - 1
