@@ -2,6 +2,7 @@
 
 =============  ==================================================================
 `plan`         which rows to look at: `audit`, `AuditPlan`
+`plan_file`    plans that outlive the process
 `strata`       stretches of the ranking, and how many rows are drawn from each
 `verdicts`     what the person said
 `result`       what follows: `AuditResult`, `Cut`

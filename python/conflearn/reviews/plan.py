@@ -2,11 +2,9 @@
 
 import csv
 import hashlib
-import json
-import os
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce import as_count, as_labels, as_share
-from conflearn._coerce.objects import spelled
 from conflearn._names import Kind, Score
 from conflearn._runs import Path as AnyPath
 from conflearn._tables import Table, as_table
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import InputError, OptionError
+from conflearn.reviews.plan_file import SavedPlan, write_file
 from conflearn.reviews.result import AuditResult
 from conflearn.reviews.strata import (
     cut_strata,
@@ -37,9 +35,6 @@ Ints = npt.NDArray[np.int64]
 
 #: Fewer tell too little.
 _FEWEST_REVIEWS = 10
-
-_WHAT = "conflearn audit plan"
-_VERSION = 1
 
 
 class AuditPlan:
@@ -203,30 +198,25 @@ class AuditPlan:
 
         The person fills in ``verdict`` (right, wrong or skip) or ``right_label``, or both.
         """
-        table = self.to_records()
-
-        def write(file: Any) -> None:
-            writer = csv.writer(file)
-            writer.writerow(table.dtype.names or ())
-            writer.writerows(table.tolist())
-
-        _write_whole(Path(path), write, "utf-8-sig")
+        table, file = self.to_records(), StringIO(newline="")
+        writer = csv.writer(file)
+        writer.writerow(table.dtype.names or ())
+        writer.writerows(table.tolist())
+        # With a mark at its beginning, spreadsheets read it as what it is.
+        write_file(Path(path), file.getvalue().encode("utf-8-sig"))
 
     def save(self, path: AnyPath) -> None:
         """Write the plan, to go on with it later: `AuditPlan.load` reads it."""
-        contents = {
-            "what": _WHAT,
-            "version": _VERSION,
-            "labels": hashlib.blake2b(self._given.tobytes(), digest_size=16).hexdigest(),
-            "n_examples": self.n_examples,
-            "rank_by": self.rank_by,
-            "seed": self.seed,
-            "edges": self._edges.tolist(),
-            "cells": self._cells.tolist(),
-            "rounds": [positions.tolist() for positions in self._rounds],
-            "rows": self.rows.tolist(),
-        }
-        _write_whole(Path(path), lambda file: json.dump(contents, file))
+        SavedPlan(
+            n_examples=self.n_examples,
+            labels=_digest(self._given),
+            rank_by=self.rank_by,
+            seed=self.seed,
+            edges=self._edges.tolist(),
+            cells=self._cells.tolist(),
+            rounds=[positions.tolist() for positions in self._rounds],
+            rows=self.rows.tolist(),
+        ).write(Path(path))
 
     @classmethod
     def load(
@@ -259,32 +249,31 @@ class AuditPlan:
             If it is no plan, of another version, damaged, or was made for other labels, or for
             probabilities that rank the rows otherwise.
         """
-        contents = _read_plan(Path(path))
+        saved = SavedPlan.read(Path(path))
         analysis, given = _ranked(
             labels,
             pred_probs,
-            contents["rank_by"],
+            saved.rank_by,
             kind=kind,
             temperature=temperature,
             classes=classes,
             n_threads=n_threads,
         )
-        edges, cells, *rounds = (
-            np.array(numbers, np.int64)
-            for numbers in (contents["edges"], contents["cells"], *contents["rounds"])
-        )
-        n_examples = contents["n_examples"]
-        what = f"the plan in {path} was made for other data: "
-        to_do = "; pass the labels, pred_probs and options that audit had"
-        if n_examples != len(given):
-            raise InputError(
-                f"{what}for {n_examples:,} examples, but labels has {len(given):,}{to_do}"
+
+        def refuse(why: str) -> InputError:
+            return InputError(
+                f"the plan in {path} was made for other data: {why}; pass the labels, pred_probs "
+                "and options that audit had"
             )
-        if contents["labels"] != hashlib.blake2b(given.tobytes(), digest_size=16).hexdigest():
-            raise InputError(f"{what}some labels are not those that it was made for{to_do}")
-        plan = cls(analysis, given, contents["seed"], edges, cells, rounds)
-        if contents["rows"] != plan.rows.tolist():
-            raise InputError(f"{what}pred_probs rank the rows in another order{to_do}")
+
+        if saved.n_examples != len(given):
+            raise refuse(f"for {saved.n_examples:,} examples, but labels has {len(given):,}")
+        if saved.labels != _digest(given):
+            raise refuse("some labels are not those that it was made for")
+        edges, cells, *rounds = map(np.array, (saved.edges, saved.cells, *saved.rounds))
+        plan = cls(analysis, given, saved.seed, edges, cells, rounds)
+        if saved.rows != plan.rows.tolist():
+            raise refuse("pred_probs rank the rows in another order")
         return plan
 
     def _read(self, verdicts: Any) -> Said:
@@ -406,6 +395,10 @@ def _ranked(
     return analysis, np.ascontiguousarray(given, dtype=np.int64)
 
 
+def _digest(labels: Ints) -> str:
+    return hashlib.blake2b(labels.tobytes(), digest_size=16).hexdigest()
+
+
 def _objects(values: Sequence[object]) -> npt.NDArray[np.object_]:
     """Make an array of any values, of one dimension even where they are sequences."""
     array = np.empty(len(values), dtype=object)
@@ -418,73 +411,3 @@ def _as_level(value: Any, name: str) -> float:
     if not 0 < level < 1:
         raise OptionError(f"{name}={value} must lie between 0 and 1; 0.95 is common")
     return level
-
-
-def _write_whole(path: Path, write: Any, encoding: str = "utf-8") -> None:
-    """Write a text file whole or not at all."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        # With a mark at its beginning, spreadsheets read it as what it is.
-        with beside.open("w", newline="", encoding=encoding) as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise OptionError(f"{path} cannot be written ({error.strerror})") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
-
-
-def _read_plan(path: Path) -> dict[str, Any]:
-    try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"no plan can be read from {path} ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{path} holds no audit plan; pass what AuditPlan.save wrote") from error
-    if not isinstance(contents, dict) or contents.get("what") != _WHAT:
-        raise InputError(f"{path} holds no audit plan; pass what AuditPlan.save wrote")
-    if contents.get("version") != _VERSION:
-        raise InputError(
-            f"the plan in {path} is of version {spelled(contents.get('version'))}, but this is "
-            f"version {_VERSION}; read it with the conflearn that wrote it"
-        )
-    if not _is_sound(contents):
-        raise InputError(f"the plan in {path} is damaged; pass the file as it was saved")
-    return contents
-
-
-def _is_sound(contents: dict[str, Any]) -> bool:
-    """Whether all is there that `AuditPlan` relies on."""
-    try:
-        n, seed = contents["n_examples"], contents["seed"]
-        edges, cells, rows, *rounds = (
-            np.array(numbers)
-            for numbers in (
-                contents["edges"],
-                contents["cells"],
-                contents["rows"],
-                *contents["rounds"],
-            )
-        )
-        positions = np.concatenate(rounds)
-        are_whole = all(one.ndim == 1 and one.dtype.kind == "i" for one in (edges, cells, *rounds))
-        ascend = all(
-            one[0] == 0 and one[-1] == n and (np.diff(one) > 0).all() for one in (edges, cells)
-        )
-        first = np.searchsorted(cells, np.sort(rounds[0]), side="right") - 1
-        return bool(
-            are_whole
-            and ascend
-            and all(type(number) is int and number >= 0 for number in (n, seed))
-            and all(isinstance(contents[name], str) for name in ("labels", "rank_by"))
-            and len(np.unique(positions)) == len(positions) == len(rows)
-            and positions.min() >= 0
-            and positions.max() < n
-            and np.array_equal(first, np.arange(len(cells) - 1))
-            and set(edges.tolist()) <= set(cells.tolist())
-        )
-    except (KeyError, TypeError, ValueError, OverflowError, IndexError):
-        return False

@@ -58,14 +58,16 @@ def read_verdicts(
         place = places[row]
         word = _as_verdict(verdict, row, where)
         if not _is_nothing(text):
-            label = known_as.get(_spelling(text), known_as.get(_spelling(text).casefold(), text))
-            is_class = label is not text or any(label is one for one in classes)
-            if not is_class and word != "wrong":
+            spelling = _spelling(text)
+            label = next(
+                (known_as[way] for way in (spelling, spelling.casefold()) if way in known_as), None
+            )
+            if label is None and word != "wrong":
                 raise InputError(
                     f"the right_label of row {row} is {spelled(text)}{where}, which is none of the "
                     "classes; correct it, or say wrong as its verdict if it is something else"
                 )
-            implied = "right" if is_class and label == given[place] else "wrong"
+            implied = "right" if label is not None and label == given[place] else "wrong"
             if word in ("right", "wrong") and word != implied:
                 raise InputError(
                     f"verdicts say {word!r} of row {row}{where}, but its right_label "
@@ -73,7 +75,7 @@ def read_verdicts(
                     "correct one of the two"
                 )
             word = word or implied
-            right_labels[place] = label
+            right_labels[place] = text if label is None else label
         known[place] = word in ("right", "wrong")
         wrong[place] = word == "wrong"
         skipped[place] = word == "skip"

@@ -15,7 +15,6 @@ that is written again.
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from conflearn._coerce.objects import spelled
+from conflearn._whole_files import partial_of, write_whole
 from conflearn.errors import OptionError, StateError
 
 __all__ = ["Checkpoint", "Saved"]
@@ -96,7 +96,7 @@ class Checkpoint:
         facts = {"row": saved.row, "is_done": saved.is_done, "lengths": dict(saved.lengths)}
         head = json.dumps(facts).encode()
         body = len(head).to_bytes(4, "little") + head + saved.state
-        _replace(self.file(_state_file(name)), _MAGIC + _digest(body) + body)
+        write_whole(self.file(_state_file(name)), _MAGIC + _digest(body) + body)
         self._due = time.monotonic() + INTERVAL
 
     def recall(self, name: str) -> Saved | None:
@@ -126,7 +126,7 @@ class Checkpoint:
         files = sorted(self._files, key=lambda name: not name.endswith(_STATE))
         for name in (*files, _RUN):
             path = self.folder / name
-            _partial(path).unlink(missing_ok=True)
+            partial_of(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
         self.release()
         with suppress(OSError):  # somebody else holds the folder by now, or keeps files there
@@ -146,7 +146,7 @@ class Checkpoint:
             there, self._made_folder = noted["run"], noted["made_folder"]
             self._files = noted["files"]
         except FileNotFoundError:
-            ours = {_LOCK, _partial(path).name}
+            ours = {_LOCK, partial_of(path).name}
             others = {file.name for file in self.folder.iterdir()} - ours
             if others:
                 raise StateError(
@@ -169,7 +169,7 @@ class Checkpoint:
     def _note(self) -> None:
         """Write what is known of the run."""
         noted = {"run": self._run, "made_folder": self._made_folder, "files": self._files}
-        _replace(self.folder / _RUN, json.dumps(noted).encode())
+        write_whole(self.folder / _RUN, json.dumps(noted).encode())
 
 
 def _state_file(name: str) -> str:
@@ -189,20 +189,6 @@ def _difference(there: dict[str, Any], run: dict[str, Any]) -> str:
 
 def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=_DIGEST_SIZE).digest()
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{path.name}.partial")
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put a file in the place of another: whole, or not at all."""
-    partial = _partial(path)
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _locked(folder: Path) -> IO[bytes]:

@@ -332,7 +332,7 @@ impl<'a, F: Format> Matrix<'a, F> {
     }
 
     /// Whether all cells are in memory, and those of a row are found faster than those of a column.
-    pub(crate) fn rows_lie_apart(&self) -> bool {
+    pub(crate) fn lies_by_rows(&self) -> bool {
         self.as_computed().is_none() && !self.columns_are_slices()
     }
 

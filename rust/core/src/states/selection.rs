@@ -282,7 +282,7 @@ impl SelectionState {
         with_matrix!(pred_probs, workers, matrix => {
             let batch = Batch { labels, matrix, rows };
             let n_together = (AT_ONCE_BYTES / matrix.row_bytes().max(1)).max(1);
-            if matrix.is_of_file() || (matrix.rows_lie_apart() && labels.n_examples() <= n_together) {
+            if matrix.is_of_file() || (matrix.lies_by_rows() && labels.n_examples() <= n_together) {
                 self.look_for_hits(&batch, n_together, workers)?;
             } else {
                 let several = Several::MostProbable;
