@@ -59,9 +59,7 @@ def read_verdicts(
         word = _as_verdict(verdict, row, where)
         if not _is_nothing(text):
             spelling = _spelling(text)
-            label = next(
-                (known_as[way] for way in (spelling, spelling.casefold()) if way in known_as), None
-            )
+            label = known_as.get(spelling, known_as.get(spelling.casefold()))
             if label is None and word != "wrong":
                 raise InputError(
                     f"the right_label of row {row} is {spelled(text)}{where}, which is none of the "
