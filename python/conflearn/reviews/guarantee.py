@@ -77,12 +77,9 @@ def least_reviews(rate: float, risk: float) -> int:
 def p_value(sizes: Floats, is_false: Bools, chances: Floats, rate: float) -> float:
     """Bound the chance to see so few false alarms if their share were `rate` or more."""
     groups = _groups(sizes)
-    group_sizes = np.add.reduceat(sizes, groups)
-    ends = np.append(groups[1:], len(sizes))
-    taken = [
-        start + int(np.searchsorted(np.cumsum(sizes[start:end]), chance * size, side="right"))
-        for start, end, size, chance in zip(groups, ends, group_sizes, chances, strict=False)
-    ]
+    group_sizes, ends = np.add.reduceat(sizes, groups), np.cumsum(sizes)
+    wanted = ends[groups] - sizes[groups] + chances[: len(groups)] * group_sizes
+    taken = np.minimum(np.searchsorted(ends, wanted, side="right"), len(sizes) - 1)
     n_false, n = int(is_false[taken].sum()), len(groups)
     mean = rate * float(group_sizes.sum() / group_sizes.max())
     if n_false > mean - 1:
