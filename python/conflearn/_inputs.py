@@ -11,6 +11,7 @@ from conflearn._coerce import (
     CompressedRows,
     Matrix,
     Tags,
+    as_class_bias,
     as_joint,
     as_joint_rows,
     as_labels,
@@ -28,6 +29,7 @@ from conflearn.errors import InputError, InputTypeError, LabelError, OptionError
 __all__ = [
     "Inputs",
     "JointAndCounts",
+    "Meaning",
     "PredProbs",
     "TagInputs",
     "as_any_joint",
@@ -36,7 +38,8 @@ __all__ = [
     "read_inputs",
     "read_joint",
     "read_joint_and_labels",
-    "read_kind",
+    "read_kind_of_tags",
+    "read_meaning",
     "read_tag_inputs",
     "read_true_labels",
     "weighted_mean",
@@ -52,12 +55,44 @@ class PredProbs(NamedTuple):
     weights: tuple[float, ...]
     kind: Kind
     temperature: float
+    #: What is added to the logarithm of each class's probability; None if nothing is.
+    class_bias: npt.NDArray[np.float64] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """N and K."""
         n_examples, n_classes = self.members[0].shape
         return n_examples, n_classes
+
+
+class Meaning(NamedTuple):
+    """What the cells of a matrix are, and how they become the probabilities that are looked at."""
+
+    kind: Kind = "probabilities"
+    temperature: float = 1.0
+    class_bias: npt.NDArray[np.float64] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether cells are probabilities as they are."""
+        return self.kind == "probabilities" and self.temperature == 1 and self.class_bias is None
+
+    def of(self, matrix: Matrix) -> "Matrix | PredProbs":
+        """Return a matrix of this meaning, as the core takes it."""
+        return matrix if self.is_plain else PredProbs((matrix,), (1.0,), *self)
+
+    def same(self, other: "Meaning") -> bool:
+        """Whether two are equal; arrays cannot be asked with ``==``."""
+        return self[:2] == other[:2] and np.array_equal(_biases(self), _biases(other))
+
+    def spelled(self) -> str:
+        """Spell it, for messages."""
+        biases = "" if self.class_bias is None else " and a class_bias"
+        return f"kind={self.kind!r} and temperature={self.temperature}{biases}"
+
+
+def _biases(meaning: Meaning) -> npt.NDArray[np.float64]:
+    return np.empty(0) if meaning.class_bias is None else meaning.class_bias
 
 
 class Inputs(NamedTuple):
@@ -120,19 +155,18 @@ def read_inputs(
     n_threads: object,
     kind: object = "probabilities",
     temperature: object = 1.0,
+    class_bias: object = None,
     *,
     classes_as: str = "classes",
 ) -> Inputs:
     """Coerce the arguments that these calls share; messages call the third ``classes_as``."""
-    meant, divisor = read_kind(kind, temperature)
-    array = _as_matrix(pred_probs, meant)
+    meaning = read_meaning(kind, temperature, class_bias)
+    array = _as_matrix(pred_probs, meaning.kind)
     n_examples, n_classes = array.shape
     given = as_labels(
         labels, n_classes, n_examples=n_examples, classes=classes, classes_as=classes_as
     )
-    is_plain = meant == "probabilities"
-    matrix = array if is_plain else PredProbs((array,), (1.0,), meant, divisor)
-    return Inputs(given, matrix, as_n_threads(n_threads))
+    return Inputs(given, meaning.of(array), as_n_threads(n_threads))
 
 
 def read_tag_inputs(
@@ -144,12 +178,11 @@ def read_tag_inputs(
     temperature: object,
 ) -> TagInputs:
     """Coerce the same arguments of multi-label data."""
-    meant, divisor = read_kind(kind, temperature)
-    array = as_pred_probs(pred_probs, kind=meant, of_tags=True)
+    meaning = read_kind_of_tags(kind, temperature)
+    array = as_pred_probs(pred_probs, kind=meaning.kind, of_tags=True)
     n_examples, n_classes = array.shape
     tags = as_tags(labels, n_classes, n_examples=n_examples, classes=classes)
-    is_plain = meant == "probabilities"
-    matrix = array if is_plain else PredProbs((array,), (1.0,), meant, divisor)
+    matrix = array if meaning.is_plain else PredProbs((array,), (1.0,), *meaning)
     return TagInputs(tags, matrix, as_n_threads(n_threads))
 
 
@@ -160,6 +193,7 @@ def read_ensemble(
     n_threads: object,
     kind: object,
     temperature: object,
+    class_bias: object = None,
 ) -> list[Inputs]:
     """Coerce several matrices, each with the same labels."""
     if not is_ensemble(pred_probs):
@@ -167,9 +201,9 @@ def read_ensemble(
             "pred_probs must be a list of matrices, one a model, each with a row for each example "
             "and a column for each class; for a single matrix there is label_quality_scores"
         )
-    meant, divisor = read_kind(kind, temperature)
+    meaning = read_meaning(kind, temperature, class_bias)
     named = enumerate(cast("Sequence[object]", pred_probs))
-    matrices = [_as_matrix(one, meant, f"pred_probs[{i}]") for i, one in named]
+    matrices = [_as_matrix(one, meaning.kind, f"pred_probs[{i}]") for i, one in named]
     shape = n_examples, n_classes = matrices[0].shape
     for i, matrix in enumerate(matrices):
         if matrix.shape != shape:
@@ -179,9 +213,7 @@ def read_ensemble(
             )
     given = as_labels(labels, n_classes, n_examples=n_examples, classes=classes)
     threads = as_n_threads(n_threads)
-    return [
-        Inputs(given, PredProbs((matrix,), (1.0,), meant, divisor), threads) for matrix in matrices
-    ]
+    return [Inputs(given, PredProbs((matrix,), (1.0,), *meaning), threads) for matrix in matrices]
 
 
 def weighted_mean(models: Sequence[Inputs], weights: Iterable[float]) -> Inputs:
@@ -221,16 +253,28 @@ def _is_matrix(value: object) -> bool:
     return len(getattr(value, "shape", ())) == 2  # noqa: PLR2004 - (N, K)
 
 
-def read_kind(kind: object, temperature: object) -> tuple[Kind, float]:
-    """Coerce what the cells of a matrix are."""
+def read_meaning(kind: object, temperature: object, class_bias: object = None) -> Meaning:
+    """Coerce what the cells of a matrix are, and how they are calibrated."""
     meant = one_of(kind, KINDS, "kind")
     divisor = as_positive(temperature, "temperature")
-    if meant != "logits" and divisor != 1:
+    if meant == "scores" and (divisor != 1 or class_bias is not None):
+        name = "temperature" if divisor != 1 else "class_bias"
         raise OptionError(
-            f"kind={meant!r} does not use temperature, by which logits are divided; leave it out, "
-            "or pass kind='logits'"
+            f"kind='scores' does not use {name}, by which probabilities and logits are calibrated; "
+            "leave it out, or pass kind='logits'"
         )
-    return meant, divisor
+    return Meaning(meant, divisor, None if class_bias is None else as_class_bias(class_bias))
+
+
+def read_kind_of_tags(kind: object, temperature: object) -> Meaning:
+    """Coerce the same of multi-label data, where each class is a problem of its own."""
+    meaning = read_meaning(kind, temperature)
+    if meaning.kind != "logits" and meaning.temperature != 1:
+        raise OptionError(
+            f"kind={meaning.kind!r} does not use temperature, by which logits are divided; leave "
+            "it out, or pass kind='logits'"
+        )
+    return meaning
 
 
 def as_any_joint(

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from conflearn._coerce import as_n_threads
-from conflearn._inputs import Inputs, TagInputs, read_inputs, read_kind, read_tag_inputs
+from conflearn._inputs import (
+    Inputs,
+    Meaning,
+    TagInputs,
+    read_inputs,
+    read_kind_of_tags,
+    read_meaning,
+    read_tag_inputs,
+)
 from conflearn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ def read_or_open(
     n_threads: object,
     kind: object,
     temperature: object,
+    class_bias: object = None,
     *,
     out: object = None,
     progress: object = None,
@@ -40,8 +49,7 @@ def read_or_open(
         pred_probs,
         classes,
         n_threads,
-        kind,
-        temperature,
+        lambda: read_meaning(kind, temperature, class_bias),
         out,
         progress,
         checkpoint,
@@ -49,7 +57,7 @@ def read_or_open(
     )
     if run is not None:
         return run
-    return read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    return read_inputs(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
 
 
 def read_or_open_tags(
@@ -70,8 +78,7 @@ def read_or_open_tags(
         pred_probs,
         classes,
         n_threads,
-        kind,
-        temperature,
+        lambda: read_kind_of_tags(kind, temperature),
         out,
         progress,
         checkpoint,
@@ -88,8 +95,7 @@ def _opened(
     pred_probs: object,
     classes: Sequence[object] | None,
     n_threads: object,
-    kind: object,
-    temperature: object,
+    read: Callable[[], Meaning],
     out: object,
     progress: object,
     checkpoint: object,
@@ -103,11 +109,11 @@ def _opened(
         return None
     from conflearn.sources import open_source
 
-    meant, divisor = read_kind(kind, temperature)
+    meaning = read()
     source = open_source(
         labels,
         pred_probs,
-        kind=meant,
+        kind=meaning.kind,
         classes=classes,
         in_memory_too=is_run,
         of_tags=of_tags,
@@ -121,8 +127,7 @@ def _opened(
 
     return Run(
         source,
-        kind=meant,
-        temperature=divisor,
+        meaning=meaning,
         classes=classes,
         n_threads=as_n_threads(n_threads),
         report=as_report(progress),

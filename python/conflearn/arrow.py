@@ -295,7 +295,7 @@ def apply(
         if not batch.num_rows:
             continue
         layout.check(batch.schema.names)
-        labels, pred_probs, rows = layout.rows(batch, rule.kind)
+        labels, pred_probs, rows = layout.rows(batch, rule.meaning.kind)
         found = rule.apply(labels, pred_probs, rows=rows, entropies=entropies, n_threads=n_threads)
         columns = {name: arrow.array(values) for name, values in found.columns(scores).items()}
         if scores and layout.classes is not None:

@@ -19,7 +19,7 @@ from conflearn._coerce import (
     first_out_of_range,
     one_of,
 )
-from conflearn._inputs import Inputs, read_inputs, read_joint_and_labels, read_kind
+from conflearn._inputs import Inputs, read_inputs, read_joint_and_labels, read_meaning
 from conflearn._names import Kind
 from conflearn._sparse_joint import SparseJoint
 from conflearn._tables import Library, Table, as_frame, as_table
@@ -352,7 +352,7 @@ def dataset_health(
         )
         return _of_data(inputs, None if class_names is None else tuple(class_names))
     as_n_threads(n_threads)
-    if read_kind(kind, temperature) != ("probabilities", 1):
+    if not read_meaning(kind, temperature).is_plain:
         raise OptionError(
             f"kind={kind!r} says what the cells of pred_probs are, which are not used here; leave "
             "it out, or pass labels and pred_probs"

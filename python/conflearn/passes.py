@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from conflearn._coerce import as_class_names, as_count
 from conflearn._coerce.objects import first_true, spelled
-from conflearn._inputs import read_kind
+from conflearn._inputs import Meaning, read_meaning
 from conflearn._names import Filter, Kind
 from conflearn._options import Options as FilterOptions
 from conflearn._options import read_options
@@ -229,7 +229,7 @@ temperature
         num_issues=joint.num_issues,
         n_examples=joint.n_examples,
         filter_by=search.options.filter_by,
-        kind=search.kind,
+        kind=search.meaning.kind,
         classes=names,
         _given_counts=joint.given_counts,
         _joint=joint.joint(),
@@ -387,8 +387,7 @@ class _Search:
     reduce: Reduce
     n_classes: int
     options: FilterOptions
-    kind: Kind
-    temperature: float
+    meaning: Meaning
 
     @classmethod
     def read(
@@ -415,20 +414,18 @@ class _Search:
             min_examples_per_class,
             confident_joint,
         )
-        return cls(reduce, n, options, *read_kind(kind, temperature))
+        return cls(reduce, n, options, read_meaning(kind, temperature))
 
     def thresholds(self) -> ThresholdState:
         state: ThresholdState = self.reduce(
-            ThresholdState(self.n_classes, kind=self.kind, temperature=self.temperature)
+            ThresholdState(self.n_classes, **self.meaning._asdict())
         )
         if not state.n_examples:
             raise ShapeError("the data are empty; there must be at least one row")
         return state
 
     def joint(self, before: ThresholdState) -> JointState:
-        joint: JointState = self.reduce(
-            JointState(before.finish(), kind=self.kind, temperature=self.temperature)
-        )
+        joint: JointState = self.reduce(JointState(before.finish(), **self.meaning._asdict()))
         if not np.array_equal(before.given_counts, joint.given_counts):
             raise InputError(
                 "the rows must be the same in each pass, but there were "
@@ -461,7 +458,6 @@ class _Search:
             thresholds,
             self.options.filter_by,
             cuts=cuts,
-            kind=self.kind,
-            temperature=self.temperature,
+            **self.meaning._asdict(),
             flagged=flagged,
         )

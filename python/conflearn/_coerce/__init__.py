@@ -46,6 +46,7 @@ from conflearn._coerce.options import (
     one_of,
 )
 from conflearn._coerce.per_class import (
+    as_class_bias,
     as_floats,
     as_joint,
     as_joints,
@@ -75,6 +76,7 @@ __all__ = [
     "Tags",
     "as_block",
     "as_bool",
+    "as_class_bias",
     "as_class_names",
     "as_count",
     "as_floats",

@@ -17,6 +17,7 @@ from conflearn._coerce.objects import (
 from conflearn.errors import InputError, InputTypeError, ShapeError
 
 __all__ = [
+    "as_class_bias",
     "as_floats",
     "as_joint",
     "as_joints",
@@ -31,6 +32,9 @@ __all__ = [
 
 #: A joint that sums to less is taken for empty by the core, which divides by nothing smaller.
 _LEAST_TOTAL = 1e-100
+
+#: The core's LARGEST_BIAS.
+_LARGEST_BIAS = 30.0
 
 #: How far a probability may be off for rounding, and the sum of some that should be 1.
 _SLACK = 1e-6
@@ -139,6 +143,18 @@ def as_thresholds(thresholds: object, n_classes: int, *, name: str = "thresholds
     values = _one_per_class(thresholds, n_classes, name)
     rule = "must be a number, or infinity for a class that is never confident"
     _demand(values > -np.inf, values, name, rule)
+    return _as_the_core_reads(values)
+
+
+def as_class_bias(class_bias: object, *, name: str = "class_bias") -> Array:
+    """Return contiguous float64 of one dimension; the core knows how many there must be."""
+    values = as_floats(class_bias, name)
+    if values.ndim != 1:
+        raise ShapeError(
+            f"{name} must have one dimension, one number a class, but its shape is {values.shape}"
+        )
+    rule = "must be a number that is added to the logarithm of a probability, from -30 to 30"
+    _demand(np.abs(values) <= _LARGEST_BIAS, values, name, rule)
     return _as_the_core_reads(values)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_pred_probs
+from conflearn._inputs import Meaning
 from conflearn._names import Adjust, Score
 from conflearn.cleanlab._inputs import coerce_labels, read_labels
 from conflearn.errors import OptionError, ShapeError
@@ -51,7 +52,7 @@ class Inspection:
         self._adjust: Adjust = adjust
         self._n_threads = n_threads
         self._calibrate = calibrate
-        self._sums = _core.ThresholdState(n_classes, "probabilities", 1.0)
+        self._sums = _core.ThresholdState(n_classes, *Meaning())
         self._thresholds: Floats | None = None
         self._counts: _core.JointState | None = None
         self._num_issues_before = 0  # by thresholds that were other ones
@@ -137,7 +138,7 @@ class Inspection:
                     "between two of score_label_quality; make one pass after the other"
                 )
             self._num_issues_before += counts.num_issues
-        self._counts = _core.JointState(thresholds, "probabilities", 1.0, "row_argmax")
+        self._counts = _core.JointState(thresholds, *Meaning(), "row_argmax")
         return self._counts
 
 

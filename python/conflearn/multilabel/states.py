@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_bool, as_count, as_tag_thresholds, one_of
-from conflearn._inputs import TagInputs, read_kind, read_tag_inputs
+from conflearn._inputs import TagInputs, read_kind_of_tags, read_tag_inputs
 from conflearn._names import FILTERS, SCORES, Aggregate, Filter, Kind, Score
 from conflearn._options import (
     ALPHA,
@@ -92,7 +92,7 @@ class TagThresholdState(State[_core.TagThresholdState]):
     def __init__(
         self, n_classes: int, *, kind: Kind = "probabilities", temperature: float = 1.0
     ) -> None:
-        meant, divisor = read_kind(kind, temperature)
+        meant, divisor, _ = read_kind_of_tags(kind, temperature)
         count = as_count(n_classes, "n_classes")
         super().__init__(_core.TagThresholdState(count, meant, divisor))
 
@@ -182,7 +182,7 @@ class TagJointState(State[_core.TagJointState]):
     def __init__(
         self, thresholds: object, *, kind: Kind = "probabilities", temperature: float = 1.0
     ) -> None:
-        meant, divisor = read_kind(kind, temperature)
+        meant, divisor, _ = read_kind_of_tags(kind, temperature)
         super().__init__(_core.TagJointState(_as_cutoffs(thresholds), meant, divisor))
 
     @property
@@ -544,7 +544,7 @@ class TagRule:
         temperature: float = 1.0,
     ) -> None:
         self.filter_by = one_of(filter_by, FILTERS, "filter_by")
-        self.kind, self.temperature = read_kind(kind, temperature)
+        self.kind, self.temperature, _ = read_kind_of_tags(kind, temperature)
         self.thresholds = None if thresholds is None else _as_cutoffs(thresholds)
         self.cuts = cuts
         self._core: _core.TagRule | None = None

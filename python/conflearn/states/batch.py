@@ -7,28 +7,41 @@ import numpy.typing as npt
 
 from conflearn._coerce import as_count
 from conflearn._inputs import Inputs, read_inputs
-from conflearn.errors import ShapeError, StateError
+from conflearn.errors import OptionError, ShapeError, StateError
 
-__all__ = ["as_row_array", "as_rows", "has_no_rows", "read_batch"]
+__all__ = ["as_n_classes", "as_row_array", "as_rows", "has_no_rows", "read_batch"]
+
+_LEAST_CLASSES = 2
+_MOST_CLASSES = 2_097_152
 
 
 def read_batch(
     labels: object,
     pred_probs: object,
     n_threads: object,
-    meant: tuple[object, object],
+    meaning: tuple[object, ...],
     n_classes: int | None = None,
 ) -> Inputs | None:
     """Coerce a batch, unless it has no rows: clusters have empty partitions."""
     if has_no_rows(labels, pred_probs):
         return None
-    batch = read_inputs(labels, pred_probs, None, n_threads, *meant)
+    batch = read_inputs(labels, pred_probs, None, n_threads, *meaning)
     if n_classes not in (None, batch.n_classes):
         raise StateError(
             f"n_classes is {n_classes:,}, but pred_probs has {batch.n_classes:,} columns; there "
             "must be a column for each class"
         )
     return batch
+
+
+def as_n_classes(n_classes: object) -> int:
+    """Coerce the number of classes, before there is a matrix that has so many columns."""
+    count = as_count(n_classes, "n_classes")
+    if not _LEAST_CLASSES <= count <= _MOST_CLASSES:
+        raise OptionError(
+            f"n_classes must lie between {_LEAST_CLASSES} and {_MOST_CLASSES:,}, but is {count:,}"
+        )
+    return count
 
 
 def has_no_rows(labels: object, pred_probs: object) -> bool:

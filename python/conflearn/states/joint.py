@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_bool, as_thresholds
-from conflearn._inputs import read_kind
+from conflearn._inputs import read_meaning
 from conflearn._names import Kind, Several
 from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputTypeError, ShapeError
@@ -23,7 +23,7 @@ class JointState(State[_core.JointState]):
     ----------
     thresholds : array_like of shape (K,)
         What `ThresholdState.finish` returned, of all rows.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of matrices are, as in `conflearn.find_label_issues`.
 
     Examples
@@ -46,10 +46,11 @@ class JointState(State[_core.JointState]):
         *,
         kind: Kind = "probabilities",
         temperature: float = 1.0,
+        class_bias: object = None,
         several: Several = "most_probable",
     ) -> None:
         # ``several``, the guess when several classes are confident, is for `conflearn.cleanlab`.
-        meant, divisor = read_kind(kind, temperature)
+        meaning = read_meaning(kind, temperature, class_bias)
         try:
             cutoffs = np.asarray(thresholds, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -60,7 +61,7 @@ class JointState(State[_core.JointState]):
                 f"{cutoffs.shape}"
             )
         cutoffs = as_thresholds(cutoffs, len(cutoffs))
-        super().__init__(_core.JointState(cutoffs, meant, divisor, several))
+        super().__init__(_core.JointState(cutoffs, *meaning, several))
 
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
@@ -118,8 +119,7 @@ class JointState(State[_core.JointState]):
             If there is another number of classes.
         """
         core = self._core
-        meant = (core.kind, core.temperature)
-        batch = read_batch(labels, pred_probs, n_threads, meant, self.n_classes)
+        batch = read_batch(labels, pred_probs, n_threads, self.meaning, self.n_classes)
         seen = look_at(batch, core.thresholds, core.several, first_row, entropies)
         if seen._core is not None:  # noqa: SLF001 - of this package
             core.add(seen._core)  # noqa: SLF001
@@ -131,7 +131,7 @@ class JointState(State[_core.JointState]):
         Raises
         ------
         StateError
-            If it is of another number of classes, kind or temperature, or other thresholds.
+            If it is of another number of classes, kind or calibration, or other thresholds.
         """
         self._core.merge(self._other(other))
 

@@ -88,6 +88,7 @@ def look(
     *,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     first_row: int = 0,
     entropies: bool = False,
     n_threads: int | None = None,
@@ -96,7 +97,7 @@ def look(
 
     Parameters
     ----------
-    labels, pred_probs, kind, temperature, first_row, n_threads
+    labels, pred_probs, kind, temperature, class_bias, first_row, n_threads
         As in `ThresholdState.update`.
     thresholds : array_like of shape (K,), or None
         From where on each class is confident; with None none is, which is enough for
@@ -122,7 +123,7 @@ def look(
     >>> seen.scores("normalized_margin")
     array([0.75 , 0.125])
     """
-    batch = read_batch(labels, pred_probs, n_threads, (kind, temperature))
+    batch = read_batch(labels, pred_probs, n_threads, (kind, temperature, class_bias))
     return look_at(batch, thresholds, "most_probable", first_row, entropies)
 
 

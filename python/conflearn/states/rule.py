@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn._coerce import one_of
-from conflearn._inputs import read_kind
+from conflearn._inputs import read_meaning
 from conflearn._names import FILTERS, Filter, Kind, Score
 from conflearn.errors import InputTypeError, OptionError, StateError
 from conflearn.states.batch import as_row_array, as_rows, read_batch
@@ -47,7 +47,7 @@ class Rule:
         As in `conflearn.find_label_issues`.
     cuts : Cuts, optional
         For all filters but ``confident_learning`` and ``predicted_neq_given``, ``is_done``.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of matrices are.
     flagged : Flagged, optional
         What `SelectionState.flagged` told of these cuts.
@@ -73,12 +73,13 @@ class Rule:
         cuts: Cuts | None = None,
         kind: Kind = "probabilities",
         temperature: float = 1.0,
+        class_bias: object = None,
         flagged: Flagged | None = None,
     ) -> None:
         if cuts is not None and not isinstance(cuts, Cuts):
             raise InputTypeError(f"cuts must be Cuts, not {type(cuts).__name__}")
         self.filter_by = one_of(filter_by, FILTERS, "filter_by")
-        self.kind, self.temperature = read_kind(kind, temperature)
+        self.meaning = read_meaning(kind, temperature, class_bias)
         self.thresholds = thresholds
         self.cuts = cuts
         if self.filter_by == "confident_learning" and thresholds is None:
@@ -94,10 +95,10 @@ class Rule:
             needs = "needs cuts, made by Cuts.plan" if cuts is None else "does not use cuts"
             raise OptionError(f"filter_by={self.filter_by!r} {needs}")
         if cuts is not None:
-            if (cuts.kind, cuts.temperature) != (self.kind, self.temperature):
+            if not cuts.meaning.same(self.meaning):
                 raise StateError(
-                    f"cuts are those of kind={cuts.kind!r} and temperature={cuts.temperature}, but "
-                    f"this rule has kind={self.kind!r} and temperature={self.temperature}"
+                    f"cuts are those of {cuts.meaning.spelled()}, but this rule has "
+                    f"{self.meaning.spelled()}"
                 )
             if cuts.filter_by != self.filter_by:
                 raise StateError(
@@ -147,9 +148,8 @@ class Rule:
             )
         numbers = as_rows(0 if rows is None else rows)
         first = numbers if isinstance(numbers, int) else 0
-        meant = (self.kind, self.temperature)
         n_classes = None if self.cuts is None else self.cuts.n_classes
-        batch = read_batch(labels, pred_probs, n_threads, meant, n_classes)
+        batch = read_batch(labels, pred_probs, n_threads, self.meaning, n_classes)
         seen = look_at(batch, self.thresholds, "most_probable", first, entropies)
         others = seen.most_probable_others()
         given = others if batch is None else batch.labels
@@ -201,4 +201,4 @@ class Rule:
         return mask
 
     def __repr__(self) -> str:
-        return f"<Rule of {self.kind}, filter_by={self.filter_by!r}>"
+        return f"<Rule of {self.meaning.kind}, filter_by={self.filter_by!r}>"

@@ -217,8 +217,7 @@ class SelectionState(State[_core.SelectionState]):
         StateError
             If there is another number of classes.
         """
-        meant = (self.kind, self.temperature)
-        batch = read_batch(labels, pred_probs, n_threads, meant, self.n_classes)
+        batch = read_batch(labels, pred_probs, n_threads, self.meaning, self.n_classes)
         if batch is not None:
             given, matrix, threads = batch
             self._core.update(given, matrix, as_rows(rows), threads)

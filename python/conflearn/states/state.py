@@ -2,7 +2,11 @@
 
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from conflearn import _core
+from conflearn._inputs import Meaning
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, StateError
 
@@ -14,6 +18,7 @@ _Core = TypeVar(
     _core.JointState,
     _core.Cuts,
     _core.SelectionState,
+    _core.SampleState,
     _core.TagThresholdState,
     _core.TagJointState,
     _core.TagCuts,
@@ -41,8 +46,19 @@ class State(Generic[_Core]):
 
     @property
     def temperature(self) -> float:
-        """What logits are divided by."""
+        """What logits are divided by, and one over the power that probabilities are raised to."""
         return self._core.temperature
+
+    @property
+    def class_bias(self) -> npt.NDArray[np.float64] | None:
+        """What is added to the logarithms of probabilities, of shape (K,); None if nothing is."""
+        biases: npt.NDArray[np.float64] | None = getattr(self._core, "class_bias", None)
+        return biases
+
+    @property
+    def meaning(self) -> Meaning:
+        """All three."""
+        return Meaning(self.kind, self.temperature, self.class_bias)
 
     def to_bytes(self) -> bytes:
         """Write the state.

@@ -5,16 +5,12 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_count
-from conflearn._inputs import read_kind
+from conflearn._inputs import read_meaning
 from conflearn._names import Kind
-from conflearn.errors import OptionError
-from conflearn.states.batch import read_batch
+from conflearn.states.batch import as_n_classes, read_batch
 from conflearn.states.state import State
 
 __all__ = ["ThresholdState"]
-
-_LEAST_CLASSES = 2
-_MOST_CLASSES = 2_097_152
 
 
 class ThresholdState(State[_core.ThresholdState]):
@@ -24,7 +20,7 @@ class ThresholdState(State[_core.ThresholdState]):
     ----------
     n_classes : int
         K, from 2 to 2,097,152.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of matrices are, as in `conflearn.find_label_issues`.
 
     Examples
@@ -39,16 +35,15 @@ class ThresholdState(State[_core.ThresholdState]):
     _read = _core.ThresholdState.from_bytes
 
     def __init__(
-        self, n_classes: int, *, kind: Kind = "probabilities", temperature: float = 1.0
+        self,
+        n_classes: int,
+        *,
+        kind: Kind = "probabilities",
+        temperature: float = 1.0,
+        class_bias: object = None,
     ) -> None:
-        meant, divisor = read_kind(kind, temperature)
-        count = as_count(n_classes, "n_classes")
-        if not _LEAST_CLASSES <= count <= _MOST_CLASSES:
-            raise OptionError(
-                f"n_classes must lie between {_LEAST_CLASSES} and {_MOST_CLASSES:,}, but is "
-                f"{count:,}"
-            )
-        super().__init__(_core.ThresholdState(count, meant, divisor))
+        meaning = read_meaning(kind, temperature, class_bias)
+        super().__init__(_core.ThresholdState(as_n_classes(n_classes), *meaning))
 
     @property
     def given_counts(self) -> npt.NDArray[np.int64]:
@@ -88,8 +83,7 @@ class ThresholdState(State[_core.ThresholdState]):
         StateError
             If there is another number of classes.
         """
-        meant = (self.kind, self.temperature)
-        batch = read_batch(labels, pred_probs, n_threads, meant, self.n_classes)
+        batch = read_batch(labels, pred_probs, n_threads, self.meaning, self.n_classes)
         if batch is not None:
             first = as_count(first_row, "first_row")
             self._core.update(batch.labels, batch.pred_probs, first, batch.n_threads)
@@ -100,7 +94,7 @@ class ThresholdState(State[_core.ThresholdState]):
         Raises
         ------
         StateError
-            If it is of another number of classes, kind or temperature.
+            If it is of another number of classes, kind or calibration.
         """
         self._core.merge(self._other(other))
 

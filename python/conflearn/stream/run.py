@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 import conflearn
 from conflearn._coerce.objects import spelled
-from conflearn._inputs import PredProbs
+from conflearn._inputs import Meaning
 from conflearn._names import Kind
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
 from conflearn.sources.cells import coercible_again
@@ -71,8 +71,7 @@ class Run:
         self,
         source: "Source",
         *,
-        kind: Kind,
-        temperature: float,
+        meaning: Meaning,
         classes: Sequence[object] | None,
         n_threads: int | None,
         report: Report | None,
@@ -80,8 +79,7 @@ class Run:
         inputs: Mapping[str, Iterable[Path]] | None = None,
     ) -> None:
         self._source = source
-        self.kind = kind
-        self.temperature = temperature
+        self.meaning = meaning
         self.classes = classes
         self.n_threads = n_threads
         self.n_classes = source.n_classes
@@ -94,6 +92,11 @@ class Run:
         self._checkpoint: Checkpoint | None = None
         self._outputs = Outputs(None, None)
         self._given_counts: npt.NDArray[np.int64] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What cells are."""
+        return self.meaning.kind
 
     @contextmanager
     def of(
@@ -135,9 +138,7 @@ class Run:
 
     def matrix(self, block: "Block") -> Any:
         """Return the cells of a block with what they are, as the core takes them."""
-        if self.kind == "probabilities":
-            return block.pred_probs
-        return PredProbs((block.pred_probs,), (1.0,), self.kind, self.temperature)
+        return self.meaning.of(block.pred_probs)
 
     def column(self, name: str, dtype: npt.DTypeLike, *, is_full: bool = True) -> Column:
         """Make a column; full, if it gets an entry for each row."""
@@ -215,7 +216,7 @@ class Run:
             if keep is not None:
                 keep(block, look)
 
-        empty = JointState(thresholds, kind=self.kind, temperature=self.temperature)
+        empty = JointState(thresholds, **self.meaning._asdict())
         state = self.sweep("look", empty, step, columns, once=True)
         before = self._given_counts
         if before is not None and not np.array_equal(before, state.given_counts):
@@ -250,7 +251,7 @@ class Run:
                 n_threads=self.n_threads,
             )
 
-        empty = ThresholdState(self.n_classes, kind=self.kind, temperature=self.temperature)
+        empty = ThresholdState(self.n_classes, **self.meaning._asdict())
         state = self.sweep("thresholds", empty, step, once=True)
         self._given_counts = state.given_counts
         return state
@@ -267,7 +268,9 @@ class Run:
     ) -> int:
         """Do what is left of a pass, and tell how many rows there are."""
         self._tell(name, row)
-        reading = Reading(self.n_threads, looks_once=once)
+        # What is calibrated is computed from cells that are in memory.
+        is_read_there = once and (self.meaning.is_plain or self.kind != "probabilities")
+        reading = Reading(self.n_threads, looks_once=is_read_there)
         with closing(self._source.blocks(row, reading)) as blocks:
             for block in blocks:
                 try:
@@ -328,8 +331,7 @@ class Run:
         """Say which run this is: what another one may not go on with."""
         every: dict[str, object] = {
             **options,
-            "kind": self.kind,
-            "temperature": self.temperature,
+            **self.meaning._asdict(),
             "classes": None if self.classes is None else _digest_of(repr(tuple(self.classes))),
         }
         told = {name: _told(value) for name, value in every.items()}

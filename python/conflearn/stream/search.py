@@ -83,9 +83,7 @@ class Search:
             if flagged is not None:
                 self._take_flagged(flagged)
             else:
-                rule = Rule(
-                    thresholds, filter_by, cuts=cuts, kind=run.kind, temperature=run.temperature
-                )
+                rule = Rule(thresholds, filter_by, cuts=cuts, **run.meaning._asdict())
                 self._ask_every_row(rule)
         return joint
 
@@ -130,8 +128,7 @@ class Search:
                 block.labels,
                 rows_of(block),
                 None,
-                kind=run.kind,
-                temperature=run.temperature,
+                **run.meaning._asdict(),
                 first_row=block.first_row,
                 entropies=self._entropies,
                 n_threads=run.n_threads,

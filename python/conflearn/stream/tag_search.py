@@ -56,7 +56,7 @@ def thresholds_of(run: Run) -> TagThresholdState:
             block.labels, rows_of(block), first_row=block.first_row, n_threads=run.n_threads
         )
 
-    empty = TagThresholdState(run.n_classes, kind=run.kind, temperature=run.temperature)
+    empty = TagThresholdState(run.n_classes, kind=run.kind, temperature=run.meaning.temperature)
     return run.sweep("thresholds", empty, step)
 
 
@@ -68,7 +68,7 @@ def joint_of(run: Run, thresholds: npt.NDArray[np.float64]) -> TagJointState:
             block.labels, rows_of(block), first_row=block.first_row, n_threads=run.n_threads
         )
 
-    empty = TagJointState(thresholds, kind=run.kind, temperature=run.temperature)
+    empty = TagJointState(thresholds, kind=run.kind, temperature=run.meaning.temperature)
     return run.sweep("look", empty, step)
 
 
@@ -132,7 +132,9 @@ class TagSearch:
                 if flagged is not None:
                     self._take_flagged(flagged)
                     return
-        rule = TagRule(thresholds, filter_by, cuts=cuts, kind=run.kind, temperature=run.temperature)
+        rule = TagRule(
+            thresholds, filter_by, cuts=cuts, kind=run.kind, temperature=run.meaning.temperature
+        )
         self._ask_every_row(rule)
 
     def ranked(self) -> Column:

@@ -4,8 +4,8 @@ use conflearn_core::blocks::Workers;
 use conflearn_core::joint::ConfidentJoint;
 use conflearn_core::multilabel::{Indicator, TagLabels};
 use conflearn_core::{
-    BFloat16, Float16, Float32, Float64, Format, Kind, Labels, Matrix, Mean, Numbers, PredProbs,
-    Sparse, StoredRows, Widened,
+    BFloat16, Calibration, Float16, Float32, Float64, Format, Kind, Labels, Matrix, Mean, Numbers,
+    PredProbs, Sparse, StoredRows, Uncalibrated, Widened,
 };
 use numpy::{
     PyArray1, PyArray2, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1,
@@ -48,7 +48,16 @@ pub(crate) struct RawPredProbs<'py> {
     /// One a member.
     weights: Vec<f64>,
     kind: Kind,
+    calibration: Calibration,
+}
+
+/// A temperature and biases by class, as arguments.
+pub(crate) fn calibration(
     temperature: f64,
+    class_bias: Option<&PyReadonlyArray1<'_, f64>>,
+) -> PyResult<Calibration> {
+    let biases = class_bias.map(|biases| biases.as_slice()).transpose()?;
+    Ok(Calibration { temperature, class_bias: biases.unwrap_or_default().to_vec() })
 }
 
 impl<'a, 'py> FromPyObject<'a, 'py> for RawPredProbs<'py> {
@@ -60,14 +69,17 @@ impl<'a, 'py> FromPyObject<'a, 'py> for RawPredProbs<'py> {
                 members: vec![member],
                 weights: vec![1.0],
                 kind: Kind::Probabilities,
-                temperature: 1.0,
+                calibration: Calibration::NONE,
             });
         }
+        let class_bias: Option<PyReadonlyArray1<'_, f64>> =
+            object.getattr("class_bias")?.extract()?;
+        let temperature = object.getattr("temperature")?.extract()?;
         Ok(Self {
             members: object.getattr("members")?.extract()?,
             weights: object.getattr("weights")?.extract()?,
             kind: object.getattr("kind")?.extract::<Named<Kind>>()?.0,
-            temperature: object.getattr("temperature")?.extract()?,
+            calibration: calibration(temperature, class_bias.as_ref())?,
         })
     }
 }
@@ -75,13 +87,13 @@ impl<'a, 'py> FromPyObject<'a, 'py> for RawPredProbs<'py> {
 impl RawPredProbs<'_> {
     /// As the core wants it, borrowed.
     pub(crate) fn view(&self) -> PyResult<PredProbs<'_>> {
-        let (kind, temperature) = (self.kind, self.temperature);
+        let (kind, calibration) = (self.kind, &self.calibration);
         if let [member] = &self.members[..] {
-            return member.view(kind, temperature);
+            return member.view(kind, calibration);
         }
         let members = self.members.iter().zip(&self.weights);
         let members =
-            members.map(|(member, &weight)| Ok((member.view(kind, temperature)?, weight)));
+            members.map(|(member, &weight)| Ok((member.view(kind, calibration)?, weight)));
         let mean = Mean::new(members.collect::<PyResult<_>>()?).map_err(raise)?;
         Ok(match self.kind {
             Kind::Probabilities | Kind::Logits => PredProbs::Mean(mean),
@@ -128,14 +140,31 @@ pub(crate) enum Starts<'py> {
 }
 
 impl Member<'_> {
-    fn view(&self, kind: Kind, temperature: f64) -> PyResult<PredProbs<'_>> {
-        match self {
-            Self::Dense(array) => pred_probs(array, kind, temperature),
-            Self::TopK(top_k) => top_k.view(),
-            Self::Compressed(rows) => rows.view(),
-            Self::InFile(rows) if kind == Kind::Probabilities => Ok(rows.get().view()),
-            Self::InFile(_) => Err(PyTypeError::new_err("expected probabilities in a file")),
-        }
+    fn view(&self, kind: Kind, calibration: &Calibration) -> PyResult<PredProbs<'_>> {
+        let is_plain = calibration.is_plain(kind);
+        let stored = match self {
+            Self::Dense(array) if is_plain => {
+                return pred_probs(array, kind, calibration.temperature);
+            }
+            Self::Dense(array) => return calibrated(array, kind, calibration),
+            Self::InFile(rows) if is_plain && kind == Kind::Probabilities => {
+                return Ok(rows.get().view());
+            }
+            Self::InFile(_) => {
+                return Err(PyTypeError::new_err("expected probabilities in a file"));
+            }
+            Self::TopK(top_k) => top_k.view()?,
+            Self::Compressed(rows) => rows.view()?,
+        };
+        Ok(match stored {
+            PredProbs::Sparse32(rows) if !is_plain => {
+                PredProbs::Calibrated(Uncalibrated::Sparse32(rows), kind, calibration.clone())
+            }
+            PredProbs::Sparse64(rows) if !is_plain => {
+                PredProbs::Calibrated(Uncalibrated::Sparse64(rows), kind, calibration.clone())
+            }
+            stored => stored,
+        })
     }
 }
 
@@ -253,6 +282,27 @@ fn pred_probs<'a>(
         (Kind::Scores, b'u', 2) => PredProbs::BScores16(Widened::new(matrix(place))),
         _ => return Err(coerce_first("pred_probs", &dtype)),
     })
+}
+
+/// The same of a matrix that is calibrated.
+fn calibrated<'a>(
+    array: &'a Bound<'_, PyUntypedArray>,
+    kind: Kind,
+    calibration: &Calibration,
+) -> PyResult<PredProbs<'a>> {
+    let place = place::<2>(array)?;
+    let dtype = array.dtype();
+    let cells = match (kind, dtype.kind(), dtype.itemsize()) {
+        (Kind::Scores, ..) => {
+            return Err(PyTypeError::new_err("expected probabilities or logits to calibrate"));
+        }
+        (_, b'f', 2) => Uncalibrated::Float16(Widened::new(matrix(place))),
+        (_, b'f', 4) => Uncalibrated::Float32(matrix(place)),
+        (_, b'f', 8) => Uncalibrated::Float64(matrix(place)),
+        (_, b'u', 2) => Uncalibrated::BFloat16(Widened::new(matrix(place))),
+        _ => return Err(coerce_first("pred_probs", &dtype)),
+    };
+    Ok(PredProbs::Calibrated(cells, kind, calibration.clone()))
 }
 
 /// The cells of an array, for as long as `'a`, which the caller ties to the array object.

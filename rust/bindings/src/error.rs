@@ -46,6 +46,9 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::SingularNoiseMatrix
         | Error::NeedsProbabilities { .. }
         | Error::NothingToPlan
+        | Error::ClassBias { .. }
+        | Error::SparseMember
+        | Error::CalibratedTags
         | Error::Temperature { .. } => OptionError::new_err(message),
         Error::StateDamaged { .. }
         | Error::StateVersion { .. }

@@ -8,6 +8,7 @@
 
 mod analysis;
 mod arrays;
+mod calibration;
 mod enter;
 mod error;
 mod file;
@@ -30,6 +31,7 @@ mod _core {
     #[pymodule_export]
     use crate::{
         analysis::{Analysis, analyze},
+        calibration::{PySample, PySampleState},
         enter::{default_n_threads, simd_level},
         file::{PyFile, PyFileRows},
         health::dataset_health,

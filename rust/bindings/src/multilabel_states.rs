@@ -9,7 +9,7 @@ use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::arrays::{self, RawPredProbs, Tags, by_class};
+use crate::arrays::{self, RawPredProbs, Tags, by_class, calibration};
 use crate::enter::{enter_batch_of_tags as enter_batch, enter_state};
 use crate::error::raise;
 use crate::multilabel::{AggregateOption, TagOptions};
@@ -45,7 +45,7 @@ pub(crate) struct PyTagThresholdState(ThresholdState);
 state! { impl PyTagThresholdState(ThresholdState) {
     #[new]
     fn new(n_classes: usize, kind: Named<Kind>, temperature: f64) -> PyResult<Self> {
-        let spec = Spec { n_classes, kind: kind.0, temperature };
+        let spec = Spec { n_classes, kind: kind.0, calibration: calibration(temperature, None)? };
         ThresholdState::new(spec).map(Self).map_err(raise)
     }
 
@@ -95,7 +95,7 @@ state! { impl PyTagJointState(JointState) {
         temperature: f64,
     ) -> PyResult<Self> {
         let thresholds = by_class(thresholds.as_slice()?);
-        let spec = Spec { n_classes: thresholds.len(), kind: kind.0, temperature };
+        let spec = Spec { n_classes: thresholds.len(), kind: kind.0, calibration: calibration(temperature, None)? };
         JointState::new(spec, thresholds).map(Self).map_err(raise)
     }
 
@@ -241,7 +241,7 @@ impl PyTagRule {
         kind: Named<Kind>,
         temperature: f64,
     ) -> PyResult<Self> {
-        let spec = Spec { n_classes, kind: kind.0, temperature };
+        let spec = Spec { n_classes, kind: kind.0, calibration: calibration(temperature, None)? };
         let thresholds = match &thresholds {
             Some(thresholds) => by_class(thresholds.as_slice()?),
             None => Vec::new(),

@@ -10,7 +10,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyUntypedArray};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::arrays::RawPredProbs;
+use crate::arrays::{RawPredProbs, calibration};
 use crate::enter::{enter_batch, enter_state};
 use crate::error::raise;
 use crate::issues::Options;
@@ -62,7 +62,13 @@ macro_rules! state {
 
             #[getter]
             fn temperature(&self) -> f64 {
-                self.0.spec().temperature
+                self.0.spec().calibration.temperature
+            }
+
+            #[getter]
+            fn class_bias<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+                let biases = &self.0.spec().calibration.class_bias;
+                (!biases.is_empty()).then(|| PyArray1::from_slice(py, biases))
             }
 
             fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -90,8 +96,14 @@ pub(crate) struct PyThresholdState(ThresholdState);
 
 state! { impl PyThresholdState(ThresholdState) {
     #[new]
-    fn new(n_classes: usize, kind: Named<Kind>, temperature: f64) -> PyResult<Self> {
-        let spec = Spec { n_classes, kind: kind.0, temperature };
+    fn new(
+        n_classes: usize,
+        kind: Named<Kind>,
+        temperature: f64,
+        class_bias: Option<PyReadonlyArray1<'_, f64>>,
+    ) -> PyResult<Self> {
+        let calibration = calibration(temperature, class_bias.as_ref())?;
+        let spec = Spec { n_classes, kind: kind.0, calibration };
         ThresholdState::new(spec).map(Self).map_err(raise)
     }
 
@@ -193,10 +205,12 @@ state! { impl PyJointState(JointState) {
         thresholds: PyReadonlyArray1<'_, f64>,
         kind: Named<Kind>,
         temperature: f64,
+        class_bias: Option<PyReadonlyArray1<'_, f64>>,
         several: Named<Several>,
     ) -> PyResult<Self> {
         let thresholds = thresholds.as_slice()?;
-        let spec = Spec { n_classes: thresholds.len(), kind: kind.0, temperature };
+        let calibration = calibration(temperature, class_bias.as_ref())?;
+        let spec = Spec { n_classes: thresholds.len(), kind: kind.0, calibration };
         JointState::new(spec, thresholds, several.0).map(Self).map_err(raise)
     }
 

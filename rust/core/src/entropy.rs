@@ -6,15 +6,9 @@
 //! has none, computes it in software, and takes some twenty times longer for this one score.
 
 use crate::format::{Bits, Format};
+use crate::lanes::{LANES, PART, Sums};
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel, Level};
-
-/// Cells looked at together. Fixed, because the order of additions is part of the answer.
-const LANES: usize = 16;
-/// Float32 terms are added in float32 for this many steps, then in float64.
-const STEPS: usize = 8;
-/// So many independent chains of operations keep a CPU busy.
-const PART: usize = LANES * STEPS;
 
 /// -sum p ln p over a row of valid cells none of which is negative; a cell of 0 adds nothing.
 ///
@@ -36,7 +30,7 @@ impl<F: Format> Kernel for Entropy<'_, F> {
 
 #[inline(always)]
 fn entropy_of_lanes<F: Format>(row: &[F::Bits]) -> f64 {
-    let mut sums = [0.0_f64; LANES];
+    let mut sums = Sums::ZERO;
     let (parts, rest) = row.as_chunks::<PART>();
     for part in parts {
         Fetch::Odd.ahead_of(part);
@@ -45,7 +39,7 @@ fn entropy_of_lanes<F: Format>(row: &[F::Bits]) -> f64 {
         for (term, &bits) in terms.iter_mut().zip(part) {
             *term = F::real(bits).x_log_x();
         }
-        add(&mut sums, &terms);
+        sums.add(&terms);
     }
     if !rest.is_empty() {
         let mut terms = [F::Real::ZERO; PART];
@@ -60,33 +54,18 @@ fn entropy_of_lanes<F: Format>(row: &[F::Bits]) -> f64 {
             padded[..rest.len()].copy_from_slice(rest);
             fill_terms::<F>(terms, &padded);
         }
-        add(&mut sums, &terms);
+        sums.add(&terms);
     }
-    -sum(sums) * F::Real::UNIT
+    -sums.total() * F::Real::UNIT
 }
 
 /// The same of a row of which a few entries are stored, each but once, by ascending class, and their
 /// terms have been computed: in the same lanes, and so the same bits, for zeros add nothing.
 #[inline(always)]
 pub(crate) fn entropy_of_entries<R: Real>(classes: &[u32], terms: &[R]) -> f64 {
-    let mut sums = [0.0_f64; LANES];
-    let part = |class: u32| class as usize / PART;
-    let mut start = 0;
-    while start < classes.len() {
-        let same = |&class: &u32| part(class) == part(classes[start]);
-        let end = start + classes[start..].iter().take_while(|class| same(class)).count();
-        if end == start + 1 {
-            sums[classes[start] as usize % LANES] += terms[start].double();
-        } else {
-            let mut of_part = [R::ZERO; PART];
-            for (&class, &term) in classes[start..end].iter().zip(&terms[start..end]) {
-                of_part[class as usize % PART] = term;
-            }
-            add(&mut sums, &of_part);
-        }
-        start = end;
-    }
-    -sum(sums) * R::UNIT
+    let mut sums = Sums::ZERO;
+    sums.add_entries(classes, terms);
+    -sums.total() * R::UNIT
 }
 
 #[inline(always)]
@@ -96,36 +75,14 @@ fn fill_terms<F: Format>(terms: &mut [F::Real], cells: &[F::Bits; LANES]) {
     }
 }
 
-/// The sum of all lanes, in pairs, pairs of pairs and so on.
-#[inline(always)]
-fn sum(mut lanes: [f64; LANES]) -> f64 {
-    let mut n = LANES / 2;
-    while n > 0 {
-        for lane in 0..n {
-            lanes[lane] += lanes[lane + n];
-        }
-        n /= 2;
-    }
-    lanes[0]
-}
-
-/// Adds terms to the sums, lane by lane, in pairs of steps, pairs of pairs and so on: a short chain
-/// of operations, and a small error.
-#[inline(always)]
-fn add<R: Real>(sums: &mut [f64; LANES], terms: &[R; PART]) {
-    for lane in 0..LANES {
-        let pair = |step: usize| terms[step * LANES + lane].plus(terms[(step + 1) * LANES + lane]);
-        let partial = pair(0).plus(pair(2)).plus(pair(4).plus(pair(6)));
-        sums[lane] += partial.double();
-    }
-}
-
 /// The float that rows are added up in.
 pub trait Real: Copy {
     /// 0.
     const ZERO: Self;
     /// In what unit logarithms are counted.
     const UNIT: f64;
+    /// ln x / UNIT for 0 < x; some finite number at 0.
+    fn ln_in_units(self) -> Self;
     /// x ln x / UNIT for 0 < x; 0 at 0.
     fn x_log_x(self) -> Self;
     /// The sum.
@@ -147,7 +104,7 @@ impl Real for f32 {
     /// log2 below 1 (1.7e-7, by Lawson's algorithm): one degree less shows in a float32, one more
     /// does not.
     #[inline(always)]
-    fn x_log_x(self) -> f32 {
+    fn ln_in_units(self) -> f32 {
         const SCALE: f32 = 8_388_608.0; // 2^23
         const ONE: u32 = 0x3f80_0000;
         const MANTISSA: u32 = 0x007f_ffff;
@@ -161,7 +118,12 @@ impl Real for f32 {
             .mul_add(t, -0.198_693_32 * SCALE)
             .mul_add(t, 0.278_275_37 * SCALE)
             .mul_add(t, -0.442_681_16 * SCALE);
-        self * t.mul_add(t, -t).mul_add(h, linear)
+        t.mul_add(t, -t).mul_add(h, linear)
+    }
+
+    #[inline(always)]
+    fn x_log_x(self) -> f32 {
+        self * self.ln_in_units()
     }
 
     #[inline(always)]
@@ -180,8 +142,13 @@ impl Real for f64 {
     const UNIT: f64 = 1.0;
 
     #[inline(always)]
+    fn ln_in_units(self) -> f64 {
+        ln(self)
+    }
+
+    #[inline(always)]
     fn x_log_x(self) -> f64 {
-        self * ln(self)
+        self * self.ln_in_units()
     }
 
     #[inline(always)]

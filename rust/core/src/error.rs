@@ -188,6 +188,27 @@ pub enum Error {
         /// The value found.
         value: f64,
     },
+    /// Entries that are calibrated are those of one matrix.
+    #[error("sparse matrices that are calibrated have no mean; look at each by itself")]
+    SparseMember,
+    /// Tags have no classes that exclude each other.
+    #[error(
+        "class_bias, and the temperature of probabilities, are for classes of which each example has \
+         one, but labels are tags; leave them out"
+    )]
+    CalibratedTags,
+    /// A bias that no float could hold the power of.
+    #[error(
+        "class_bias must be numbers from -{most} to {most}, but class_bias[{class}] is {value}; a bias \
+         is added to the logarithm of a class's probability",
+        most = crate::calibration::LARGEST_BIAS
+    )]
+    ClassBias {
+        /// The class.
+        class: usize,
+        /// The value found.
+        value: f64,
+    },
     /// Matrices of one ensemble that do not describe the same examples and classes.
     #[error(
         "all matrices of pred_probs must have the same shape, but pred_probs[0] has {first:?} and \

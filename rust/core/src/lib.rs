@@ -30,6 +30,7 @@
 
 pub mod analysis;
 pub mod blocks;
+pub mod calibration;
 mod columns;
 mod entropy;
 mod error;
@@ -39,6 +40,7 @@ pub mod health;
 mod input;
 pub mod issues;
 pub mod joint;
+mod lanes;
 mod look;
 mod mean;
 pub mod multilabel;
@@ -60,6 +62,7 @@ pub mod threads;
 pub mod thresholds;
 mod widened;
 
+pub use calibration::{Calibration, Reliability, Sample};
 pub use error::{Error, Result};
 pub use format::{
     BFloat16, Bits, Float16, Float32, Float64, Format, Key, LARGEST_SCORE, Meaning,
@@ -67,7 +70,7 @@ pub use format::{
 };
 pub use input::{Labels, Matrix, RowsByClass};
 pub use mean::Mean;
-pub use pred_probs::{Kind, PredProbs};
+pub use pred_probs::{Kind, PredProbs, Uncalibrated};
 pub use row::{NO_CLASS, RowFacts, SLACK, Several};
 pub use sparse::{Numbers, Sparse, Stored, StoredRows};
 pub use widened::Widened;

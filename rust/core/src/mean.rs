@@ -2,6 +2,7 @@
 //! looked at.
 
 use crate::blocks::Workers;
+use crate::calibration::Calibrated;
 use crate::error::{Error, Result};
 use crate::format::{Bits, Float64, Format, Key, Meaning};
 use crate::input::{AllRows, Computed, Matrix};
@@ -104,6 +105,20 @@ fn prepare<'a>(member: &'a PredProbs<'_>, workers: &Workers<'_>) -> Result<Box<d
         PredProbs::BLogits16(narrow, t) => Box::new(Softmax::new(narrow.floats(), *t, workers)?),
         PredProbs::Logits32(logits, t) => Box::new(Softmax::new(*logits, *t, workers)?),
         PredProbs::Logits64(logits, t) => Box::new(Softmax::new(*logits, *t, workers)?),
+        PredProbs::Calibrated(cells, kind, c) => {
+            use crate::pred_probs::Uncalibrated as Cells;
+            match cells {
+                Cells::Float16(cells) => {
+                    Box::new(Calibrated::new(cells.floats(), c, *kind, workers)?)
+                }
+                Cells::BFloat16(cells) => {
+                    Box::new(Calibrated::new(cells.floats(), c, *kind, workers)?)
+                }
+                Cells::Float32(cells) => Box::new(Calibrated::new(*cells, c, *kind, workers)?),
+                Cells::Float64(cells) => Box::new(Calibrated::new(*cells, c, *kind, workers)?),
+                Cells::Sparse32(_) | Cells::Sparse64(_) => return Err(Error::SparseMember),
+            }
+        }
         PredProbs::Mean(mean) | PredProbs::MeanOfScores(mean) => Box::new(mean.prepare(workers)?),
     })
 }
@@ -154,53 +169,37 @@ impl<F: Format> Member for Matrix<'_, F> {
     }
 }
 
-impl<F: Format<Real: Exponent>> Member for Softmax<'_, F> {
-    fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()> {
-        let mut cells = vec![Bits::ZERO; sums.len()];
-        self.fill(row, &mut cells)?;
-        simd::dispatch(level, Add::<ProbabilityOf<F>> { row, cells: &cells, weight, sums })
-    }
+/// What is computed is added up as it is computed.
+macro_rules! member {
+    ($computed:ident) => {
+        impl<F: Format<Real: Exponent>> Member for $computed<'_, F> {
+            fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()> {
+                let mut cells = vec![Bits::ZERO; sums.len()];
+                self.fill(row, &mut cells)?;
+                simd::dispatch(level, Add::<ProbabilityOf<F>> { row, cells: &cells, weight, sums })
+            }
 
-    fn value(&self, row: usize, column: usize) -> f64 {
-        ProbabilityOf::<F>::value(Computed::cell(self, row, column))
-    }
+            fn value(&self, row: usize, column: usize) -> f64 {
+                ProbabilityOf::<F>::value(Computed::cell(self, row, column))
+            }
 
-    fn fault(&self, row: usize, column: usize) -> Option<Error> {
-        Computed::fault(self, row, column)
-    }
+            fn fault(&self, row: usize, column: usize) -> Option<Error> {
+                Computed::fault(self, row, column)
+            }
 
-    fn prefetch(&self, row: usize, column: usize) {
-        Computed::prefetch(self, row, column);
-    }
+            fn prefetch(&self, row: usize, column: usize) {
+                Computed::prefetch(self, row, column);
+            }
 
-    fn row_bytes(&self) -> usize {
-        Computed::row_bytes(self)
-    }
+            fn row_bytes(&self) -> usize {
+                Computed::row_bytes(self)
+            }
+        }
+    };
 }
-
-impl<F: Format<Real: Exponent>> Member for Sigmoid<'_, F> {
-    fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()> {
-        let mut cells = vec![Bits::ZERO; sums.len()];
-        self.fill(row, &mut cells)?;
-        simd::dispatch(level, Add::<ProbabilityOf<F>> { row, cells: &cells, weight, sums })
-    }
-
-    fn value(&self, row: usize, column: usize) -> f64 {
-        ProbabilityOf::<F>::value(Computed::cell(self, row, column))
-    }
-
-    fn fault(&self, row: usize, column: usize) -> Option<Error> {
-        Computed::fault(self, row, column)
-    }
-
-    fn prefetch(&self, row: usize, column: usize) {
-        Computed::prefetch(self, row, column);
-    }
-
-    fn row_bytes(&self) -> usize {
-        Computed::row_bytes(self)
-    }
-}
+member!(Softmax);
+member!(Sigmoid);
+member!(Calibrated);
 
 impl Member for PreparedMean<'_> {
     fn add(&self, row: usize, weight: f64, sums: &mut [u64], level: Level) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::format::{BFloat16, Float16, Float32, Float64, Meaning, Scores};
 use crate::input::{Labels, Matrix};
@@ -63,10 +64,29 @@ pub enum PredProbs<'a> {
     Logits32(Matrix<'a, Float32>, f64),
     /// See [`PredProbs::Float64`].
     Logits64(Matrix<'a, Float64>, f64),
+    /// Probabilities or logits that are calibrated.
+    Calibrated(Uncalibrated<'a>, Kind, Calibration),
     /// The weighted mean of several matrices of probabilities or logits.
     Mean(Mean<'a>),
     /// The weighted mean of several matrices of scores.
     MeanOfScores(Mean<'a>),
+}
+
+/// What a model says before it is calibrated.
+#[derive(Debug)]
+pub enum Uncalibrated<'a> {
+    /// See [`PredProbs::Float16`].
+    Float16(Widened<'a, Float16>),
+    /// See [`PredProbs::BFloat16`].
+    BFloat16(Widened<'a, BFloat16>),
+    /// See [`PredProbs::Float32`].
+    Float32(Matrix<'a, Float32>),
+    /// See [`PredProbs::Float64`].
+    Float64(Matrix<'a, Float64>),
+    /// See [`PredProbs::Sparse32`]; never logits.
+    Sparse32(Sparse<'a, Float32>),
+    /// See [`PredProbs::Sparse64`].
+    Sparse64(Sparse<'a, Float64>),
 }
 
 /// Runs one expression with a [`Matrix`] of probabilities or scores: the only match on formats and
@@ -85,6 +105,20 @@ macro_rules! with_matrix {
                 of_scores!($crate::input::Matrix::computed(&softmax))
             }};
         }
+        macro_rules! of_calibrated {
+            ($cells:expr, $kind:expr, $calibration:expr) => {{
+                let calibrated =
+                    $crate::calibration::Calibrated::new($cells, $calibration, *$kind, $workers)?;
+                of_scores!($crate::input::Matrix::computed(&calibrated))
+            }};
+        }
+        macro_rules! of_entries {
+            ($sparse:expr, $calibration:expr) => {{
+                let powers = $crate::calibration::Powers::of_entries($calibration, $sparse)?;
+                let sparse = $sparse.calibrated(&powers);
+                of_scores!(sparse.matrix())
+            }};
+        }
         match $pred_probs {
             $crate::PredProbs::Float16($matrix) => $body,
             $crate::PredProbs::BFloat16($matrix) => $body,
@@ -100,6 +134,14 @@ macro_rules! with_matrix {
             $crate::PredProbs::BLogits16(narrow, t) => of_logits!(narrow.floats(), t),
             $crate::PredProbs::Logits32(logits, t) => of_logits!(*logits, t),
             $crate::PredProbs::Logits64(logits, t) => of_logits!(*logits, t),
+            $crate::PredProbs::Calibrated(cells, kind, c) => match cells {
+                $crate::Uncalibrated::Float16(narrow) => of_calibrated!(narrow.floats(), kind, c),
+                $crate::Uncalibrated::BFloat16(narrow) => of_calibrated!(narrow.floats(), kind, c),
+                $crate::Uncalibrated::Float32(cells) => of_calibrated!(*cells, kind, c),
+                $crate::Uncalibrated::Float64(cells) => of_calibrated!(*cells, kind, c),
+                $crate::Uncalibrated::Sparse32(sparse) => of_entries!(sparse, c),
+                $crate::Uncalibrated::Sparse64(sparse) => of_entries!(sparse, c),
+            },
             $crate::PredProbs::Mean(mean) => {
                 let mean = mean.prepare($workers)?;
                 of_scores!($crate::input::Matrix::<$crate::Float64>::computed(&mean))
@@ -127,14 +169,24 @@ macro_rules! of_stored {
         match $pred_probs {
             PredProbs::Float16($matrix) => $body,
             PredProbs::BFloat16($matrix) => $body,
-            PredProbs::Float32($matrix) | PredProbs::Logits32($matrix, _) => $body,
-            PredProbs::Float64($matrix) | PredProbs::Logits64($matrix, _) => $body,
+            PredProbs::Float32($matrix)
+            | PredProbs::Logits32($matrix, _)
+            | PredProbs::Calibrated(Uncalibrated::Float32($matrix), ..) => $body,
+            PredProbs::Float64($matrix)
+            | PredProbs::Logits64($matrix, _)
+            | PredProbs::Calibrated(Uncalibrated::Float64($matrix), ..) => $body,
             PredProbs::Scores32($matrix) => $body,
             PredProbs::Scores64($matrix) => $body,
-            PredProbs::Scores16(narrow) | PredProbs::Logits16(narrow, _) => of_narrow!(narrow),
-            PredProbs::BScores16(narrow) | PredProbs::BLogits16(narrow, _) => of_narrow!(narrow),
-            PredProbs::Sparse32($mean) => $of_mean,
-            PredProbs::Sparse64($mean) => $of_mean,
+            PredProbs::Scores16(narrow)
+            | PredProbs::Logits16(narrow, _)
+            | PredProbs::Calibrated(Uncalibrated::Float16(narrow), ..) => of_narrow!(narrow),
+            PredProbs::BScores16(narrow)
+            | PredProbs::BLogits16(narrow, _)
+            | PredProbs::Calibrated(Uncalibrated::BFloat16(narrow), ..) => of_narrow!(narrow),
+            PredProbs::Sparse32($mean)
+            | PredProbs::Calibrated(Uncalibrated::Sparse32($mean), ..) => $of_mean,
+            PredProbs::Sparse64($mean)
+            | PredProbs::Calibrated(Uncalibrated::Sparse64($mean), ..) => $of_mean,
             PredProbs::Mean($mean) | PredProbs::MeanOfScores($mean) => $of_mean,
         }
     }};
@@ -147,21 +199,24 @@ impl PredProbs<'_> {
         of_stored!(self, matrix => (matrix.n_rows(), matrix.n_columns()), mean => mean.shape())
     }
 
-    /// What the cells are, and the temperature of logits. The mean of several matrices is one of
+    /// What the cells are, and how they are calibrated. The mean of several matrices is one of
     /// probabilities, or of scores.
     #[must_use]
-    pub fn kind(&self) -> (Kind, f64) {
+    pub fn kind(&self) -> (Kind, Calibration) {
         match self {
             Self::Logits16(_, temperature)
             | Self::BLogits16(_, temperature)
             | Self::Logits32(_, temperature)
-            | Self::Logits64(_, temperature) => (Kind::Logits, *temperature),
+            | Self::Logits64(_, temperature) => {
+                (Kind::Logits, Calibration { temperature: *temperature, ..Calibration::NONE })
+            }
+            Self::Calibrated(_, kind, calibration) => (*kind, calibration.clone()),
             Self::Scores16(_)
             | Self::BScores16(_)
             | Self::Scores32(_)
             | Self::Scores64(_)
-            | Self::MeanOfScores(_) => (Kind::Scores, 1.0),
-            _ => (Kind::Probabilities, 1.0),
+            | Self::MeanOfScores(_) => (Kind::Scores, Calibration::NONE),
+            _ => (Kind::Probabilities, Calibration::NONE),
         }
     }
 

@@ -79,6 +79,7 @@ macro_rules! with_cells {
             $crate::PredProbs::Sparse32(_) | $crate::PredProbs::Sparse64(_) => {
                 return Err($crate::Error::SparseTags);
             }
+            $crate::PredProbs::Calibrated(..) => return Err($crate::Error::CalibratedTags),
             $crate::PredProbs::Scores16(narrow) => stored!(narrow.scores(), Score),
             $crate::PredProbs::BScores16(narrow) => stored!(narrow.scores(), Score),
             $crate::PredProbs::Scores32(cells) => stored!(*cells, Score),

@@ -336,14 +336,18 @@ proptest! {
                     merged
                 }};
             }
-            let spec = Spec { n_classes: all.n_classes, kind: Kind::Probabilities, temperature: 1.0 };
-            let sums = merged!(ThresholdState::new(spec).unwrap(), part,
+            let spec = Spec {
+                n_classes: all.n_classes,
+                kind: Kind::Probabilities,
+                calibration: crate::Calibration::NONE,
+            };
+            let sums = merged!(ThresholdState::new(spec.clone()).unwrap(), part,
                 |state: &mut ThresholdState, _, labels: &_, matrix: &_| {
                     state.update(labels, matrix, workers)
                 });
             let sums = ThresholdState::from_bytes(&sums.to_bytes()).unwrap();
             let thresholds = sums.finish();
-            let joint = merged!(JointState::new(spec, thresholds.clone()).unwrap(), part,
+            let joint = merged!(JointState::new(spec.clone(), thresholds.clone()).unwrap(), part,
                 |state: &mut JointState, _, labels: &_, matrix: &_| {
                     state.update(labels, matrix, workers)
                 });
@@ -374,7 +378,7 @@ proptest! {
                     filter,
                     Filter::LowSelfConfidence | Filter::LowNormalizedMargin
                 )).then_some(&cuts);
-                let rule = Rule::new(spec, filter, thresholds.clone(), cuts).unwrap();
+                let rule = Rule::new(spec.clone(), filter, thresholds.clone(), cuts).unwrap();
                 let mut found = Vec::new();
                 for (first, part) in &parts {
                     part.with_matrix::<Float64, _>(false, |matrix| {

@@ -31,7 +31,10 @@ fn check_spec(spec: &Spec) -> Result<(), &'static str> {
     if spec.n_classes == 0 {
         return Err("its number of classes is out of range");
     }
-    Spec { n_classes: spec.n_classes.max(2), ..*spec }.check()
+    if !spec.calibration.is_plain(spec.kind) {
+        return Err("tags are not calibrated");
+    }
+    Spec { n_classes: spec.n_classes.max(2), ..spec.clone() }.check()
 }
 
 /// The same, of arguments.
@@ -39,7 +42,10 @@ fn checked_spec(spec: &Spec) -> Result<()> {
     if spec.n_classes == 0 {
         return Err(Error::NoClasses);
     }
-    Spec { n_classes: spec.n_classes.max(2), ..*spec }.checked()
+    if !spec.calibration.is_plain(spec.kind) {
+        return Err(Error::CalibratedTags);
+    }
+    Spec { n_classes: spec.n_classes.max(2), ..spec.clone() }.checked()
 }
 
 /// Checks that a batch is of this kind, and its tags of these rows and columns.
@@ -50,8 +56,8 @@ fn fits(
     pred_probs: &PredProbs<'_>,
 ) -> Result<()> {
     check_shape(labels, pred_probs)?;
-    let (kind, temperature) = pred_probs.kind();
-    spec.same(name, &Spec { n_classes: labels.n_classes(), kind, temperature })
+    let (kind, calibration) = pred_probs.kind();
+    spec.same(name, &Spec { n_classes: labels.n_classes(), kind, calibration })
 }
 
 fn check_thresholds(thresholds: &[[f64; 2]], n_classes: usize) -> Result<()> {
@@ -351,7 +357,7 @@ impl Cuts {
     /// If options do not fit.
     pub fn plan(joint: &JointState, search: &Search) -> Result<Self> {
         search.check(&joint.sides)?;
-        let (spec, filter) = (joint.spec, search.filter);
+        let (spec, filter) = (joint.spec.clone(), search.filter);
         let left = match groups_of(&spec, filter) {
             Some(_) => search.quotas(&joint.sides, &joint.counts)?,
             None => Vec::new(),
@@ -472,7 +478,7 @@ impl SelectionState {
     /// # Errors
     /// If scores have no meaning for this kind of cells, or an option is out of range.
     pub fn new(cuts: &Cuts, rank: Option<(Method, Aggregate)>, most: u64) -> Result<Self> {
-        let (spec, filter) = (cuts.spec, cuts.filter);
+        let (spec, filter) = (cuts.spec.clone(), cuts.filter);
         check_rank(rank, &spec)?;
         let mut room = most.max(1);
         let windows: Vec<Window> = cuts

@@ -49,7 +49,7 @@ pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
 
 /// The largest of some lanes: of pairs, pairs of pairs and so on, which are whole registers at first.
 #[inline(always)]
-pub(super) fn largest_lane<R: Exponent, const N: usize>(mut lanes: [R; N]) -> R {
+pub(crate) fn largest_lane<R: Exponent, const N: usize>(mut lanes: [R; N]) -> R {
     let mut n = N / 2;
     while n > 0 {
         for lane in 0..n {

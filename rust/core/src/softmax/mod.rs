@@ -9,8 +9,8 @@
 mod exp2;
 mod look;
 
-pub(crate) use exp2::Exponent;
-use exp2::{largest_lane, sum_of_lanes};
+use exp2::sum_of_lanes;
+pub(crate) use exp2::{Exponent, largest_lane};
 
 use std::ops::Range;
 
@@ -228,14 +228,14 @@ fn sums<F: Format<Real: Exponent>>(
 }
 
 /// The first logit of a row that makes it have no softmax.
-fn bad_logit<F: Format<Real: Exponent>>(row: usize, cells: &[F::Bits]) -> Error {
+pub(crate) fn bad_logit<F: Format<Real: Exponent>>(row: usize, cells: &[F::Bits]) -> Error {
     let mut values = cells.iter().map(|&cell| F::value(cell));
     let column = values.position(|value| value.is_nan() || value == f64::INFINITY).unwrap_or(0);
     Error::NotFinite { row, column, value: F::value(cells[column]) }
 }
 
 /// The same of all rows.
-fn first_bad_logit<F: Format<Real: Exponent>>(
+pub(crate) fn first_bad_logit<F: Format<Real: Exponent>>(
     matrix: &Matrix<'_, F>,
     workers: &Workers<'_>,
 ) -> Result<Option<Error>> {

@@ -1,7 +1,7 @@
 //! The entries of one row, laid out so that they are looked at many at once.
 
 use super::stored::FREE;
-use super::{Span, Sparse};
+use super::{Raise, Span, Sparse};
 use crate::error::{Error, Result};
 use crate::format::{Bits, Format, Key};
 use crate::row::BadCell;
@@ -21,11 +21,21 @@ pub(super) struct Entries<F: Format> {
     /// Whether classes ascend.
     pub(super) ascend: bool,
     sorted: Vec<u32>,
+    pairs: Vec<(u32, F::Bits)>,
+    terms: Vec<F::Real>,
 }
 
 impl<F: Format> Entries<F> {
     pub(super) fn new() -> Self {
-        Self { classes: Vec::new(), cells: Vec::new(), n: 0, ascend: true, sorted: Vec::new() }
+        Self {
+            classes: Vec::new(),
+            cells: Vec::new(),
+            n: 0,
+            ascend: true,
+            sorted: Vec::new(),
+            pairs: Vec::new(),
+            terms: Vec::new(),
+        }
     }
 
     /// One after the other: class and cell.
@@ -209,7 +219,10 @@ impl<F: Format> Sparse<'_, F> {
         if !entries.ascend && !entries.are_distinct() {
             return Err(self.class_fault(row));
         }
-        Ok(())
+        match self.calibration {
+            None => Ok(()),
+            Some(powers) => raise(row, entries, powers),
+        }
     }
 
     /// Whether entries may be left free.
@@ -261,6 +274,20 @@ impl<F: Format> Sparse<'_, F> {
         self.load(row, &mut entries)?;
         check_values(row, &mut entries)
     }
+}
+
+/// Calibrates the entries of a row, once they are known to be probabilities.
+#[inline(never)]
+fn raise<F: Format>(row: usize, entries: &mut Entries<F>, powers: &dyn Raise<F>) -> Result<()> {
+    let mut pairs = std::mem::take(&mut entries.pairs);
+    entries.sort(&mut pairs);
+    entries.pairs = pairs;
+    if entries.iter().any(|(_, cell)| F::key(cell) > F::largest()) {
+        check_values(row, entries)?;
+    }
+    let Entries { classes, cells, n, terms, .. } = entries;
+    powers.raise(&classes[..*n], &mut cells[..*n], terms);
+    Ok(())
 }
 
 /// Finds the value of the lowest class that may not stand there.

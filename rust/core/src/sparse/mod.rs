@@ -41,7 +41,7 @@ pub enum StoredRows<'a> {
 }
 
 /// A matrix of stored entries, never written to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Sparse<'a, F: Format> {
     n_rows: usize,
     n_classes: usize,
@@ -53,6 +53,21 @@ pub struct Sparse<'a, F: Format> {
     classes: Numbers<'a, u32>,
     exact_class: unsafe fn(*const u8) -> i128,
     values: Numbers<'a, F::Bits>,
+    /// How entries are calibrated when they are read.
+    calibration: Option<&'a dyn Raise<F>>,
+}
+
+/// Calibrates the entries of a row (see [`crate::calibration`]).
+pub(crate) trait Raise<F: Format>: Sync {
+    /// Probabilities in the place of others, by ascending class.
+    fn raise(&self, classes: &[u32], cells: &mut [F::Bits], terms: &mut Vec<F::Real>);
+}
+
+impl<F: Format> std::fmt::Debug for Sparse<'_, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (n_rows, n_classes) = self.shape();
+        write!(f, "Sparse({n_rows}, {n_classes}, {} entries)", self.n_entries)
+    }
 }
 
 /// Where a row's entries stand.
@@ -88,7 +103,16 @@ impl<'a, F: Format> Sparse<'a, F> {
             classes: unsafe { Numbers::new::<C>(classes.0, classes.1) },
             exact_class: exact::<C>,
             values,
+            calibration: None,
         }
+    }
+
+    /// The same entries, calibrated.
+    pub(crate) fn calibrated<'b>(self, powers: &'b dyn Raise<F>) -> Sparse<'b, F>
+    where
+        'a: 'b,
+    {
+        Sparse { calibration: Some(powers), ..self }
     }
 
     /// A view of compressed rows: N + 1 `starts`, and `n_entries` class numbers and values.
@@ -121,6 +145,7 @@ impl<'a, F: Format> Sparse<'a, F> {
             classes: unsafe { Numbers::new::<C>(classes.0, classes.1) },
             exact_class: exact::<C>,
             values,
+            calibration: None,
         }
     }
 
@@ -191,6 +216,14 @@ impl<F: Format> Computed<F> for Sparse<'_, F> {
     }
 
     fn cell(&self, row: usize, column: usize) -> F::Bits {
+        if self.calibration.is_some() {
+            // A cell goes by its whole row.
+            let mut entries = Entries::new();
+            return match self.load(row, &mut entries) {
+                Ok(()) => entries.cell(column).unwrap_or(F::Bits::ZERO),
+                Err(_) => F::nearest(f64::NAN),
+            };
+        }
         let Some(Span { row, first, n }) = self.span(row) else {
             return F::nearest(f64::NAN);
         };
@@ -239,6 +272,7 @@ impl<F: Format> Computed<F> for Sparse<'_, F> {
     fn fault(&self, row: usize, column: usize) -> Option<Error> {
         match self.span(row) {
             None => self.row_fault(row),
+            Some(_) if self.calibration.is_some() => self.row_fault(row),
             Some(span) => self.twice(row, span).filter(
                 |error| matches!(error, Error::EntryTwice { class, .. } if *class == column),
             ),

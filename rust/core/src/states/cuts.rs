@@ -47,7 +47,7 @@ impl Cuts {
     /// # Errors
     /// If the filter looks at each row by itself, or an option does not fit.
     pub fn plan(joint: &JointState, search: &Search, workers: &Workers<'_>) -> Result<Self> {
-        let spec = *joint.spec();
+        let spec = joint.spec().clone();
         let counts = as_counts(joint.given_counts());
         // Whoever counted has chosen which class is the guess.
         let search = &Search { several: joint.several(), ..search.clone() };

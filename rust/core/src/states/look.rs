@@ -41,7 +41,7 @@ impl Look {
         if found != n_classes {
             return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
         }
-        let (kind, temperature) = pred_probs.kind();
+        let (kind, calibration) = pred_probs.kind();
         if entropies && kind.meaning() == Meaning::Score {
             return Err(Error::NeedsProbabilities { what: "confidence_weighted_entropy" });
         }
@@ -51,7 +51,7 @@ impl Look {
             (seen.facts, seen.entropies)
         });
         let thresholds = thresholds.unwrap_or_default().to_vec();
-        let spec = Spec { n_classes, kind, temperature };
+        let spec = Spec { n_classes, kind, calibration };
         Ok(Self { labels, facts, spec, thresholds, several, entropies })
     }
 

@@ -21,6 +21,7 @@ mod cuts;
 mod joint;
 mod look;
 mod quotas;
+mod sample;
 mod selection;
 mod thresholds;
 pub(crate) mod wire;
@@ -30,22 +31,24 @@ use serde::{Deserialize, Serialize};
 pub use cuts::Cuts;
 pub use joint::JointState;
 pub use look::Look;
+pub use sample::SampleState;
 pub use selection::{Flagged, SelectionState};
 pub use thresholds::ThresholdState;
 
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::input::Labels;
 use crate::pred_probs::{Kind, PredProbs};
 
 /// What batches must have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// K.
     pub n_classes: usize,
     /// What cells are.
     pub kind: Kind,
-    /// What logits are divided by; 1 of other kinds.
-    pub temperature: f64,
+    /// What logits are divided by, and how probabilities are calibrated.
+    pub calibration: Calibration,
 }
 
 impl Spec {
@@ -54,11 +57,11 @@ impl Spec {
         if !(2..=crate::input::MAX_CLASSES).contains(&self.n_classes) {
             return Err("its number of classes is out of range");
         }
-        let is_divisor = (1e-30..=1e30).contains(&self.temperature);
-        if !is_divisor || (self.kind != Kind::Logits && self.temperature != 1.0) {
-            return Err("its temperature is out of range");
+        match self.calibration.check(self.kind, self.n_classes) {
+            Ok(()) => Ok(()),
+            Err(Error::Temperature { .. }) => Err("its temperature is out of range"),
+            Err(_) => Err("its biases are out of range"),
         }
-        Ok(())
     }
 
     /// The same, of arguments.
@@ -69,18 +72,28 @@ impl Spec {
         if self.n_classes > crate::input::MAX_CLASSES {
             return Err(Error::TooManyClasses { n_classes: self.n_classes });
         }
-        if self.check().is_err() {
-            return Err(Error::Temperature { name: "temperature", value: self.temperature });
-        }
-        Ok(())
+        self.calibration.check(self.kind, self.n_classes)
     }
 
     fn describe(&self) -> String {
-        let Self { n_classes, kind, temperature } = self;
+        let Self { n_classes, kind, calibration } = self;
+        let Calibration { temperature, class_bias } = calibration;
+        let biases = match &class_bias[..] {
+            [] => String::new(),
+            // All of them would be too many to read; their sum tells most of them apart.
+            biases => format!(" with biases that sum to {}", biases.iter().sum::<f64>()),
+        };
         match kind {
-            Kind::Probabilities => format!("probabilities of {n_classes} classes"),
+            Kind::Probabilities if *temperature == 1.0 => {
+                format!("probabilities of {n_classes} classes{biases}")
+            }
             Kind::Scores => format!("scores of {n_classes} classes"),
-            Kind::Logits => format!("logits of {n_classes} classes at temperature {temperature}"),
+            Kind::Probabilities => {
+                format!("probabilities of {n_classes} classes at temperature {temperature}{biases}")
+            }
+            Kind::Logits => {
+                format!("logits of {n_classes} classes at temperature {temperature}{biases}")
+            }
         }
     }
 
@@ -95,8 +108,8 @@ impl Spec {
     /// Checks that a batch is of this kind, and its labels of these rows.
     fn fits(&self, name: &'static str, labels: &Labels, pred_probs: &PredProbs<'_>) -> Result<()> {
         pred_probs.check_shape(labels)?;
-        let (kind, temperature) = pred_probs.kind();
-        self.same(name, &Self { n_classes: labels.n_classes(), kind, temperature })
+        let (kind, calibration) = pred_probs.kind();
+        self.same(name, &Self { n_classes: labels.n_classes(), kind, calibration })
     }
 }
 

@@ -196,7 +196,7 @@ impl SelectionState {
     /// # Errors
     /// If scores are to be ranked by what needs probabilities.
     pub fn new(cuts: &Cuts, rank_by: Method, most: u64) -> Result<Self> {
-        let spec = *cuts.spec();
+        let spec = cuts.spec().clone();
         check_kind(rank_by, Adjust::No, spec.kind.meaning())?;
         let mut left = most.max(1);
         let mut windows = Vec::new();
@@ -235,7 +235,8 @@ impl SelectionState {
             Window { bound, kept: BinaryHeap::new(), ..*window }
         });
         let quotas = Quotas::default();
-        Self { windows: windows.collect(), seen: 0, quotas, ..*self }.indexed()
+        let spec = self.spec.clone();
+        Self { spec, windows: windows.collect(), seen: 0, quotas, ..*self }.indexed()
     }
 
     /// [`Error::SelectionIncomplete`] unless it has seen each row once, and
@@ -620,8 +621,8 @@ impl PartialEq for SelectionState {
             let windows = state.windows.iter();
             windows.map(|window| (window.identity(), window.bound, rows(window))).collect()
         };
-        (self.spec, self.filter, self.rank_by, self.covers_all)
-            == (other.spec, other.filter, other.rank_by, other.covers_all)
+        (&self.spec, self.filter, self.rank_by, self.covers_all)
+            == (&other.spec, other.filter, other.rank_by, other.covers_all)
             && (self.n_examples, self.seen) == (other.n_examples, other.seen)
             && windows(self) == windows(other)
     }

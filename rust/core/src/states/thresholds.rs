@@ -55,7 +55,7 @@ impl ThresholdState {
     ) -> Result<Self> {
         self.spec.fits(NAME, labels, pred_probs)?;
         let sums = with_matrix!(pred_probs, workers, matrix => own_sums(matrix, labels, workers)?);
-        Ok(Self { spec: self.spec, given_counts: given_counts(labels), sums })
+        Ok(Self { spec: self.spec.clone(), given_counts: given_counts(labels), sums })
     }
 
     /// Adds a batch of rows.

@@ -1,0 +1,185 @@
+//! The powers of a row: p^(1/T) e^b of each cell, over the largest p^(1/T) and the largest e^b.
+
+use super::Calibration;
+use crate::entropy::Real;
+use crate::error::Result;
+use crate::format::{Bits, Format};
+use crate::lanes::{PART, Sums};
+use crate::pred_probs::Kind;
+use crate::softmax::{Exponent, largest_lane, scale};
+use crate::sparse::{Raise, Sparse};
+
+/// What turns a row into powers.
+pub(crate) struct Powers<R> {
+    /// What cells are: probabilities, or logits.
+    pub(crate) kind: Kind,
+    /// What a difference of logarithms, as [`Real::ln_in_units`] counts them, is times to be an exponent of 2.
+    scale: R,
+    /// Exponents of 2 that are added: one a class, none above -1.
+    shifts: Vec<R>,
+}
+
+/// What turns the powers of a row into probabilities.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Normalizer<R> {
+    /// The largest cell, as a logarithm.
+    max: R,
+    /// 0 for a row of zeros.
+    inverse_sum: R,
+}
+
+impl<R: Exponent> Powers<R> {
+    /// Of a calibration that was checked.
+    pub(crate) fn new(calibration: &Calibration, kind: Kind, n_classes: usize) -> Self {
+        let Calibration { temperature, class_bias } = calibration;
+        let unit = if kind == Kind::Logits { 1.0 } else { R::UNIT };
+        let scale = scale("temperature", *temperature).expect("a temperature that was checked");
+        let largest = class_bias.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let shift = |bias: &f64| R::of((bias - largest) * std::f64::consts::LOG2_E - 1.0);
+        let shifts = match &class_bias[..] {
+            [] => vec![R::of(-1.0); n_classes],
+            biases => biases.iter().map(shift).collect(),
+        };
+        Self { kind, scale: R::of(scale * unit), shifts }
+    }
+
+    /// Of probabilities of which a few are stored.
+    pub(crate) fn of_entries<F: Format<Real = R>>(
+        calibration: &Calibration,
+        sparse: &Sparse<'_, F>,
+    ) -> Result<Self> {
+        let n_classes = sparse.shape().1;
+        calibration.check(Kind::Probabilities, n_classes)?;
+        Ok(Self::new(calibration, Kind::Probabilities, n_classes))
+    }
+
+    /// The power of a cell.
+    #[inline(always)]
+    fn power<const LOGITS: bool>(&self, cell: R, shift: R, max: R) -> R {
+        let exponent = log::<LOGITS, R>(cell).minus(max).times_plus(self.scale, shift);
+        let exponent = exponent.or_larger(R::LEAST_EXPONENT);
+        let power = exponent.exp2();
+        // What has a sign counts as 0 too.
+        let is_0 = !LOGITS && !(cell > R::ZERO);
+        if exponent > R::LEAST_EXPONENT && !is_0 { power } else { R::ZERO }
+    }
+
+    /// What the powers of a row of valid cells are divided by.
+    #[inline(always)]
+    pub(crate) fn normalizer<F: Format<Real = R>>(&self, cells: &[F::Bits]) -> Normalizer<R> {
+        match self.kind {
+            Kind::Logits => self.normalizer_of::<true, F>(cells),
+            _ => self.normalizer_of::<false, F>(cells),
+        }
+    }
+
+    #[inline(always)]
+    fn normalizer_of<const LOGITS: bool, F: Format<Real = R>>(
+        &self,
+        cells: &[F::Bits],
+    ) -> Normalizer<R> {
+        let mut largest = [least::<LOGITS, R>(); PART];
+        let (parts, rest) = cells.as_chunks::<PART>();
+        for cells in parts {
+            for (largest, &cell) in largest.iter_mut().zip(cells) {
+                *largest = largest.or_larger(F::real(cell));
+            }
+        }
+        for (largest, &cell) in largest.iter_mut().zip(rest) {
+            *largest = largest.or_larger(F::real(cell));
+        }
+        let max = log::<LOGITS, R>(largest_lane(largest));
+        let mut sums = Sums::ZERO;
+        let (of_parts, of_rest) = self.shifts.as_chunks::<PART>();
+        for (cells, shifts) in parts.iter().zip(of_parts) {
+            let mut terms = [R::ZERO; PART];
+            for place in 0..PART {
+                terms[place] = self.power::<LOGITS>(F::real(cells[place]), shifts[place], max);
+            }
+            sums.add(&terms);
+        }
+        if !rest.is_empty() {
+            let mut terms = [R::ZERO; PART];
+            for (term, (&cell, &shift)) in terms.iter_mut().zip(rest.iter().zip(of_rest)) {
+                *term = self.power::<LOGITS>(F::real(cell), shift, max);
+            }
+            sums.add(&terms);
+        }
+        Self::of_sum(max, sums.total())
+    }
+
+    fn of_sum(max: R, sum: f64) -> Normalizer<R> {
+        // At least that of the largest cell, unless all are 0.
+        let inverse_sum = if sum > 0.0 { R::of(1.0 / sum) } else { R::ZERO };
+        Normalizer { max, inverse_sum }
+    }
+
+    /// The probability that a cell becomes.
+    #[inline(always)]
+    pub(crate) fn probability(&self, cell: R, class: usize, normalizer: &Normalizer<R>) -> R {
+        let Normalizer { max, inverse_sum } = *normalizer;
+        let power = match self.kind {
+            Kind::Logits => self.power::<true>(cell, self.shifts[class], max),
+            _ => self.power::<false>(cell, self.shifts[class], max),
+        };
+        power.times(inverse_sum)
+    }
+
+    /// The probabilities of a row.
+    #[inline(always)]
+    pub(crate) fn fill<F: Format<Real = R>>(
+        &self,
+        cells: &[F::Bits],
+        normalizer: &Normalizer<R>,
+        probabilities: &mut [<R::Probability as Format>::Bits],
+    ) {
+        match self.kind {
+            Kind::Logits => self.fill_of::<true, F>(cells, normalizer, probabilities),
+            _ => self.fill_of::<false, F>(cells, normalizer, probabilities),
+        }
+    }
+
+    #[inline(always)]
+    fn fill_of<const LOGITS: bool, F: Format<Real = R>>(
+        &self,
+        cells: &[F::Bits],
+        normalizer: &Normalizer<R>,
+        probabilities: &mut [<R::Probability as Format>::Bits],
+    ) {
+        let Normalizer { max, inverse_sum } = *normalizer;
+        let shifted = cells.iter().zip(&self.shifts);
+        for (probability, (&cell, &shift)) in probabilities.iter_mut().zip(shifted) {
+            let power = self.power::<LOGITS>(F::real(cell), shift, max);
+            *probability = power.times(inverse_sum).cell();
+        }
+    }
+}
+
+impl<F: Format<Real: Exponent>> Raise<F> for Powers<F::Real> {
+    fn raise(&self, classes: &[u32], cells: &mut [F::Bits], terms: &mut Vec<F::Real>) {
+        let real = |&cell: &F::Bits| F::real(cell);
+        let max = cells.iter().map(real).fold(F::Real::ZERO, F::Real::or_larger).ln_in_units();
+        terms.clear();
+        terms.extend(cells.iter().zip(classes).map(|(&cell, &class)| {
+            self.power::<false>(F::real(cell), self.shifts[class as usize], max)
+        }));
+        let mut sums = Sums::ZERO;
+        sums.add_entries(classes, terms);
+        let Normalizer { inverse_sum, .. } = Self::of_sum(max, sums.total());
+        for (cell, &term) in cells.iter_mut().zip(&*terms) {
+            let probability = term.times(inverse_sum).double();
+            *cell = if probability > 0.0 { F::nearest(probability) } else { F::Bits::ZERO };
+        }
+    }
+}
+
+/// A cell as a logarithm.
+#[inline(always)]
+fn log<const LOGITS: bool, R: Real>(cell: R) -> R {
+    if LOGITS { cell } else { cell.ln_in_units() }
+}
+
+/// Below all cells that are not ruled out.
+fn least<const LOGITS: bool, R: Exponent>() -> R {
+    if LOGITS { R::LOWEST } else { R::ZERO }
+}

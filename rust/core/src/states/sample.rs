@@ -1,0 +1,223 @@
+//! A sample of rows, the same however they are dealt out: those whose numbers have the lowest hashes.
+
+use serde::{Deserialize, Serialize};
+
+use super::wire::Wire;
+use super::{RowNumbers, Spec, sum_of_counts};
+use crate::blocks::Workers;
+use crate::calibration::Sample;
+use crate::error::Result;
+use crate::format::Format;
+use crate::input::{Labels, Matrix};
+use crate::pred_probs::{PredProbs, with_matrix};
+use crate::row::{BadCell, check_row};
+use crate::sweep::{RowKernel, sweep};
+
+const NAME: &str = "SampleState";
+
+/// A row of the sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct SampledRow {
+    hash: u64,
+    given: u32,
+    /// Ascending; what is left out is 0.
+    classes: Vec<u32>,
+    values: Vec<f32>,
+}
+
+/// The rows with the lowest hashes among those that were seen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SampleState {
+    spec: Spec,
+    /// No more rows are kept.
+    most: u64,
+    n_examples: u64,
+    /// By ascending hash.
+    rows: Vec<SampledRow>,
+}
+
+/// Mixes the bits of a row's number, so that any rows are a random sample: the finalizer of `SplitMix64`
+/// (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014). No two
+/// numbers have the same.
+fn hash(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+impl SampleState {
+    /// Of no rows, of which `most` are to be kept.
+    ///
+    /// # Errors
+    /// If an argument is out of range.
+    pub fn new(spec: Spec, most: u64) -> Result<Self> {
+        spec.checked()?;
+        Ok(Self { spec, most, n_examples: 0, rows: Vec::new() })
+    }
+
+    /// What batches have in common.
+    #[must_use]
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// How many examples were seen.
+    #[must_use]
+    pub fn n_examples(&self) -> u64 {
+        self.n_examples
+    }
+
+    /// The state of a batch by itself, of which the rows are read that would be kept.
+    ///
+    /// # Errors
+    /// If the batch does not fit, or a cell of such a row may not stand there.
+    pub fn of_batch(
+        &self,
+        labels: &Labels,
+        pred_probs: &PredProbs<'_>,
+        rows: RowNumbers<'_>,
+        workers: &Workers<'_>,
+    ) -> Result<Self> {
+        self.spec.fits(NAME, labels, pred_probs)?;
+        let n_examples = labels.n_examples();
+        rows.check(n_examples)?;
+        let hashes = workers.each(n_examples, |place| (hash(rows.of(place)), place))?;
+        let is_full = self.rows.len() as u64 >= self.most;
+        let bound = self.rows.last().filter(|_| is_full).map_or(u64::MAX, |last| last.hash);
+        let mut kept: Vec<_> = hashes.into_iter().filter(|(hash, _)| *hash <= bound).collect();
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        if kept.len() > most {
+            kept.select_nth_unstable(most);
+            kept.truncate(most);
+        }
+        kept.sort_unstable();
+        let places: Vec<usize> = kept.iter().map(|&(_, place)| place).collect();
+        let read =
+            with_matrix!(pred_probs, workers, matrix => read(labels, matrix, &places, workers)?);
+        let rows = kept.into_iter().zip(read).map(|((hash, place), entries)| {
+            let (classes, values) = entries.into_iter().unzip();
+            SampledRow { hash, given: labels.given(place) as u32, classes, values }
+        });
+        let (spec, n_examples) = (self.spec.clone(), n_examples as u64);
+        Ok(Self { spec, most: self.most, n_examples, rows: rows.collect() })
+    }
+
+    /// Adds what another one has seen.
+    ///
+    /// # Errors
+    /// If it is of other classes, another kind or size.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        self.spec.same(NAME, &other.spec)?;
+        if self.most != other.most {
+            let describe = |most: u64| format!("at most {most} rows");
+            let (ours, found) = (describe(self.most), describe(other.most));
+            return Err(crate::Error::StatesDiffer { name: NAME, ours, found });
+        }
+        self.n_examples = sum_of_counts(NAME, self.n_examples, other.n_examples)?;
+        self.rows.extend_from_slice(&other.rows);
+        self.rows.sort_by_key(|row| row.hash);
+        self.rows.truncate(usize::try_from(self.most).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
+    /// The sample.
+    #[must_use]
+    pub fn sample(&self) -> Sample {
+        let mut sample = Sample::new(self.spec.n_classes);
+        for row in &self.rows {
+            let values = row.values.iter().map(|&value| f64::from(value));
+            sample.push(row.given, row.classes.iter().copied().zip(values));
+        }
+        sample
+    }
+
+    /// As bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_wire()
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    /// If they are not those of such a state.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_wire(bytes)
+    }
+}
+
+impl PartialEq for SampleState {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.spec, self.most, self.n_examples) == (&other.spec, other.most, other.n_examples)
+            && self.rows == other.rows
+    }
+}
+
+/// The entries of a row that are not 0, in float32.
+type Entries = Vec<(u32, f32)>;
+
+fn read<F: Format>(
+    labels: &Labels,
+    matrix: &Matrix<'_, F>,
+    places: &[usize],
+    workers: &Workers<'_>,
+) -> Result<Vec<Entries>> {
+    if let Some(entries) = matrix.by_entries() {
+        let narrow = |(class, value): (u32, f64)| (class, value as f32);
+        let of_row = |&row: &usize| {
+            entries.check(row)?;
+            Ok(entries.entries(row).into_iter().map(narrow).filter(|entry| entry.1 > 0.0).collect())
+        };
+        return places.iter().map(of_row).collect();
+    }
+    Ok(sweep(matrix, labels, &places, &Copied, workers)?.0)
+}
+
+/// Copies rows.
+struct Copied;
+
+impl<F: Format> RowKernel<F> for Copied {
+    type Fact = Entries;
+    type Side = ();
+
+    #[inline(always)]
+    fn row(
+        &self,
+        _row: usize,
+        cells: &[F::Bits],
+        _given: usize,
+        (): &mut (),
+    ) -> Result<Entries, BadCell> {
+        check_row::<F>(cells)?;
+        let narrow = |(class, &cell): (u32, &F::Bits)| (class, F::value(cell) as f32);
+        Ok((0..).zip(cells).map(narrow).filter(|entry| entry.1 > 0.0).collect())
+    }
+}
+
+impl Wire for SampleState {
+    const NUMBER: u16 = 6;
+    const NAME: &'static str = NAME;
+
+    fn check(&self) -> Result<(), &'static str> {
+        self.spec.check()?;
+        let n_classes = self.spec.n_classes;
+        let is_sound = |row: &SampledRow| {
+            (row.given as usize) < n_classes
+                && row.classes.len() == row.values.len()
+                && row.classes.is_sorted_by(|left, right| left < right)
+                && row.classes.last().is_none_or(|&class| (class as usize) < n_classes)
+                && row.values.iter().all(|&value| value > 0.0 && value <= 1.000_001)
+        };
+        let kept = self.rows.len() as u64;
+        if kept > self.most || kept > self.n_examples || i64::try_from(self.n_examples).is_err() {
+            return Err("it keeps more rows than it has seen");
+        }
+        if !self.rows.is_sorted_by(|left, right| left.hash <= right.hash)
+            || !self.rows.iter().all(is_sound)
+        {
+            return Err("its rows are not those of a matrix");
+        }
+        Ok(())
+    }
+}
