@@ -46,7 +46,11 @@ def functions_of_a_matrix() -> list[Callable[..., Any]]:
 def test_every_function_of_a_matrix_takes_a_kind(function: Callable[..., Any]) -> None:
     parameters = inspect.signature(function).parameters
     assert parameters["kind"].default == "probabilities"
+    if function is conflearn.fit_calibration:
+        return  # it finds the others
     assert parameters["temperature"].default == 1.0
+    if not function.__module__.startswith("conflearn.multilabel"):
+        assert parameters["class_bias"].default is None
 
 
 # --- Logits ------------------------------------------------------------------------------------
@@ -277,7 +281,6 @@ def test_real_probabilities_as_logits_and_scores(kind: Any, real_data: Data) -> 
     ("options", "message"),
     [
         ({"kind": "logit"}, "did you mean 'logits'"),
-        ({"temperature": 2.0}, "does not use temperature"),
         ({"kind": "scores", "temperature": 2.0}, "does not use temperature"),
         ({"kind": "logits", "temperature": 0.0}, "temperature=0.0 is not a finite number above 0"),
         ({"kind": "logits", "temperature": np.nan}, "temperature=nan"),

@@ -21,6 +21,7 @@ array([2])
 `off_diagonal_examples`          the examples counted off its diagonal
 `calibrate_confident_joint`      such counts, scaled to the labels
 `estimate_joint`                 the joint distribution of given and true labels
+`fit_calibration`                temperature and biases that make probabilities fit labels
 `estimate_noise_model`           prior, noise matrix, inverse noise matrix
 `ensemble_label_quality_scores`  a score for each label, by several models
 `ensemble_weights`               how much each model should count
@@ -44,6 +45,7 @@ from typing import TYPE_CHECKING, Any
 from conflearn import multilabel, noise, states
 from conflearn._core import default_n_threads as n_threads
 from conflearn.analysis import Analysis, analyze
+from conflearn.calibration import Calibration, fit_calibration
 from conflearn.ensemble import ensemble_label_quality_scores, ensemble_weights
 from conflearn.errors import ConflearnCopyWarning
 from conflearn.health import DatasetHealth, dataset_health
@@ -78,6 +80,7 @@ __all__ = [
     "Analysis",
     "AuditPlan",
     "AuditResult",
+    "Calibration",
     "Columns",
     "ConflearnCopyWarning",
     "DatasetHealth",
@@ -94,6 +97,7 @@ __all__ = [
     "estimate_joint",
     "estimate_noise_model",
     "find_label_issues",
+    "fit_calibration",
     "label_quality_scores",
     "multilabel",
     "n_threads",

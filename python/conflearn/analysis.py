@@ -221,6 +221,7 @@ def analyze(
     weights: Weighting | object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     out: Path | None = None,
@@ -232,7 +233,7 @@ def analyze(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
+confident_joint, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
         `pred_probs` may also be a list of matrices, one a model, or an array of shape (M, N, K):
         then their weighted mean is what is looked at, computed row by row. It is never stored.
@@ -278,7 +279,9 @@ confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
     inputs: Inputs | Run
     if labels is not None and is_ensemble(pred_probs):  # without labels, they are batches
         refuse_blocks(out=out, progress=progress, checkpoint=checkpoint)
-        models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature)
+        models = read_ensemble(
+            labels, pred_probs, classes, n_threads, kind, temperature, class_bias
+        )
         shares = read_weights("uniform" if weights is None else weights, models)
         inputs = weighted_mean(models, shares)
     elif weights is None:
@@ -289,6 +292,7 @@ confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
             n_threads,
             kind,
             temperature,
+            class_bias,
             out=out,
             progress=progress,
             checkpoint=checkpoint,

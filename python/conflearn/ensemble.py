@@ -29,6 +29,7 @@ def ensemble_label_quality_scores(
     adjust_pred_probs: bool = False,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -36,7 +37,7 @@ def ensemble_label_quality_scores(
 
     Parameters
     ----------
-    labels, method, adjust_pred_probs, kind, temperature, classes, n_threads
+    labels, method, adjust_pred_probs, kind, temperature, class_bias, classes, n_threads
         As in `label_quality_scores`.
     pred_probs : list of M array_likes of shape (N, K), or array of shape (M, N, K)
         What each model says. Each is read where it lies, one after the other.
@@ -69,7 +70,7 @@ def ensemble_label_quality_scores(
     """
     score = one_of(method, SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, score, "method")
-    models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature)
+    models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
     shares = read_weights(weights, models)
     total = np.zeros(models[0].n_examples)
     for number, ((given, matrix, threads), share) in enumerate(zip(models, shares, strict=True)):
@@ -87,6 +88,7 @@ def ensemble_weights(
     by: Weighting = "accuracy",
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -94,7 +96,7 @@ def ensemble_weights(
 
     Parameters
     ----------
-    labels, kind, temperature, classes, n_threads
+    labels, kind, temperature, class_bias, classes, n_threads
         As in `label_quality_scores`.
     pred_probs : list of M array_likes of shape (N, K), or array of shape (M, N, K)
         What each model says.
@@ -126,7 +128,7 @@ def ensemble_weights(
     array([0.67, 0.33])
     """
     weighting = one_of(by, WEIGHTINGS, "by")
-    models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature)
+    models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
     return _weigh(weighting, models, "by")
 
 

@@ -262,6 +262,7 @@ def dataset_health(
     n_examples: int | None = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     class_names: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> DatasetHealth:
@@ -286,7 +287,7 @@ def dataset_health(
         Distribution ``joint[given, true]``, such as that of `estimate_joint`; sums to 1.
     n_examples : int, optional
         N, where `joint` is passed, and only there.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of `pred_probs` are, as in `find_label_issues`.
     class_names : sequence of K names, optional
         What the columns of `pred_probs`, or of a joint, stand for: all strings or all numbers,
@@ -348,11 +349,12 @@ def dataset_health(
             n_threads,
             kind,
             temperature,
+            class_bias,
             classes_as="class_names",
         )
         return _of_data(inputs, None if class_names is None else tuple(class_names))
     as_n_threads(n_threads)
-    if not read_meaning(kind, temperature).is_plain:
+    if not read_meaning(kind, temperature, class_bias).is_plain:
         raise OptionError(
             f"kind={kind!r} says what the cells of pred_probs are, which are not used here; leave "
             "it out, or pass labels and pred_probs"

@@ -32,6 +32,7 @@ def find_label_issues(
     confident_joint: object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     out: Path | None = None,
@@ -80,7 +81,9 @@ def find_label_issues(
         means of them, margins differences. What needs a probability refuses them. Two classes may
         have one column of logits or scores, or one dimension, that speaks for class 1.
     temperature : float, default 1
-        Logits are divided by it first.
+        Logits, and the logarithms of probabilities, are divided by it first.
+    class_bias : array_like of shape (K,), optional
+        What is added to them after that, from -30 to 30: see `fit_calibration`. Not for scores.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
     n_threads : int, optional
@@ -152,6 +155,7 @@ def find_label_issues(
         n_threads,
         kind,
         temperature,
+        class_bias,
         out=out,
         progress=progress,
         checkpoint=checkpoint,
@@ -183,6 +187,7 @@ def rank_label_issues(
     rank_by: Score = "self_confidence",
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     out: Path | None = None,
@@ -194,7 +199,7 @@ def rank_label_issues(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
+confident_joint, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
     rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
         The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
@@ -227,6 +232,7 @@ confident_joint, kind, temperature, classes, n_threads, progress, checkpoint
         n_threads,
         kind,
         temperature,
+        class_bias,
         out=out,
         progress=progress,
         checkpoint=checkpoint,
@@ -257,6 +263,7 @@ def order_label_issues(
     adjust_pred_probs: bool = False,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -269,7 +276,7 @@ def order_label_issues(
         and checked: of each the own-class cell for ``self_confidence``, the whole row for other
         scores. With `adjust_pred_probs`, which needs thresholds, they are read whole, and the
         own-class cells of all other rows too.
-    labels, pred_probs, kind, temperature, classes, n_threads
+    labels, pred_probs, kind, temperature, class_bias, classes, n_threads
         As in `find_label_issues`.
     rank_by, adjust_pred_probs
         The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
@@ -295,7 +302,7 @@ def order_label_issues(
     """
     one_of(rank_by, SCORES, "rank_by")
     adjust = read_adjustment(adjust_pred_probs, rank_by, "rank_by")
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
     flagged = as_mask(mask, inputs.n_examples)
     return _core.order_label_issues(
         flagged, inputs.labels, inputs.pred_probs, rank_by, adjust, inputs.n_threads
@@ -310,6 +317,7 @@ def num_label_issues(
     confident_joint: object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     progress: Progress = None,
@@ -319,7 +327,7 @@ def num_label_issues(
 
     Parameters
     ----------
-    labels, pred_probs, kind, temperature, classes, n_threads, progress, checkpoint
+    labels, pred_probs, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
     method : {"off_diagonal", "off_diagonal_calibrated", "off_diagonal_custom"}
         Count the examples that ``filter_by="confident_learning"`` flags; or take the share off the
@@ -362,6 +370,7 @@ def num_label_issues(
         n_threads,
         kind,
         temperature,
+        class_bias,
         progress=progress,
         checkpoint=checkpoint,
     )

@@ -21,6 +21,7 @@ def confident_joint(
     calibrate: bool = True,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     progress: Progress = None,
@@ -44,7 +45,7 @@ def confident_joint(
     calibrate : bool, default True
         Scale the counts to the given labels: rows sum to the number of examples given the class,
         in whole numbers. If False, the plain counts.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
@@ -86,6 +87,7 @@ def confident_joint(
         n_threads,
         kind,
         temperature,
+        class_bias,
         progress=progress,
         checkpoint=checkpoint,
     )
@@ -110,6 +112,7 @@ def off_diagonal_examples(
     thresholds: object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:
@@ -123,7 +126,7 @@ def off_diagonal_examples(
         Out-of-sample predicted probabilities.
     thresholds : array_like of shape (K,), optional
         Class thresholds; by default `confident_thresholds(labels, pred_probs)`.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
@@ -149,7 +152,7 @@ def off_diagonal_examples(
     >>> conflearn.off_diagonal_examples(labels, pred_probs)
     array([2])
     """
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
     cut = _thresholds(thresholds, inputs.n_classes)
     return _core.off_diagonal_examples(
         inputs.labels, inputs.pred_probs, cut, "most_probable", inputs.n_threads
@@ -212,6 +215,7 @@ def estimate_joint(
     confident_joint: object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     progress: Progress = None,
@@ -228,7 +232,7 @@ def estimate_joint(
         Out-of-sample predicted probabilities. Not read if `confident_joint` is given.
     confident_joint : array_like or scipy sparse matrix of shape (K, K), optional
         Counts to use (they are calibrated); by default those of the data.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
@@ -264,6 +268,7 @@ def estimate_joint(
         n_threads,
         kind,
         temperature,
+        class_bias,
         progress=progress,
         checkpoint=checkpoint,
     )

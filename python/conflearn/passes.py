@@ -165,6 +165,7 @@ def analyze(
     confident_joint: object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
 ) -> Findings:
     """Make all passes, and say what follows about the rows together.
@@ -180,7 +181,7 @@ def analyze(
     n_classes : int
         K.
     filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, kind, \
-temperature
+temperature, class_bias
         As in `conflearn.find_label_issues`.
     classes : sequence of K names, optional
         What the columns are called, for `Findings.health`. Batches hold numbers.
@@ -215,6 +216,7 @@ temperature
         confident_joint,
         kind,
         temperature,
+        class_bias,
     )
     names = (
         None
@@ -247,13 +249,14 @@ def find_rule(
     confident_joint: object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
 ) -> Rule:
     """Make the passes that a filter needs: none, one, or three and more.
 
     Parameters
     ----------
     reduce, n_classes, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature
+confident_joint, kind, temperature, class_bias
         As in `analyze`.
 
     Returns
@@ -290,6 +293,7 @@ confident_joint, kind, temperature
         confident_joint,
         kind,
         temperature,
+        class_bias,
     )
     match search.options.filter_by:
         case "predicted_neq_given":
@@ -401,6 +405,7 @@ class _Search:
         confident_joint: object,
         kind: object,
         temperature: object,
+        class_bias: object,
     ) -> "_Search":
         """Coerce the arguments, before rows are read that may take an hour."""
         n = as_count(n_classes, "n_classes")
@@ -414,7 +419,7 @@ class _Search:
             min_examples_per_class,
             confident_joint,
         )
-        return cls(reduce, n, options, read_meaning(kind, temperature))
+        return cls(reduce, n, options, read_meaning(kind, temperature, class_bias))
 
     def thresholds(self) -> ThresholdState:
         state: ThresholdState = self.reduce(

@@ -21,6 +21,7 @@ def label_quality_scores(
     adjust_pred_probs: bool = False,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     out: Path | None = None,
@@ -47,7 +48,7 @@ def label_quality_scores(
         Take class imbalance out first: subtract each class's threshold, add the largest one,
         normalise rows. Columns of classes that no example is given stay as they are. Not for
         ``confidence_weighted_entropy``.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
@@ -86,6 +87,7 @@ def label_quality_scores(
         n_threads,
         kind,
         temperature,
+        class_bias,
         out=out,
         progress=progress,
         checkpoint=checkpoint,

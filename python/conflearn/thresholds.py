@@ -17,6 +17,7 @@ def confident_thresholds(
     *,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
     progress: Progress = None,
@@ -35,7 +36,7 @@ def confident_thresholds(
         Out-of-sample predicted probabilities, float16, bfloat16, float32 or float64. Only the
         own-class cells ``pred_probs[i, labels[i]]`` are read and checked. Labels and matrix may be
         what is read in blocks, as in `find_label_issues`.
-    kind, temperature
+    kind, temperature, class_bias
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
@@ -74,6 +75,7 @@ def confident_thresholds(
         n_threads,
         kind,
         temperature,
+        class_bias,
         progress=progress,
         checkpoint=checkpoint,
     )

@@ -17,9 +17,10 @@ from conflearn._coerce import (
     readable_again,
 )
 from conflearn._coerce.objects import Array
-from conflearn._inputs import Inputs, PredProbs, read_inputs
+from conflearn._inputs import Inputs, Meaning, PredProbs, read_inputs
 from conflearn._names import WEIGHT_MODES, Kind, WeightMode
 from conflearn.analysis import analyze
+from conflearn.calibration import calibrated
 from conflearn.errors import LabelError, OptionError
 from conflearn.issues import find_label_issues
 from conflearn.noise_model import NoiseModel
@@ -47,6 +48,7 @@ def sample_weights(
     mask: object = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -74,7 +76,7 @@ def sample_weights(
     mask : array_like of shape (N,), bool, optional
         The examples to prune, for ``hard``; by default those that `find_label_issues` flags, or
         none where there are no `pred_probs`.
-    kind, temperature
+    kind, temperature, class_bias
         What `pred_probs` holds, as in `find_label_issues`. Scores do for ``hard`` alone.
     classes : sequence of K names, optional
         What the columns of `pred_probs` stand for, when `labels` holds names.
@@ -124,7 +126,12 @@ def sample_weights(
                 "noise_model is given twice, by its name and in place of pred_probs; leave one out"
             )
         pred_probs, noise_model = None, pred_probs
-    how: dict[str, Any] = {"kind": kind, "temperature": temperature, "n_threads": n_threads}
+    how: dict[str, Any] = {
+        "kind": kind,
+        "temperature": temperature,
+        "class_bias": class_bias,
+        "n_threads": n_threads,
+    }
     if pred_probs is None:
         if mode != "hard":
             raise OptionError(
@@ -142,7 +149,7 @@ def sample_weights(
             f"mode={mode!r} needs probabilities or logits, which scores are not; pass mode='hard', "
             "or calibrate the classifier"
         )
-    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature)
+    inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
     given, matrix = inputs.labels, _matrix_of(inputs)
     if mode != "hard" and not isinstance(matrix, np.ndarray):
         raise OptionError(
@@ -171,7 +178,7 @@ def sample_weights(
             "too much memory; pass mode='hard'"
         )
     cells = cast("Array", matrix)  # others were refused above
-    weights = _probability_right(given, cells, noise, _temperature_of(inputs))
+    weights = _probability_right(given, cells, noise, _meaning_of(inputs))
     return weights / _rates(noise)[given] if mode == "importance" else weights
 
 
@@ -197,22 +204,21 @@ def _rates(noise: Array) -> Array:
 
 
 def _probability_right(
-    given: Array, matrix: Array, noise: Array, temperature: float | None
+    given: Array, matrix: Array, noise: Array, meaning: Meaning
 ) -> npt.NDArray[np.float64]:
     """P(true = k | given = k, x) of each example, by Bayes.
 
     P(given = k | true = k) P(true = k | x) / P(given = k | x), where the last is what the model
     estimates, and P(true | x) follows from it by the inverse of the noise matrix. That takes one
     row of the inverse an example. A class that nobody truly is leaves the matrix without an
-    inverse, hence the pseudo-inverse, which gives it no probability. ``temperature`` is that of
-    logits, None for probabilities.
+    inverse, hence the pseudo-inverse, which gives it no probability.
     """
     inverse = np.linalg.pinv(noise, rcond=_LOWEST_SINGULAR_VALUE)
     weights = np.zeros(len(given))
     for rows in _blocks(matrix):
         block, y = _wide(matrix[rows]), given[rows]
-        if temperature is not None:
-            block = _softmax(block / temperature)
+        if not meaning.is_plain:
+            block = calibrated(block, *meaning)
         own = block[np.arange(len(y)), y]
         true = np.einsum("ij,ij->i", block, inverse[y])
         np.divide(noise.diagonal()[y] * true, own, out=weights[rows], where=own > 0)
@@ -225,10 +231,12 @@ def _matrix_of(inputs: Inputs) -> Matrix:
     return matrix.members[0] if isinstance(matrix, PredProbs) else matrix
 
 
-def _temperature_of(inputs: Inputs) -> float | None:
-    """Return what to divide logits by, None where there are probabilities."""
+def _meaning_of(inputs: Inputs) -> Meaning:
+    """Return what its cells are."""
     matrix = inputs.pred_probs
-    return matrix.temperature if isinstance(matrix, PredProbs) else None
+    if not isinstance(matrix, PredProbs):
+        return Meaning()
+    return Meaning(matrix.kind, matrix.temperature, matrix.class_bias)
 
 
 def _blocks(matrix: Array) -> Iterator[slice]:
@@ -236,11 +244,6 @@ def _blocks(matrix: Array) -> Iterator[slice]:
     step = max(1, _CELLS_PER_BLOCK // n_classes)
     for start in range(0, n_examples, step):
         yield slice(start, start + step)
-
-
-def _softmax(logits: Array) -> Array:
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def _wide(block: Array) -> Array:

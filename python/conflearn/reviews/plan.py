@@ -227,6 +227,7 @@ class AuditPlan:
         *,
         kind: Kind = "probabilities",
         temperature: float = 1.0,
+        class_bias: object = None,
         classes: Sequence[object] | None = None,
         n_threads: int | None = None,
     ) -> "AuditPlan":
@@ -236,7 +237,7 @@ class AuditPlan:
         ----------
         path : path
             What `save` wrote.
-        labels, pred_probs, kind, temperature, classes, n_threads
+        labels, pred_probs, kind, temperature, class_bias, classes, n_threads
             Those that `audit` had. The file knows the rest.
 
         Returns
@@ -256,6 +257,7 @@ class AuditPlan:
             saved.rank_by,
             kind=kind,
             temperature=temperature,
+            class_bias=class_bias,
             classes=classes,
             n_threads=n_threads,
         )
@@ -313,6 +315,7 @@ def audit(
     rank_by: Score = "self_confidence",
     kind: Kind = "probabilities",
     temperature: float = 1.0,
+    class_bias: object = None,
     classes: Sequence[object] | None = None,
     n_threads: int | None = None,
 ) -> AuditPlan:
@@ -323,7 +326,7 @@ def audit(
 
     Parameters
     ----------
-    labels, pred_probs, kind, temperature, classes, n_threads
+    labels, pred_probs, kind, temperature, class_bias, classes, n_threads
         As in `conflearn.analyze`.
     n_reviews : int, default 100
         How many rows to draw, at least 10.
@@ -370,6 +373,7 @@ def audit(
         rank_by,
         kind=kind,
         temperature=temperature,
+        class_bias=class_bias,
         classes=classes,
         n_threads=n_threads,
     )

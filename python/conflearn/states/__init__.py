@@ -13,6 +13,7 @@ pass                  state, and what it leaves
 1, *thresholds*       `ThresholdState`: mean self-confidence of each class
 2, *joint*            `JointState`: the confident joint, and how many issues there are
 3, *selection*        `SelectionState`: the rows that a filter removes, as many as `Cuts` say
+one before these      `SampleState`: rows to fit a calibration to
 in any later pass     `Rule`: what is to be said of each row by itself
 ====================  =========================================================================
 
@@ -33,6 +34,7 @@ array([0.63333333, 0.8       ])
 from conflearn.states.joint import JointState
 from conflearn.states.looks import Look, look
 from conflearn.states.rule import RowResults, Rule
+from conflearn.states.sample import SampleState
 from conflearn.states.selection import MOST_SELECTED, Cuts, Flagged, SelectionState
 from conflearn.states.thresholds import ThresholdState
 
@@ -44,6 +46,7 @@ __all__ = [
     "Look",
     "RowResults",
     "Rule",
+    "SampleState",
     "SelectionState",
     "ThresholdState",
     "look",

@@ -60,8 +60,8 @@ impl<R: Exponent> Powers<R> {
         let exponent = exponent.or_larger(R::LEAST_EXPONENT);
         let power = exponent.exp2();
         // What has a sign counts as 0 too.
-        let is_0 = !LOGITS && !(cell > R::ZERO);
-        if exponent > R::LEAST_EXPONENT && !is_0 { power } else { R::ZERO }
+        let is_some = LOGITS || cell > R::ZERO;
+        if is_some && exponent > R::LEAST_EXPONENT { power } else { R::ZERO }
     }
 
     /// What the powers of a row of valid cells are divided by.

@@ -1,0 +1,261 @@
+"""Calibration: the temperature and the class biases that make probabilities fit the labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from conflearn import _core
+from conflearn._inputs import Inputs
+from conflearn._names import Kind
+from conflearn._runs import Path, Progress, read_or_open
+from conflearn.errors import OptionError
+from conflearn.states.sample import SampleState
+
+__all__ = ["Calibration", "Reliability", "calibrated", "fit_calibration"]
+
+
+class Calibrating(TypedDict):
+    """The options by which every function calibrates a matrix on the way."""
+
+    temperature: float
+    class_bias: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """How well probabilities fit the given labels, by rows of equal confidence.
+
+    A row's *confidence* is its largest probability; it is a *hit* where that is the given class's.
+
+    Attributes
+    ----------
+    log_loss : float
+        Mean of -ln P of the given class, in nats; of probabilities below 1e-7, as of 1e-7.
+    counts : ndarray of shape (15,), int64
+        How many rows have a confidence from 0 to 1/15, from 1/15 to 2/15 and so on.
+    confidences, accuracies : ndarray of shape (15,), float64
+        The mean confidence and the share of hits among them; NaN where there is no row.
+    """
+
+    log_loss: float
+    counts: npt.NDArray[np.int64]
+    confidences: npt.NDArray[np.float64]
+    accuracies: npt.NDArray[np.float64]
+
+    @property
+    def calibration_error(self) -> float:
+        """Mean over all rows of how far confidence and hits of their bin differ, from 0 to 1.
+
+        The expected calibration error of Naeini, Cooper, Hauskrecht: "Obtaining Well Calibrated
+        Probabilities Using Bayesian Binning", AAAI 2015.
+        """
+        return float(np.nansum(self.counts * np.abs(self.confidences - self.accuracies))) / (
+            self._n_rows
+        )
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence."""
+        return float(np.nansum(self.counts * self.confidences)) / self._n_rows
+
+    @property
+    def accuracy(self) -> float:
+        """Share of hits."""
+        return float(np.nansum(self.counts * self.accuracies)) / self._n_rows
+
+    @cached_property
+    def _n_rows(self) -> int:
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration:
+    """What `fit_calibration` finds.
+
+    Attributes
+    ----------
+    temperature : float
+        What the logarithms of probabilities are divided by: above 1 where the model is too sure.
+    class_bias : ndarray of shape (K,), float64
+        What is added to them after that.
+    kind : str
+        Of what they are: "probabilities" or "logits".
+    n_rows : int
+        To how many rows they were fitted.
+    before, after : Reliability
+        Of these rows, as they are and calibrated.
+    """
+
+    temperature: float
+    class_bias: npt.NDArray[np.float64]
+    kind: Kind
+    n_rows: int
+    before: Reliability
+    after: Reliability
+
+    @property
+    def options(self) -> Calibrating:
+        """Both, for ``**calibration.options`` in any call that takes `pred_probs`."""
+        return {"temperature": self.temperature, "class_bias": self.class_bias}
+
+    def apply(self, pred_probs: object) -> npt.NDArray[np.float64]:
+        """Compute the calibrated matrix; no function of conflearn needs it written out.
+
+        Parameters
+        ----------
+        pred_probs : array_like of shape (n, K)
+            Of the `kind` that this calibration was fitted to. Not checked.
+
+        Returns
+        -------
+        ndarray of shape (n, K), float64
+            Rows that sum to 1; rows of zeros stay so.
+        """
+        cells = np.array(pred_probs, dtype=np.float64)
+        if cells.ndim != 2 or cells.shape[1] != len(self.class_bias):  # noqa: PLR2004 - (n, K)
+            raise OptionError(
+                f"pred_probs must have a column for each of the {len(self.class_bias)} classes, "
+                f"but its shape is {cells.shape}"
+            )
+        return calibrated(cells, self.kind, self.temperature, self.class_bias)
+
+    def __repr__(self) -> str:
+        before, after = self.before, self.after
+        biases = self.class_bias
+        lines = [
+            f"Calibration of {self.kind} of {len(biases):,} classes by {self.n_rows:,} rows",
+            (
+                f"  temperature {self.temperature:.3g}, class biases from {biases.min():.2f} to "
+                f"{biases.max():.2f}"
+            ),
+            "                       before   after",
+        ]
+        figures: dict[str, Any] = {
+            "log loss": "log_loss",
+            "calibration error": "calibration_error",
+            "mean confidence": "confidence",
+            "agrees with labels": "accuracy",
+        }
+        lines += [
+            f"  {name:<19} {getattr(before, of):>8.4f} {getattr(after, of):>7.4f}"
+            for name, of in figures.items()
+        ]
+        return "\n".join(lines)
+
+
+def fit_calibration(
+    labels: object,
+    pred_probs: object,
+    *,
+    kind: Kind = "probabilities",
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
+) -> Calibration:
+    """Find the temperature T and the class biases b that make probabilities fit the labels.
+
+    Calibrated probabilities are proportional to ``pred_probs[i, k] ** (1 / T) * exp(b[k])``; of
+    logits, to ``exp(logits[i, k] / T + b[k])``. Any function that takes `pred_probs` calibrates
+    them on the way, without a second matrix, if it is called with ``temperature=`` and
+    ``class_bias=``.
+
+    Parameters
+    ----------
+    labels, pred_probs, classes, n_threads, progress, checkpoint
+        As in `find_label_issues`.
+    kind : {"probabilities", "logits"}
+        What the cells of `pred_probs` are.
+
+    Returns
+    -------
+    Calibration
+        With ``temperature``, ``class_bias``, ``before`` and ``after``; ``options`` holds the first
+        two, to be handed on.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability that is read is out of range.
+    OptionError
+        If cells are scores, which have no probabilities.
+
+    Notes
+    -----
+    Fitted to a sample of at most 10,000 rows (fewer of more than 104 classes, at least 500), the
+    same for any threads, blocks and order of files: those whose numbers have the lowest hashes. It
+    minimises the mean of -ln P of the given class, plus 0.0015 times the sum of the squared biases.
+    The given labels are taken as they are, wrong ones too: so the calibrated probability is that of
+    being *given* a class. T lies from 0.05 to 20, b from -5 to 5.
+
+    References
+    ----------
+    Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import conflearn
+    >>> labels = [0] * 80 + [1] * 20
+    >>> pred_probs = np.tile([0.99, 0.01], (100, 1))
+    >>> calibration = conflearn.fit_calibration(labels, pred_probs)
+    >>> round(calibration.before.confidence, 2), round(calibration.after.confidence, 2)
+    (0.99, 0.8)
+    >>> conflearn.confident_thresholds(labels, pred_probs, **calibration.options).round(2)
+    array([0.8, 0.2])
+    """
+    if kind == "scores":
+        raise OptionError(
+            "kind='scores' has no probabilities to calibrate; pass kind='logits' if the softmax of "
+            "the cells is meant"
+        )
+    inputs = read_or_open(
+        labels, pred_probs, classes, n_threads, kind, 1.0, progress=progress, checkpoint=checkpoint
+    )
+    if isinstance(inputs, Inputs):
+        state = SampleState(inputs.n_classes, kind=inputs.kind)
+        state.update_with(inputs)
+    else:
+        from conflearn.stream.calibration import sample
+
+        with inputs.of("fit_calibration", {}):
+            state = sample(inputs)
+    rows = state.finish()
+    temperature, class_bias = rows.fit(
+        _core.default_n_threads() if n_threads is None else n_threads
+    )
+    return Calibration(
+        temperature,
+        class_bias,
+        state.kind,
+        rows.n_rows,
+        before=_reliability(rows, 1.0, None),
+        after=_reliability(rows, temperature, class_bias),
+    )
+
+
+def calibrated(
+    cells: npt.NDArray[np.float64],
+    kind: Kind,
+    temperature: float,
+    class_bias: npt.NDArray[np.float64] | None,
+) -> npt.NDArray[np.float64]:
+    """Compute calibrated probabilities in numpy, where no sweep of the core does it."""
+    with np.errstate(divide="ignore"):
+        logs = cells if kind == "logits" else np.log(cells)
+    exponents = logs / temperature + (0.0 if class_bias is None else class_bias)
+    largest = exponents.max(axis=1, keepdims=True, initial=-np.inf)
+    powers = np.exp(exponents - np.where(np.isfinite(largest), largest, 0.0))
+    sums = powers.sum(axis=1, keepdims=True)
+    return np.asarray(powers / np.where(sums > 0, sums, 1.0))
+
+
+def _reliability(
+    rows: _core.Sample, temperature: float, class_bias: npt.NDArray[np.float64] | None
+) -> Reliability:
+    log_loss, counts, confidences, accuracies = rows.reliability(temperature, class_bias)
+    return Reliability(log_loss, counts.astype(np.int64), confidences, accuracies)
