@@ -68,8 +68,8 @@ impl<R: Exponent> Powers<R> {
     #[inline(always)]
     pub(crate) fn normalizer<F: Format<Real = R>>(&self, cells: &[F::Bits]) -> Normalizer<R> {
         match self.kind {
-            Kind::Logits => self.normalizer_of::<true, F>(cells),
-            _ => self.normalizer_of::<false, F>(cells),
+            Kind::Logits => self.normalizer_of::<true, F>(cells, |_, _| ()),
+            _ => self.normalizer_of::<false, F>(cells, |_, _| ()),
         }
     }
 
@@ -77,6 +77,7 @@ impl<R: Exponent> Powers<R> {
     fn normalizer_of<const LOGITS: bool, F: Format<Real = R>>(
         &self,
         cells: &[F::Bits],
+        mut see: impl FnMut(usize, &[R; PART]),
     ) -> Normalizer<R> {
         let mut largest = [least::<LOGITS, R>(); PART];
         let (parts, rest) = cells.as_chunks::<PART>();
@@ -91,12 +92,13 @@ impl<R: Exponent> Powers<R> {
         let max = log::<LOGITS, R>(largest_lane(largest));
         let mut sums = Sums::ZERO;
         let (of_parts, of_rest) = self.shifts.as_chunks::<PART>();
-        for (cells, shifts) in parts.iter().zip(of_parts) {
+        for (number, (cells, shifts)) in parts.iter().zip(of_parts).enumerate() {
             let mut terms = [R::ZERO; PART];
             for place in 0..PART {
                 terms[place] = self.power::<LOGITS>(F::real(cells[place]), shifts[place], max);
             }
             sums.add(&terms);
+            see(number * PART, &terms);
         }
         if !rest.is_empty() {
             let mut terms = [R::ZERO; PART];
@@ -104,8 +106,39 @@ impl<R: Exponent> Powers<R> {
                 *term = self.power::<LOGITS>(F::real(cell), shift, max);
             }
             sums.add(&terms);
+            see(cells.len() - rest.len(), &terms);
         }
         Self::of_sum(max, sums.total())
+    }
+
+    /// The powers of a row of valid probabilities of which none is negative; what they are multiplied by
+    /// to sum to 1.
+    #[inline(always)]
+    pub(crate) fn raise<F: Format<Real = R>>(&self, cells: &[F::Bits], powers: &mut [R]) -> R {
+        let write = |first: usize, terms: &[R; PART]| {
+            let to = &mut powers[first..];
+            let n = to.len().min(PART);
+            to[..n].copy_from_slice(&terms[..n]);
+        };
+        self.normalizer_of::<false, F>(cells, write).inverse_sum
+    }
+
+    /// The same of a row of which a few are stored, by ascending class.
+    #[inline(always)]
+    pub(crate) fn raise_entries<F: Format<Real = R>>(
+        &self,
+        classes: &[u32],
+        cells: &[F::Bits],
+        powers: &mut [R],
+    ) -> R {
+        let real = |&cell: &F::Bits| F::real(cell);
+        let max = cells.iter().map(real).fold(R::ZERO, R::or_larger).ln_in_units();
+        for ((power, &cell), &class) in powers.iter_mut().zip(cells).zip(classes) {
+            *power = self.power::<false>(F::real(cell), self.shifts[class as usize], max);
+        }
+        let mut sums = Sums::ZERO;
+        sums.add_entries(classes, powers);
+        Self::of_sum(max, sums.total()).inverse_sum
     }
 
     fn of_sum(max: R, sum: f64) -> Normalizer<R> {
@@ -157,15 +190,9 @@ impl<R: Exponent> Powers<R> {
 
 impl<F: Format<Real: Exponent>> Raise<F> for Powers<F::Real> {
     fn raise(&self, classes: &[u32], cells: &mut [F::Bits], terms: &mut Vec<F::Real>) {
-        let real = |&cell: &F::Bits| F::real(cell);
-        let max = cells.iter().map(real).fold(F::Real::ZERO, F::Real::or_larger).ln_in_units();
         terms.clear();
-        terms.extend(cells.iter().zip(classes).map(|(&cell, &class)| {
-            self.power::<false>(F::real(cell), self.shifts[class as usize], max)
-        }));
-        let mut sums = Sums::ZERO;
-        sums.add_entries(classes, terms);
-        let Normalizer { inverse_sum, .. } = Self::of_sum(max, sums.total());
+        terms.resize(cells.len(), F::Real::ZERO);
+        let inverse_sum = self.raise_entries::<F>(classes, cells, terms);
         for (cell, &term) in cells.iter_mut().zip(&*terms) {
             let probability = term.times(inverse_sum).double();
             *cell = if probability > 0.0 { F::nearest(probability) } else { F::Bits::ZERO };

@@ -34,16 +34,26 @@ impl JointCounts {
         labels: &Labels,
         workers: &Workers<'_>,
     ) -> Result<()> {
+        self.add_guesses(labels, |row| facts[row].guess, workers)
+    }
+
+    /// The same, whoever guesses: of each row a class, or [`NO_CLASS`].
+    pub(crate) fn add_guesses(
+        &mut self,
+        labels: &Labels,
+        guess: impl Fn(usize) -> u32 + Sync,
+        workers: &Workers<'_>,
+    ) -> Result<()> {
         let n_classes = self.diagonal.len();
         // Most guesses are the given class: those are counted, the others written down.
         let none = || (vec![0_u64; n_classes], Vec::<(u32, u32)>::new());
         let (diagonal, mut pairs) = workers.fold(
-            facts.len(),
+            labels.n_examples(),
             size_of::<RowFacts>(),
             none,
             |(diagonal, pairs), rows| {
                 for row in rows {
-                    let (given, guess) = (labels.given(row), facts[row].guess);
+                    let (given, guess) = (labels.given(row), guess(row));
                     if guess as usize == given {
                         diagonal[given] += 1;
                     } else if guess != NO_CLASS {
@@ -93,6 +103,15 @@ impl JointCounts {
         self.recent.sort_unstable();
         self.count_recent();
         self
+    }
+
+    /// All that are above 0, by ascending given class and then guess; nothing may be left to count.
+    pub(crate) fn entries(&self) -> Vec<(u32, u32, u64)> {
+        let diagonal = (0..).zip(&self.diagonal).map(|(class, &count)| (class, class, count));
+        let mut entries: Vec<_> = diagonal.filter(|entry| entry.2 > 0).collect();
+        entries.extend(&self.counted);
+        entries.sort_unstable();
+        entries
     }
 
     /// The joint that they are; the diagonal is at least 1.
