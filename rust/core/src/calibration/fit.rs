@@ -9,6 +9,8 @@
 //! rare classes near 0. The sample is gone through in a fixed order, in pieces that do not depend on
 //! the threads.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::Calibration;
@@ -16,6 +18,8 @@ use super::minimum::{Gradient, minimum};
 use crate::blocks::Workers;
 use crate::entropy::ln;
 use crate::error::Result;
+use crate::lanes::{LANES, PART, Sums};
+use crate::simd::{self, Kernel, Level};
 use crate::softmax::Exponent;
 
 /// How strongly biases are drawn to 0.
@@ -135,9 +139,8 @@ impl Sample {
         let n_pieces = n_rows.div_ceil(piece);
         let pieces = workers.map(n_pieces, Vec::new, |powers, number| {
             let rows = number * piece..n_rows.min((number + 1) * piece);
-            let mut gradient = vec![0.0; point.len()];
-            let loss = rows.map(|row| self.add_row(row, point, powers, &mut gradient)).sum::<f64>();
-            Ok((loss, gradient))
+            let piece = Piece { sample: self, rows, point, powers };
+            Ok(simd::dispatch(workers.level(), piece))
         })?;
         let n = n_rows as f64;
         let biases = &point[1..];
@@ -152,47 +155,65 @@ impl Sample {
     }
 
     /// The loss of a row; adds its gradient.
+    #[inline(always)]
     fn add_row(&self, row: usize, point: &[f64], powers: &mut Vec<f64>, sums: &mut [f64]) -> f64 {
         let given = self.given[row] as usize;
         let (classes, logs) = self.entries(row);
         let (max, sum, own) = self.powers(row, point, powers);
-        let mut slope = 0.0;
-        for ((&class, &log), &power) in classes.iter().zip(logs).zip(&*powers) {
-            let probability = power / sum;
-            slope += probability * log;
-            sums[1 + class as usize] += probability;
+        let inverse = 1.0 / sum;
+        powers.iter_mut().for_each(|power| *power *= inverse);
+        let by_class = &mut sums[1..];
+        if classes.len() == by_class.len() {
+            // Every class has an entry: many are added at once.
+            by_class.iter_mut().zip(&*powers).for_each(|(sum, power)| *sum += power);
+        } else {
+            let entries = classes.iter().zip(&*powers);
+            entries.for_each(|(&class, power)| by_class[class as usize] += power);
         }
-        sums[1 + given] -= 1.0;
+        by_class[given] -= 1.0;
+        powers.iter_mut().zip(logs).for_each(|(power, log)| *power *= log);
         let at = classes.partition_point(|&class| (class as usize) < given);
-        sums[0] += slope - logs[at];
+        sums[0] += sum_of_all(powers) - logs[at];
         ln(sum) + max - own
     }
 
+    #[inline(always)]
     fn entries(&self, row: usize) -> (&[u32], &[f64]) {
         let entries = self.starts[row]..self.starts[row + 1];
         (&self.classes[entries.clone()], &self.logs[entries])
     }
 
     /// exp(exponent - max) of each entry; the max, the sum, and the exponent of the given class.
+    #[inline(always)]
     fn powers(&self, row: usize, point: &[f64], powers: &mut Vec<f64>) -> (f64, f64, f64) {
         let (classes, logs) = self.entries(row);
         let given = self.given[row];
         let (slope, biases) = (point[0], &point[1..]);
         powers.clear();
-        let exponents = classes.iter().zip(logs);
-        powers.extend(exponents.map(|(&class, &log)| log.mul_add(slope, biases[class as usize])));
-        let max = powers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if classes.len() == biases.len() {
+            powers.extend(logs.iter().zip(biases).map(|(&log, &bias)| log.mul_add(slope, bias)));
+        } else {
+            let exponents = classes.iter().zip(logs);
+            let bias = |class: u32| biases[class as usize];
+            powers.extend(exponents.map(|(&class, &log)| log.mul_add(slope, bias(class))));
+        }
+        let max = largest_of_all(powers);
         let own = powers[classes.partition_point(|&class| class < given)];
         for power in powers.iter_mut() {
             let exponent = (*power - max).mul_add(std::f64::consts::LOG2_E, -1.0);
             *power = 2.0 * exponent.or_larger(f64::LEAST_EXPONENT).exp2();
         }
-        (max, powers.iter().sum(), own)
+        (max, sum_of_all(powers), own)
     }
 
     /// How well the sample, calibrated, fits its labels.
     #[must_use]
     pub fn reliability(&self, calibration: &Calibration) -> Reliability {
+        simd::dispatch(Level::chosen(), Reliably { sample: self, calibration })
+    }
+
+    #[inline(always)]
+    fn reliability_of(&self, calibration: &Calibration) -> Reliability {
         let mut point = vec![0.0; 1 + self.n_classes];
         point[0] = 1.0 / calibration.temperature;
         point[1..].iter_mut().zip(&calibration.class_bias).for_each(|(to, bias)| *to = *bias);
@@ -216,4 +237,68 @@ impl Sample {
             accuracies: bins.iter().map(|bin| share(bin.2 as f64, bin.0)).collect(),
         }
     }
+}
+
+/// How well a sample fits its labels, as compiled for a CPU level.
+struct Reliably<'a> {
+    sample: &'a Sample,
+    calibration: &'a Calibration,
+}
+
+impl Kernel for Reliably<'_> {
+    type Output = Reliability;
+
+    #[inline(always)]
+    fn run(self) -> Reliability {
+        self.sample.reliability_of(self.calibration)
+    }
+}
+
+/// The loss of some rows, and its gradient, as compiled for a CPU level.
+struct Piece<'a> {
+    sample: &'a Sample,
+    rows: Range<usize>,
+    point: &'a [f64],
+    powers: &'a mut Vec<f64>,
+}
+
+impl Kernel for Piece<'_> {
+    type Output = (f64, Gradient);
+
+    #[inline(always)]
+    fn run(self) -> (f64, Gradient) {
+        let Self { sample, rows, point, powers } = self;
+        let (mut loss, mut gradient) = (0.0, vec![0.0; point.len()]);
+        for row in rows {
+            loss += sample.add_row(row, point, powers, &mut gradient);
+        }
+        (loss, gradient)
+    }
+}
+
+/// The sum of some numbers, many at a time.
+#[inline(always)]
+fn sum_of_all(values: &[f64]) -> f64 {
+    let mut sums = Sums::ZERO;
+    let (parts, rest) = values.as_chunks::<PART>();
+    parts.iter().for_each(|part| sums.add(part));
+    if !rest.is_empty() {
+        let mut part = [0.0; PART];
+        part[..rest.len()].copy_from_slice(rest);
+        sums.add(&part);
+    }
+    sums.total()
+}
+
+/// The largest of them.
+#[inline(always)]
+fn largest_of_all(values: &[f64]) -> f64 {
+    let mut largest = [f64::NEG_INFINITY; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for values in chunks {
+        for lane in 0..LANES {
+            largest[lane] = largest[lane].or_larger(values[lane]);
+        }
+    }
+    largest.iter().chain(rest).copied().fold(f64::NEG_INFINITY, f64::or_larger)
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::lanes::{PART, Sums};
 use crate::pred_probs::Kind;
+use crate::simd::{self, Kernel, Level};
 use crate::softmax::{Exponent, largest_lane, scale};
 use crate::sparse::{Raise, Sparse};
 
@@ -190,9 +191,27 @@ impl<R: Exponent> Powers<R> {
 
 impl<F: Format<Real: Exponent>> Raise<F> for Powers<F::Real> {
     fn raise(&self, classes: &[u32], cells: &mut [F::Bits], terms: &mut Vec<F::Real>) {
+        simd::dispatch(Level::chosen(), Entries::<F> { powers: self, classes, cells, terms });
+    }
+}
+
+/// The probabilities of the entries of a row, as compiled for a CPU level.
+struct Entries<'a, F: Format> {
+    powers: &'a Powers<F::Real>,
+    classes: &'a [u32],
+    cells: &'a mut [F::Bits],
+    terms: &'a mut Vec<F::Real>,
+}
+
+impl<F: Format<Real: Exponent>> Kernel for Entries<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { powers, classes, cells, terms } = self;
         terms.clear();
         terms.resize(cells.len(), F::Real::ZERO);
-        let inverse_sum = self.raise_entries::<F>(classes, cells, terms);
+        let inverse_sum = powers.raise_entries::<F>(classes, cells, terms);
         for (cell, &term) in cells.iter_mut().zip(&*terms) {
             let probability = term.times(inverse_sum).double();
             *cell = if probability > 0.0 { F::nearest(probability) } else { F::Bits::ZERO };
