@@ -5,12 +5,13 @@ use numpy::{IntoPyArray, PyArray1, PyUntypedArray};
 use pyo3::prelude::*;
 
 use crate::arrays::{self, RawPredProbs};
+use crate::checks::PyCheckState;
 use crate::enter::enter;
 use crate::issues::Options;
 use crate::names::Named;
 
 /// Everything that one sweep finds. The joint is in compressed rows: `joint_starts`,
-/// `joint_columns`, `joint_counts`.
+/// `joint_columns`, `joint_counts`. Scores of judges have their names beside them.
 #[pyclass(frozen, get_all, module = "conflearn._core")]
 pub(crate) struct Analysis {
     mask: Py<PyArray1<bool>>,
@@ -18,6 +19,7 @@ pub(crate) struct Analysis {
     self_confidence: Py<PyArray1<f64>>,
     normalized_margin: Py<PyArray1<f64>>,
     confidence_weighted_entropy: Py<PyArray1<f64>>,
+    judged: Vec<(&'static str, Py<PyArray1<f64>>)>,
     suggested_labels: Py<PyArray1<i64>>,
     thresholds: Py<PyArray1<f64>>,
     given_counts: Py<PyArray1<i64>>,
@@ -25,6 +27,7 @@ pub(crate) struct Analysis {
     joint_columns: Py<PyArray1<u32>>,
     joint_counts: Py<PyArray1<f64>>,
     num_issues: usize,
+    checks: Py<PyCheckState>,
 }
 
 /// Finds, ranks, scores and counts in one sweep.
@@ -53,8 +56,14 @@ pub(crate) fn analyze<'py>(
         self_confidence: found.self_confidence.into_pyarray(py).unbind(),
         normalized_margin: found.normalized_margin.into_pyarray(py).unbind(),
         confidence_weighted_entropy: found.confidence_weighted_entropy.into_pyarray(py).unbind(),
+        judged: found
+            .judged
+            .into_iter()
+            .map(|(method, scores)| (method.name(), scores.into_pyarray(py).unbind()))
+            .collect(),
         suggested_labels: found.suggested_labels.into_pyarray(py).unbind(),
         thresholds: found.thresholds.into_pyarray(py).unbind(),
         num_issues: found.num_issues,
+        checks: Py::new(py, PyCheckState(found.checks))?,
     })
 }

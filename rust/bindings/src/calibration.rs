@@ -79,10 +79,28 @@ impl PySample {
         self.0.n_rows()
     }
 
+    #[getter]
+    fn least_given(&self) -> f64 {
+        self.0.least_given()
+    }
+
     /// The calibration of the rows that fits them best.
     fn fit<'py>(&self, py: Python<'py>, n_threads: usize) -> PyResult<Fitted<'py>> {
         let fitted = enter_bytes(py, self.0.n_bytes(), n_threads, |workers| self.0.fit(workers))?;
         Ok((fitted.temperature, fitted.class_bias.into_pyarray(py)))
+    }
+
+    /// How often the most probable class is not the given one once they are calibrated: in all rows, and
+    /// in the surer half.
+    fn contradictions(
+        &self,
+        py: Python<'_>,
+        temperature: f64,
+        class_bias: Option<PyReadonlyArray1<'_, f64>>,
+    ) -> PyResult<(f64, f64)> {
+        let calibration = calibration(temperature, class_bias.as_ref())?;
+        let found = py.detach(|| self.0.contradictions(&calibration));
+        Ok((found.all, found.surer))
     }
 
     /// How well the rows fit their labels once they are calibrated.

@@ -33,6 +33,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::ScoreTooLarge { .. }
         | Error::InMatrix { .. } => ProbabilityError::new_err(message),
         Error::JointValue { .. }
+        | Error::JudgeThreshold { .. }
         | Error::JointRows { .. }
         | Error::RowOutOfRange { .. }
         | Error::EntryClass { .. }
@@ -45,6 +46,8 @@ pub(crate) fn raise(error: Error) -> PyErr {
         | Error::Alpha { .. }
         | Error::SingularNoiseMatrix
         | Error::NeedsProbabilities { .. }
+        | Error::NeedsJudge { .. }
+        | Error::NotOfTags { .. }
         | Error::NothingToPlan
         | Error::ClassBias { .. }
         | Error::SparseMember

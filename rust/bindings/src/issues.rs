@@ -1,6 +1,9 @@
 //! See `conflearn_core::issues`.
 
+use std::sync::Arc;
+
 use conflearn_core::issues::{self, Removals, Search};
+use conflearn_core::judge::Judge;
 use conflearn_core::prune::{Filter, PruneCounts};
 use conflearn_core::quality::{Adjust, Method};
 use conflearn_core::{Result, Several};
@@ -9,6 +12,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::{self, BorrowedJoint, JointArgument, RawPredProbs, Square};
 use crate::enter::enter;
+use crate::judges::PyJudge;
 use crate::names::Named;
 
 /// What to look for, as one argument.
@@ -21,6 +25,8 @@ pub(crate) struct Options<'py> {
     confident_joint: Option<JointArgument<'py>>,
     prune_counts: Option<PyReadonlyArray2<'py, i64>>,
     several: Named<Several>,
+    cut: f64,
+    judges: Vec<Bound<'py, PyJudge>>,
 }
 
 impl Options<'_> {
@@ -38,6 +44,8 @@ impl Options<'_> {
                 .transpose()?,
             prune_counts: self.prune_counts.as_ref().map(Square::new).transpose()?,
             several: self.several.0,
+            cut: self.cut,
+            judges: self.judges.iter().map(|judge| judge.get().judge().clone()).collect(),
         })
     }
 }
@@ -51,6 +59,8 @@ pub(crate) struct Borrowed<'a> {
     confident_joint: Option<BorrowedJoint<'a>>,
     prune_counts: Option<Square<'a, i64>>,
     several: Several,
+    cut: f64,
+    judges: Vec<Arc<Judge>>,
 }
 
 impl Borrowed<'_> {
@@ -71,6 +81,8 @@ impl Borrowed<'_> {
             removals,
             min_examples_per_class: self.min_examples_per_class,
             several: self.several,
+            cut: self.cut,
+            judges: self.judges,
         })
     }
 }
@@ -109,8 +121,10 @@ pub(crate) fn rank_label_issues<'py>(
     Ok(arrays::rows(py, &rows))
 }
 
-/// The examples of a mask, the worst label first.
+/// The examples of a mask, the worst label first; by a judge, if one is given.
 #[pyfunction]
+#[pyo3(signature = (mask, labels, pred_probs, rank_by, adjust, n_threads, judge=None))]
+#[allow(clippy::too_many_arguments)] // as many as the question has parts
 pub(crate) fn order_label_issues<'py>(
     py: Python<'py>,
     mask: PyReadonlyArray1<'py, bool>,
@@ -119,10 +133,17 @@ pub(crate) fn order_label_issues<'py>(
     rank_by: Named<Method>,
     adjust: Named<Adjust>,
     n_threads: Option<usize>,
+    judge: Option<Bound<'py, PyJudge>>,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
     let mask = mask.as_array().to_vec();
+    let judge = judge.as_ref().map(|judge| judge.get().judge());
+    let (rank_by, adjust) = (rank_by.0, adjust.0);
     let rows = enter(py, labels, &pred_probs, n_threads, |labels, pred_probs, workers| {
-        issues::order_label_issues(&mask, labels, pred_probs, rank_by.0, adjust.0, workers)
+        if let Some(judge) = judge {
+            issues::order_by_judge(&mask, labels, pred_probs, judge, workers)
+        } else {
+            issues::order_label_issues(&mask, labels, pred_probs, rank_by, adjust, workers)
+        }
     })?;
     Ok(arrays::rows(py, &rows))
 }

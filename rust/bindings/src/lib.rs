@@ -9,12 +9,14 @@
 mod analysis;
 mod arrays;
 mod calibration;
+mod checks;
 mod enter;
 mod error;
 mod file;
 mod health;
 mod issues;
 mod joint;
+mod judges;
 mod multilabel;
 mod multilabel_states;
 mod names;
@@ -32,6 +34,7 @@ mod _core {
     use crate::{
         analysis::{Analysis, analyze},
         calibration::{PySample, PySampleState},
+        checks::PyCheckState,
         enter::{default_n_threads, simd_level},
         file::{PyFile, PyFileRows},
         health::dataset_health,
@@ -41,6 +44,7 @@ mod _core {
             count_confident_rows, label_counts, num_off_diagonal, off_diagonal_examples,
             prune_counts, round_preserving_row_totals,
         },
+        judges::PyJudge,
         multilabel::{
             count_confident_tags, find_tag_issues, find_tag_issues_per_class, num_tag_issues,
             rank_tag_issues, tag_counts, tag_quality_scores, tag_quality_scores_per_class,

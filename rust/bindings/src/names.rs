@@ -54,11 +54,15 @@ named! {
         "confident_learning" => ConfidentLearning,
         "predicted_neq_given" => PredictedNeqGiven,
         "low_normalized_margin" => LowNormalizedMargin,
-        "low_self_confidence" => LowSelfConfidence;
+        "low_self_confidence" => LowSelfConfidence,
+        "relative_confidence" => RelativeConfidence,
+        "noise_floor" => NoiseFloor;
     Method:
         "self_confidence" => SelfConfidence,
         "normalized_margin" => NormalizedMargin,
-        "confidence_weighted_entropy" => ConfidenceWeightedEntropy;
+        "confidence_weighted_entropy" => ConfidenceWeightedEntropy,
+        "relative_confidence" => RelativeConfidence,
+        "noise_floor" => NoiseFloor;
     Adjust:
         "no" => No,
         "present_classes" => PresentClasses,

@@ -1,5 +1,7 @@
 //! See `conflearn_core::states`.
 
+use conflearn_core::checks::Sample;
+use conflearn_core::judge::{CUT, Judge};
 use conflearn_core::prune::Filter;
 use conflearn_core::quality::Method;
 use conflearn_core::states::{
@@ -14,10 +16,11 @@ use crate::arrays::{RawPredProbs, calibration};
 use crate::enter::{enter_batch, enter_state};
 use crate::error::raise;
 use crate::issues::Options;
+use crate::judges::PyJudge;
 use crate::names::{Name, Named};
 
 /// Counts as numpy's index type.
-fn counts<'py>(py: Python<'py>, counts: &[u64]) -> Bound<'py, PyArray1<i64>> {
+pub(crate) fn counts<'py>(py: Python<'py>, counts: &[u64]) -> Bound<'py, PyArray1<i64>> {
     PyArray1::from_iter(py, counts.iter().map(|&count| count as i64))
 }
 
@@ -77,7 +80,8 @@ macro_rules! state {
 
             #[staticmethod]
             fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-                py.detach(|| <$core>::from_bytes(data)).map(Self).map_err(raise)
+                let read = py.detach(|| <$core>::from_bytes(data));
+                read.map(|core| Self(core.into())).map_err(raise)
             }
 
             fn __eq__(&self, py: Python<'_>, other: &Self) -> bool {
@@ -140,11 +144,15 @@ state! { impl PyThresholdState(ThresholdState) {
 
 /// What one sweep over a batch has found out about each of its rows.
 #[pyclass(frozen, name = "Look", module = "conflearn._core")]
-pub(crate) struct PyLook(Look);
+pub(crate) struct PyLook(pub(crate) Look);
 
 #[pymethods]
 impl PyLook {
     #[new]
+    #[pyo3(signature = (
+        labels, pred_probs, thresholds, several, entropies, first_row, n_threads, judges=vec![],
+        sample_of=None
+    ))]
     #[allow(clippy::too_many_arguments)] // as many as the question has parts
     fn new(
         py: Python<'_>,
@@ -155,10 +163,16 @@ impl PyLook {
         entropies: bool,
         first_row: usize,
         n_threads: Option<usize>,
+        judges: Vec<Bound<'_, PyJudge>>,
+        sample_of: Option<u64>,
     ) -> PyResult<Self> {
         let thresholds = thresholds.as_ref().map(|array| array.as_slice()).transpose()?;
+        let judges: Vec<&Judge> = judges.iter().map(|judge| &**judge.get().judge()).collect();
+        let sample = sample_of.map(|n_examples| Sample::new(first_row as u64, n_examples));
         enter_batch(py, labels, &pred_probs, first_row, n_threads, |labels, matrix, workers| {
-            Look::new(labels, matrix, thresholds, several.0, entropies, workers).map(Self)
+            let several = several.0;
+            let closer = (&judges[..], sample);
+            Look::sampled(labels, matrix, thresholds, several, entropies, closer, workers).map(Self)
         })
     }
 
@@ -175,18 +189,29 @@ impl PyLook {
         Some(self.0.scores(method.0)?.into_pyarray(py))
     }
 
+    #[pyo3(signature = (filter_by, cut=CUT))]
     fn mask<'py>(
         &self,
         py: Python<'py>,
         filter_by: Named<Filter>,
+        cut: f64,
     ) -> PyResult<Option<Bound<'py, PyArray1<bool>>>> {
-        let mask = enter_state(py, |workers| self.0.mask(filter_by.0, workers))?;
+        let mask = enter_state(py, |workers| self.0.mask(filter_by.0, cut, workers))?;
         Ok(mask.map(|mask| mask.into_pyarray(py)))
     }
 
     fn most_probable_others<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
         let others = self.0.most_probable_others();
         PyArray1::from_iter(py, others.into_iter().map(class_or_none))
+    }
+
+    fn believed_others<'py>(
+        &self,
+        py: Python<'py>,
+        method: Named<Method>,
+    ) -> Option<Bound<'py, PyArray1<i64>>> {
+        let others = self.0.believed_others(method.0)?;
+        Some(PyArray1::from_iter(py, others.into_iter().map(class_or_none)))
     }
 }
 
@@ -198,6 +223,13 @@ fn class_or_none(class: Option<usize>) -> i64 {
 /// The second pass: counts by given and guessed class.
 #[pyclass(name = "JointState", module = "conflearn._core")]
 pub(crate) struct PyJointState(JointState);
+
+impl PyJointState {
+    /// As the core has it.
+    pub(crate) fn state(&self) -> &JointState {
+        &self.0
+    }
+}
 
 state! { impl PyJointState(JointState) {
     #[new]

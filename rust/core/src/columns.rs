@@ -56,7 +56,7 @@ pub(crate) fn sweep_columns<F: Format>(
     let swept = workers.fill(labels.n_examples(), BLOCK_BYTES / BLOCK_ROWS, || (), look);
     let all = AllRows(labels.n_examples());
     let (facts, shortlists) = or_first_fault(swept, || first_fault(matrix, &all, workers))?;
-    Ok(Looked { facts, entropies: Vec::new(), shortlists })
+    Ok(Looked { facts, entropies: Vec::new(), judgements: Vec::new(), shortlists })
 }
 
 /// What is known of some rows when some columns have been looked at. One piece of memory, so that

@@ -5,8 +5,8 @@
 //! fused multiplication and addition is exact wherever it runs; an x86 CPU from before 2013, which
 //! has none, computes it in software, and takes some twenty times longer for this one score.
 
-use crate::format::{Bits, Format};
-use crate::lanes::{LANES, PART, Sums};
+use crate::format::Format;
+use crate::lanes::{PART, Terms, sum_of_entries, sum_of_row};
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel, Level};
 
@@ -24,75 +24,64 @@ impl<F: Format> Kernel for Entropy<'_, F> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        entropy_of_lanes::<F>(self.0)
+        let mut room = [F::Real::ZERO; PART];
+        -sum_of_row::<F, _>(self.0, &mut XLogX, &mut room, Fetch::Odd) * F::Real::UNIT
     }
 }
 
-#[inline(always)]
-fn entropy_of_lanes<F: Format>(row: &[F::Bits]) -> f64 {
-    let mut sums = Sums::ZERO;
-    let (parts, rest) = row.as_chunks::<PART>();
-    for part in parts {
-        Fetch::Odd.ahead_of(part);
-        // The terms first, then their sums: as one loop, the compiler keeps the sums in memory.
-        let mut terms = [F::Real::ZERO; PART];
-        for (term, &bits) in terms.iter_mut().zip(part) {
+/// The terms of an entropy.
+struct XLogX;
+
+impl<F: Format> Terms<F> for XLogX {
+    const ARE_KEPT: bool = false;
+
+    #[inline(always)]
+    fn fill<const N: usize>(&self, terms: &mut [F::Real; N], _first: usize, cells: &[F::Bits; N]) {
+        for (term, &bits) in terms.iter_mut().zip(cells) {
             *term = F::real(bits).x_log_x();
         }
-        sums.add(&terms);
     }
-    if !rest.is_empty() {
-        let mut terms = [F::Real::ZERO; PART];
-        let mut lanes = terms.chunks_exact_mut(LANES);
-        let (chunks, rest) = rest.as_chunks::<LANES>();
-        for (cells, terms) in chunks.iter().zip(lanes.by_ref()) {
-            fill_terms::<F>(terms, cells);
-        }
-        if let Some(terms) = lanes.next() {
-            // Cells of 0 add nothing.
-            let mut padded = [F::Bits::ZERO; LANES];
-            padded[..rest.len()].copy_from_slice(rest);
-            fill_terms::<F>(terms, &padded);
-        }
-        sums.add(&terms);
-    }
-    -sums.total() * F::Real::UNIT
 }
 
 /// The same of a row of which a few entries are stored, each but once, by ascending class, and their
-/// terms have been computed: in the same lanes, and so the same bits, for zeros add nothing.
+/// terms have been computed.
 #[inline(always)]
 pub(crate) fn entropy_of_entries<R: Real>(classes: &[u32], terms: &[R]) -> f64 {
-    let mut sums = Sums::ZERO;
-    sums.add_entries(classes, terms);
-    -sums.total() * R::UNIT
-}
-
-#[inline(always)]
-fn fill_terms<F: Format>(terms: &mut [F::Real], cells: &[F::Bits; LANES]) {
-    for (term, &bits) in terms.iter_mut().zip(cells) {
-        *term = F::real(bits).x_log_x();
-    }
+    -sum_of_entries(classes, terms) * R::UNIT
 }
 
 /// The float that rows are added up in.
-pub trait Real: Copy {
+pub trait Real: Copy + PartialOrd + Default + Send + Sync + 'static {
     /// 0.
     const ZERO: Self;
+    /// Above every number.
+    const HIGHEST: Self;
     /// In what unit logarithms are counted.
     const UNIT: f64;
     /// ln x / UNIT for 0 < x; some finite number at 0.
     fn ln_in_units(self) -> Self;
     /// x ln x / UNIT for 0 < x; 0 at 0.
     fn x_log_x(self) -> Self;
+    /// The nearest one.
+    fn of(value: f64) -> Self;
     /// The sum.
     fn plus(self, other: Self) -> Self;
+    /// The product.
+    fn times(self, other: Self) -> Self;
     /// As a float64.
     fn double(self) -> f64;
+
+    /// The larger one.
+    #[inline(always)]
+    #[must_use]
+    fn or_larger(self, other: Self) -> Self {
+        if other > self { other } else { self }
+    }
 }
 
 impl Real for f32 {
     const ZERO: Self = 0.0;
+    const HIGHEST: Self = f32::INFINITY;
     // ln 2 / 2^23: so the bits of a float, as an integer, are nearly its logarithm.
     const UNIT: f64 = std::f64::consts::LN_2 / 8_388_608.0;
 
@@ -127,8 +116,18 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn of(value: f64) -> f32 {
+        value as f32
+    }
+
+    #[inline(always)]
     fn plus(self, other: f32) -> f32 {
         self + other
+    }
+
+    #[inline(always)]
+    fn times(self, other: f32) -> f32 {
+        self * other
     }
 
     #[inline(always)]
@@ -139,6 +138,7 @@ impl Real for f32 {
 
 impl Real for f64 {
     const ZERO: Self = 0.0;
+    const HIGHEST: Self = f64::INFINITY;
     const UNIT: f64 = 1.0;
 
     #[inline(always)]
@@ -152,8 +152,18 @@ impl Real for f64 {
     }
 
     #[inline(always)]
+    fn of(value: f64) -> f64 {
+        value
+    }
+
+    #[inline(always)]
     fn plus(self, other: f64) -> f64 {
         self + other
+    }
+
+    #[inline(always)]
+    fn times(self, other: f64) -> f64 {
+        self * other
     }
 
     #[inline(always)]

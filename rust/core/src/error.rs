@@ -174,9 +174,34 @@ pub enum Error {
     /// What was asked for has no meaning for scores.
     #[error(
         "{what} needs probabilities, which kind=\"scores\" does not give; with scores, use the scores \
-         self_confidence and normalized_margin, any filter, thresholds, joints and counts"
+         self_confidence and normalized_margin, any other filter, thresholds, joints and counts"
     )]
     NeedsProbabilities {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A judge is asked that nobody has fitted.
+    #[error(
+        "{what} needs a Judge that is fitted to all rows, but there is none; fit one, and pass it on"
+    )]
+    NeedsJudge {
+        /// The score that it gives.
+        what: &'static str,
+    },
+    /// A judge cannot go by a threshold.
+    #[error(
+        "thresholds must lie between 2e-6 and 1, or be 2 for a class that no example is given, but \
+         thresholds[{class}] is {value}; pass what ThresholdState.finish() returned"
+    )]
+    JudgeThreshold {
+        /// The class.
+        class: usize,
+        /// The value found.
+        value: f64,
+    },
+    /// What was asked for is not told of tags.
+    #[error("{what} is not for multi-label data; choose another one")]
+    NotOfTags {
         /// What was asked for.
         what: &'static str,
     },

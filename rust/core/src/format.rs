@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
-use crate::entropy::Real;
+use crate::softmax::Exponent;
 use crate::thresholds::{FLOOR, NEVER};
 
 /// How cells are written, and what they mean.
@@ -25,7 +25,7 @@ pub trait Format: Copy + Send + Sync + 'static {
     /// The integer whose order is that of the values.
     type Key: Key;
     /// The float that arithmetic on whole rows is done in.
-    type Real: Real;
+    type Real: Exponent;
     /// What cells mean.
     const MEANING: Meaning;
     /// Whether they are probabilities. Where a constant says no, no code is made for them.

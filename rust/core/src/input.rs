@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Bits, Format, Scores};
+use crate::judge::Ready;
 use crate::look::{Keep, Looked};
 use crate::quality::RowScore;
 use crate::row::Cutoffs;
@@ -232,13 +233,13 @@ pub(crate) trait Computed<F: Format>: Sync {
         None
     }
     /// The look at all rows (see [`crate::look`]), where there is a faster one than to compute all
-    /// cells.
+    /// cells. Bounds are the cutoffs, and the floors where there are some.
     fn look(
         &self,
         _labels: &Labels,
-        _cutoffs: &Cutoffs<F>,
-        _floors: Option<&Cutoffs<F>>,
-        _keep: Keep,
+        _bounds: (&Cutoffs<F>, Option<&Cutoffs<F>>),
+        _keep: Keep<'_>,
+        _judges: &[Ready<'_, F::Real>],
         _workers: &Workers<'_>,
     ) -> Option<Result<Looked<F>>> {
         None

@@ -3,18 +3,19 @@
 //! One sweep answers everything; see [`crate::prune`] for the filters and [`crate::rank`] for the
 //! order.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::input::{Labels, Matrix};
 use crate::joint::ConfidentJoint;
+use crate::judge::{self, Asked, Judge};
 use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::prune::{Filter, PruneCounts, Pruning, is_issue, lowest, mask_where};
 use crate::quality::{
-    Adjust, Method, check_meaning, label_quality_scores, normalized_margin, scores_of_rows,
+    Adjust, Method, check_kind, label_quality_scores, normalized_margin, of_facts, scores_of_rows,
     self_confidence,
 };
 use crate::rank::{ordered, rows_of_mask};
@@ -47,15 +48,33 @@ pub struct Search {
     pub min_examples_per_class: usize,
     /// Which class is the guess when several are confident.
     pub several: Several,
+    /// For [`Filter::NoiseFloor`]: below which score a row is flagged.
+    pub cut: f64,
+    /// Judges that are fitted, of which those are asked that the filter or the order needs.
+    pub judges: Vec<Arc<Judge>>,
 }
 
 impl Search {
+    /// What a filter flags that has no options.
+    #[must_use]
+    pub fn of(filter: Filter) -> Self {
+        Self {
+            filter,
+            removals: Removals::Joint { confident_joint: None, frac_noise: 1.0, per_class: None },
+            min_examples_per_class: 1,
+            several: Several::MostProbable,
+            cut: judge::CUT,
+            judges: Vec::new(),
+        }
+    }
+
     /// What a look must keep for this search.
-    fn keep(&self) -> Keep {
+    fn keep<'a>(&self, judges: &'a [Asked<'a>]) -> Keep<'a> {
         Keep {
             guesses: self.filter.counts(),
             shortlists: self.filter.wants_shortlists(),
             entropies: false,
+            judges,
             several: self.several,
         }
     }
@@ -114,8 +133,10 @@ pub fn find_label_issues(
     workers: &Workers<'_>,
 ) -> Result<Vec<bool>> {
     pred_probs.check_shape(labels)?;
+    let asked = judge::asked(search.filter.judge(), &search.judges, labels, pred_probs)?;
+    let keep = search.keep(&asked);
     with_matrix!(pred_probs, workers, matrix => {
-        Ok(Findings::new(labels, matrix, search, search.keep(), false, workers)?.mask)
+        Ok(Findings::new(labels, matrix, search, keep, false, workers)?.mask)
     })
 }
 
@@ -131,8 +152,12 @@ pub fn rank_label_issues(
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
     pred_probs.check_shape(labels)?;
+    let asked = judge::asked(search.filter.judge(), &search.judges, labels, pred_probs)?;
+    let keep = search.keep(&asked);
+    // What only the order asks for, it asks of the flagged rows alone.
+    let ranking = Ranking::new(rank_by, search, labels, pred_probs)?;
     with_matrix!(pred_probs, workers, matrix => {
-        rank_issues_of(labels, matrix, search, rank_by, workers)
+        rank_issues_of(labels, matrix, search, keep, ranking, workers)
     })
 }
 
@@ -140,15 +165,16 @@ fn rank_issues_of<F: Format>(
     labels: &Labels,
     matrix: &Matrix<'_, F>,
     search: &Search,
-    rank_by: Method,
+    keep: Keep<'_>,
+    ranking: Ranking<'_>,
     workers: &Workers<'_>,
 ) -> Result<Vec<usize>> {
-    check_meaning::<F>(rank_by, Adjust::No)?;
-    let findings = Findings::new(labels, matrix, search, search.keep(), false, workers)?;
-    findings.ranked(labels, matrix, rank_by, workers)
+    let findings = Findings::new(labels, matrix, search, keep, false, workers)?;
+    findings.ranked(labels, matrix, ranking, workers)
 }
 
-/// The examples of a mask, the worst label first. Only their rows are read.
+/// The examples of a mask, the worst label first. Only their rows are read, unless thresholds are
+/// asked for.
 ///
 /// # Errors
 /// If shapes do not fit, or a cell that is read is no probability.
@@ -163,6 +189,23 @@ pub fn order_label_issues(
     let rows = rows_of_mask(mask);
     let how = (adjust, None);
     let scores = label_quality_scores(labels, pred_probs, Some(&rows), rank_by, how, workers)?;
+    Ok(ordered(scores.into_iter().zip(rows).collect(), workers))
+}
+
+/// The same by the score of a judge that is fitted.
+///
+/// # Errors
+/// If shapes do not fit, the rows are not of the kind that it was fitted to, or a cell that is read is
+/// no probability.
+pub fn order_by_judge(
+    mask: &[bool],
+    labels: &Labels,
+    pred_probs: &PredProbs<'_>,
+    judge: &Judge,
+    workers: &Workers<'_>,
+) -> Result<Vec<usize>> {
+    let rows = rows_of_mask(mask);
+    let scores = judge::label_quality_scores(labels, pred_probs, Some(&rows), judge, workers)?;
     Ok(ordered(scores.into_iter().zip(rows).collect(), workers))
 }
 
@@ -232,7 +275,7 @@ pub(crate) fn look_for_guesses<F: Format>(
     if found != n_classes {
         return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
     }
-    let keep = Keep { guesses: true, shortlists: false, entropies: false, several };
+    let keep = Keep { guesses: true, ..Keep::facts(several) };
     Seen::look(labels, matrix, thresholds, keep, workers)
 }
 
@@ -249,7 +292,7 @@ impl<F: Format> Findings<F> {
         labels: &Labels,
         matrix: &Matrix<'_, F>,
         search: &Search,
-        keep: Keep,
+        keep: Keep<'_>,
         keep_joint: bool,
         workers: &Workers<'_>,
     ) -> Result<Self> {
@@ -259,6 +302,10 @@ impl<F: Format> Findings<F> {
         let facts = &seen.facts;
         let mut calibrated_joint = None;
         let mask = match search.filter {
+            Filter::RelativeConfidence | Filter::NoiseFloor => {
+                let mask = seen.judged.mask(search.filter, search.cut, workers)?;
+                mask.expect("a look asks whom its filter asks")
+            }
             Filter::ConfidentLearning | Filter::PredictedNeqGiven => {
                 let is = search.filter.of_row().unwrap_or(is_issue);
                 mask_where(facts, labels, is, workers)?
@@ -286,29 +333,45 @@ impl<F: Format> Findings<F> {
         &self,
         labels: &Labels,
         matrix: &Matrix<'_, F>,
-        rank_by: Method,
+        Ranking { rank_by, judge }: Ranking<'_>,
         workers: &Workers<'_>,
     ) -> Result<Vec<usize>> {
         let rows = rows_of_mask(&self.mask);
-        let of_facts = |score: fn(&RowFacts) -> f64| {
-            rows.iter().map(|&row| (score(&self.seen.facts[row]), row)).collect()
+        let Seen { facts, entropies, judged, thresholds, .. } = &self.seen;
+        let flagged = &&rows[..];
+        let scores = if let Some(score) = of_facts(rank_by, F::MEANING) {
+            rows.iter().map(|&row| score(&facts[row])).collect()
+        } else if let Some(judgements) = judged.by(rank_by) {
+            rows.iter().map(|&row| judgements.of(row).score).collect()
+        } else if let Some(judge) = judge {
+            judge::scores_of_rows(labels, matrix, flagged, judge, thresholds, workers)?
+        } else if entropies.is_empty() {
+            scores_of_rows(labels, matrix, flagged, rank_by, (Adjust::No, None), workers)?
+        } else {
+            rows.iter().map(|&row| entropies[row]).collect()
         };
-        let keyed = match rank_by {
-            Method::SelfConfidence => of_facts(self_confidence::<F>),
-            Method::NormalizedMargin => of_facts(normalized_margin::<F>),
-            Method::ConfidenceWeightedEntropy if !self.seen.entropies.is_empty() => {
-                rows.iter().map(|&row| (self.seen.entropies[row], row)).collect()
-            }
-            Method::ConfidenceWeightedEntropy => {
-                let flagged = &&rows[..];
-                let scores = {
-                    let how = (Adjust::No, None);
-                    scores_of_rows(labels, matrix, flagged, rank_by, how, workers)?
-                };
-                scores.into_iter().zip(rows).collect()
-            }
-        };
-        Ok(ordered(keyed, workers))
+        Ok(ordered(scores.into_iter().zip(rows).collect(), workers))
+    }
+}
+
+/// What issues are ranked by.
+#[derive(Clone, Copy)]
+pub(crate) struct Ranking<'a> {
+    rank_by: Method,
+    /// Who gives that score, if a judge does.
+    judge: Option<Asked<'a>>,
+}
+
+impl<'a> Ranking<'a> {
+    pub(crate) fn new(
+        rank_by: Method,
+        search: &'a Search,
+        labels: &Labels,
+        pred_probs: &PredProbs<'_>,
+    ) -> Result<Self> {
+        check_kind(rank_by, Adjust::No, pred_probs.kind().0.meaning())?;
+        let asked = judge::asked([rank_by], &search.judges, labels, pred_probs)?;
+        Ok(Self { rank_by, judge: asked.first().copied() })
     }
 }
 

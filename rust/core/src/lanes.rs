@@ -1,11 +1,14 @@
-//! Sums over a row, many cells at a time, in an order that is part of the answer.
+//! Sums of one term a cell of a row, many at a time, to the same bits however they are made.
 //!
-//! The terms of a row are added up in lanes: that of a cell goes by its class alone. A term of 0
-//! changes no sum; so a row of which a few entries are stored has the same sum, to the bit.
+//! Cells are added up in fixed lanes, so no CPU level shows in a sum. A zero adds nothing, so neither
+//! does it show whether a row stores all of its cells or a few: the terms of those come to lie in the
+//! same lanes.
 
 use crate::entropy::Real;
+use crate::format::{Bits, Format};
+use crate::scan::Fetch;
 
-/// Cells looked at together.
+/// Cells looked at together. Fixed, because the order of additions is part of the answer.
 pub(crate) const LANES: usize = 16;
 /// Float32 terms are added in float32 for this many steps, then in float64.
 const STEPS: usize = 8;
@@ -23,11 +26,15 @@ impl Sums {
     /// chain of operations, and a small error.
     #[inline(always)]
     pub(crate) fn add<R: Real>(&mut self, terms: &[R; PART]) {
+        // In two loops: float32 lanes are twice as many as float64 lanes.
+        let mut partial = [R::ZERO; LANES];
         for lane in 0..LANES {
             let pair =
                 |step: usize| terms[step * LANES + lane].plus(terms[(step + 1) * LANES + lane]);
-            let partial = pair(0).plus(pair(2)).plus(pair(4).plus(pair(6)));
-            self.0[lane] += partial.double();
+            partial[lane] = pair(0).plus(pair(2)).plus(pair(4).plus(pair(6)));
+        }
+        for lane in 0..LANES {
+            self.0[lane] += partial[lane].double();
         }
     }
 
@@ -65,4 +72,79 @@ impl Sums {
         }
         lanes[0]
     }
+}
+
+/// What is added up of the cells of a row.
+pub(crate) trait Terms<F: Format> {
+    /// Whether the terms of the whole row are kept, in the place of their classes.
+    const ARE_KEPT: bool;
+
+    /// Writes the terms of some cells, of which the first is that of the class `first`. A cell of 0
+    /// has the term 0.
+    fn fill<const N: usize>(&self, terms: &mut [F::Real; N], first: usize, cells: &[F::Bits; N]);
+
+    /// The same of fewer cells than those of a part.
+    #[inline(always)]
+    fn fill_rest(&self, terms: &mut [F::Real; PART], first: usize, cells: &[F::Bits]) {
+        let mut lanes = terms.as_chunks_mut::<LANES>().0.iter_mut();
+        let (chunks, rest) = cells.as_chunks::<LANES>();
+        let mut class = first;
+        for (cells, terms) in chunks.iter().zip(lanes.by_ref()) {
+            self.fill(terms, class, cells);
+            class += LANES;
+        }
+        if let Some(terms) = lanes.next()
+            && !rest.is_empty()
+        {
+            let mut padded = [F::Bits::ZERO; LANES];
+            padded[..rest.len()].copy_from_slice(rest);
+            self.fill(terms, class, &padded);
+        }
+    }
+
+    /// Looks at terms that have been added up.
+    #[inline(always)]
+    fn see(&mut self, _first: usize, _terms: &mut [F::Real; PART]) {}
+}
+
+/// The sum of the terms of a row; fetches what lies ahead of it. There is room for the terms of one
+/// part, or of all parts if they are kept.
+#[inline(always)]
+pub(crate) fn sum_of_row<F: Format, T: Terms<F>>(
+    row: &[F::Bits],
+    of: &mut T,
+    room: &mut [F::Real],
+    fetch: Fetch,
+) -> f64 {
+    let mut sums = Sums::ZERO;
+    let (parts, rest) = row.as_chunks::<PART>();
+    let (room, _) = room.as_chunks_mut::<PART>();
+    let place = |number: usize| if T::ARE_KEPT { number } else { 0 };
+    for (number, part) in parts.iter().enumerate() {
+        fetch.ahead_of(part);
+        // The terms first, then their sums: as one loop, the compiler keeps the sums in memory.
+        let terms = &mut room[place(number)];
+        of.fill(terms, number * PART, part);
+        sums.add(terms);
+        of.see(number * PART, terms);
+    }
+    if !rest.is_empty() {
+        fetch.ahead_of(rest);
+        let first = parts.len() * PART;
+        let terms = &mut room[place(parts.len())];
+        terms.fill(F::Real::ZERO);
+        of.fill_rest(terms, first, rest);
+        sums.add(terms);
+        of.see(first, terms);
+    }
+    sums.total()
+}
+
+/// The same of a row of which a few entries are stored, each but once, by ascending class, and their
+/// terms have been computed.
+#[inline(always)]
+pub(crate) fn sum_of_entries<R: Real>(classes: &[u32], terms: &[R]) -> f64 {
+    let mut sums = Sums::ZERO;
+    sums.add_entries(classes, terms);
+    sums.total()
 }

@@ -27,10 +27,12 @@
 //! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`], [`health`] and
 //! [`analysis`], which put them together. [`quality`] scores rows by itself. [`multilabel`] has two
 //! sweeps of its own, over cells instead of rows. [`states`] are for rows that are not all there at once.
+//! [`checks`] counts what shows that labels and matrix are not what they should be.
 
 pub mod analysis;
 pub mod blocks;
 pub mod calibration;
+pub mod checks;
 mod columns;
 mod entropy;
 mod error;
@@ -40,6 +42,7 @@ pub mod health;
 mod input;
 pub mod issues;
 pub mod joint;
+pub mod judge;
 mod lanes;
 mod look;
 mod mean;

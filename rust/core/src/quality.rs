@@ -3,10 +3,11 @@
 //! With y the given class of row p:
 //! - self confidence: p_y;
 //! - normalized margin: (p_y - max of p_j over j != y, + 1) / 2;
-//! - confidence-weighted entropy: ln(1 + h) / h with h = H(p) / ln K / max(p_y, 1e-6).
+//! - confidence-weighted entropy: ln(1 + h) / h with h = H(p) / ln K / max(p_y, 1e-6);
+//! - what a judge says, see [`crate::judge`].
 //!
 //! Of scores, which have no range, the first one is s_y, the second one s_y - max of s_j over j != y, and
-//! the third one has no meaning.
+//! the others have no meaning.
 //!
 //! Margins are computed here and only here, in float64 from the cells, so that a tie is a tie
 //! everywhere.
@@ -18,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::{Filling, Workers};
 use crate::entropy::{entropy, ln_1p};
 use crate::error::{Error, Result};
-use crate::format::{Bits, Float64, Format, Key, Meaning, Scores};
+use crate::format::{Float64, Format, Key, Meaning, Scores};
 use crate::input::{AllRows, ByEntries, Labels, Matrix, Rows};
+use crate::judge::{self, Asked, Ready};
 use crate::look::{Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
-use crate::row::{BadCell, Cutoffs, RowFacts, SLACK, Several, ValidKeys, check_row};
+use crate::row::{BadCell, Cutoffs, RowFacts, SLACK, Several, ValidKeys, check_row, without_signs};
 use crate::scan::{Fetch, Scan};
 use crate::simd::Level;
 use crate::sweep::{RowKernel, first_fault, or_first_fault, sweep};
@@ -37,6 +39,30 @@ pub enum Method {
     NormalizedMargin,
     /// Entropy of the row over P(given class).
     ConfidenceWeightedEntropy,
+    /// P(given class) over its threshold, as a share of those of all classes.
+    RelativeConfidence,
+    /// The posterior of the given class, where a part of the labels comes from anywhere.
+    NoiseFloor,
+}
+
+impl Method {
+    /// Its name, as messages have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SelfConfidence => "self_confidence",
+            Self::NormalizedMargin => "normalized_margin",
+            Self::ConfidenceWeightedEntropy => "confidence_weighted_entropy",
+            Self::RelativeConfidence => "relative_confidence",
+            Self::NoiseFloor => "noise_floor",
+        }
+    }
+
+    /// Whether a judge gives it, which is fitted to all rows.
+    #[must_use]
+    pub fn is_of_judge(self) -> bool {
+        matches!(self, Self::RelativeConfidence | Self::NoiseFloor)
+    }
 }
 
 /// Whether class imbalance is taken out of the probabilities before they are scored: the class
@@ -79,8 +105,6 @@ pub(crate) fn margin_score<F: Format>(own: f64, best_other: f64) -> f64 {
     }
 }
 
-const ENTROPY: &str = "confidence_weighted_entropy";
-
 /// The score as it follows from what a sweep keeps of a row, if it does.
 pub(crate) fn of_facts(method: Method, meaning: Meaning) -> Option<fn(&RowFacts) -> f64> {
     match (method, meaning) {
@@ -88,7 +112,10 @@ pub(crate) fn of_facts(method: Method, meaning: Meaning) -> Option<fn(&RowFacts)
         (Method::SelfConfidence, Meaning::Score) => Some(self_confidence::<Scores<Float64>>),
         (Method::NormalizedMargin, Meaning::Probability) => Some(normalized_margin::<Float64>),
         (Method::NormalizedMargin, Meaning::Score) => Some(normalized_margin::<Scores<Float64>>),
-        (Method::ConfidenceWeightedEntropy, _) => None,
+        (
+            Method::ConfidenceWeightedEntropy | Method::RelativeConfidence | Method::NoiseFloor,
+            _,
+        ) => None,
     }
 }
 
@@ -100,9 +127,9 @@ pub(crate) fn check_meaning<F: Format>(method: Method, adjust: Adjust) -> Result
 /// The same, of cells of a meaning.
 pub(crate) fn check_kind(method: Method, adjust: Adjust, meaning: Meaning) -> Result<()> {
     let what = match (method, adjust) {
-        (Method::ConfidenceWeightedEntropy, _) => ENTROPY,
-        (_, Adjust::PresentClasses | Adjust::AllClasses) => "adjust_pred_probs=True",
-        _ => return Ok(()),
+        (Method::SelfConfidence | Method::NormalizedMargin, Adjust::No) => return Ok(()),
+        (Method::SelfConfidence | Method::NormalizedMargin, _) => "adjust_pred_probs=True",
+        _ => method.name(),
     };
     match meaning {
         Meaning::Probability => Ok(()),
@@ -114,9 +141,10 @@ pub(crate) fn check_kind(method: Method, adjust: Adjust, meaning: Meaning) -> Re
 /// unless others are given.
 ///
 /// # Errors
-/// If the shapes differ, a row does not exist, or a cell that is read is no probability. Self
-/// confidence without adjustment reads one cell a row, the others read the whole row; adjustment
-/// reads the own-class cells of all rows too.
+/// If the shapes differ, a row does not exist, a cell that is read is no probability, or a judge is
+/// asked that is to be fitted first ([`crate::judge::label_quality_scores`]). Self confidence without
+/// adjustment reads one cell a row, the others read the whole row; adjustment and relative
+/// confidence read the own-class cells of all rows too.
 pub fn label_quality_scores(
     labels: &Labels,
     pred_probs: &PredProbs<'_>,
@@ -131,18 +159,21 @@ pub fn label_quality_scores(
     if found != n_classes {
         return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
     }
+    check_rows(rows, labels.n_examples())?;
     with_matrix!(pred_probs, workers, matrix => match rows {
-        Some(rows) => {
-            let n_examples = labels.n_examples();
-            if let Some(&row) = rows.iter().find(|&&row| row >= n_examples) {
-                return Err(Error::RowOutOfRange { row, n_examples });
-            }
-            scores_of_rows(labels, matrix, &rows, method, how, workers)
-        }
+        Some(rows) => scores_of_rows(labels, matrix, &rows, method, how, workers),
         None => {
             scores_of_rows(labels, matrix, &AllRows(labels.n_examples()), method, how, workers)
         }
     })
+}
+
+/// Refuses rows that there are not.
+pub(crate) fn check_rows(rows: Option<&[usize]>, n_examples: usize) -> Result<()> {
+    match rows.unwrap_or_default().iter().find(|&&row| row >= n_examples) {
+        Some(&row) => Err(Error::RowOutOfRange { row, n_examples }),
+        None => Ok(()),
+    }
 }
 
 /// The share of the labels that the model predicts: that are the most probable class, the lowest on
@@ -153,7 +184,7 @@ pub fn label_quality_scores(
 pub fn accuracy(labels: &Labels, pred_probs: &PredProbs<'_>, workers: &Workers<'_>) -> Result<f64> {
     pred_probs.check_shape(labels)?;
     let several = Several::MostProbable;
-    let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+    let keep = Keep::facts(several);
     with_matrix!(pred_probs, workers, matrix => {
         let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
         let is_predicted =
@@ -172,6 +203,10 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
     workers: &Workers<'_>,
 ) -> Result<Vec<f64>> {
     check_meaning::<F>(method, adjust)?;
+    if method.is_of_judge() {
+        let judge = Asked::of(method, None)?;
+        return judge::scores_of_rows(labels, matrix, rows, judge, &[], workers);
+    }
     if F::HAS_PROBABILITIES && adjust != Adjust::No {
         let thresholds = match thresholds {
             Some(thresholds) => thresholds.to_vec(),
@@ -194,11 +229,11 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
             }
             let never = Cutoffs::never(labels.n_classes());
             let several = Several::MostProbable;
-            let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+            let keep = Keep::facts(several);
             let looked = matrix
                 .as_computed()
                 .filter(|_| R::CONSECUTIVE)
-                .and_then(|computed| computed.look(labels, &never, None, keep, workers));
+                .and_then(|computed| computed.look(labels, (&never, None), keep, &[], workers));
             if let Some(looked) = looked {
                 return Ok(looked?.facts.iter().map(normalized_margin::<F>).collect());
             }
@@ -207,7 +242,7 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
         }
         Method::ConfidenceWeightedEntropy => {
             if !F::HAS_PROBABILITIES {
-                return Err(Error::NeedsProbabilities { what: ENTROPY });
+                return Err(Error::NeedsProbabilities { what: method.name() });
             }
             let kernel = WeightedEntropy::<F>::new(labels.n_classes(), workers.level());
             if let Some(entries) = matrix.by_entries() {
@@ -225,6 +260,7 @@ pub(crate) fn scores_of_rows<F: Format, R: Rows>(
                 _ => sweep(matrix, labels, rows, &kernel, workers)?.0,
             }
         }
+        Method::RelativeConfidence | Method::NoiseFloor => unreachable!("judges are asked above"),
     })
 }
 
@@ -287,6 +323,18 @@ fn unusual_margin<F: Format>(cells: &[F::Bits], given: usize) -> Result<f64, Bad
 /// Cells that are checked at once, ahead of which memory is fetched.
 const PIECE: usize = 256;
 
+/// Whether all cells of a row are probabilities without a sign, of which the largest valid key is
+/// known. Fetches the even lines ahead.
+#[inline(always)]
+pub(crate) fn holds_usual_cells<F: Format>(cells: &[F::Bits], largest_valid: F::Key) -> bool {
+    let mut largest = F::Key::ZERO;
+    for piece in cells.chunks(PIECE) {
+        Fetch::Even.ahead_of(piece);
+        largest = piece.iter().fold(largest, |largest, &cell| largest.max(F::key(cell)));
+    }
+    largest <= largest_valid
+}
+
 /// The confidence-weighted entropy.
 pub(crate) struct WeightedEntropy<F: Format> {
     scale: f64,
@@ -309,9 +357,7 @@ impl<F: Format> WeightedEntropy<F> {
     #[cold]
     #[inline(never)]
     pub(crate) fn score_unusual(&self, cells: &[F::Bits], given: usize) -> f64 {
-        let without_sign = |&bits| if F::value(bits) > 0.0 { bits } else { F::Bits::ZERO };
-        let row: Vec<F::Bits> = cells.iter().map(without_sign).collect();
-        self.weigh(entropy::<F>(&row, self.level), F::value(cells[given]))
+        self.weigh(entropy::<F>(&without_signs::<F>(cells), self.level), F::value(cells[given]))
     }
 
     /// The score of a row of known entropy.
@@ -335,16 +381,11 @@ impl<F: Format> RowKernel<F> for WeightedEntropy<F> {
         given: usize,
         (): &mut (),
     ) -> Result<f64, BadCell> {
-        let mut largest = F::Key::ZERO;
-        for piece in cells.chunks(PIECE) {
-            Fetch::Even.ahead_of(piece);
-            largest = piece.iter().fold(largest, |largest, &cell| largest.max(F::key(cell)));
+        if holds_usual_cells::<F>(cells, self.largest) {
+            return Ok(self.score(cells, given));
         }
-        if largest > self.largest {
-            check_row::<F>(cells)?;
-            return Ok(self.score_unusual(cells, given));
-        }
-        Ok(self.score(cells, given))
+        check_row::<F>(cells)?;
+        Ok(self.score_unusual(cells, given))
     }
 }
 
@@ -439,10 +480,11 @@ pub(crate) enum RowScore<'a, F: Format> {
     Margin,
     Entropy(&'a WeightedEntropy<F>),
     Adjusted(&'a Adjusted),
+    Judged(&'a Ready<'a, F::Real>),
 }
 
 /// The scores of rows that store a few entries each.
-fn scores_by_entries<F: Format, R: Rows>(
+pub(crate) fn scores_by_entries<F: Format, R: Rows>(
     labels: &Labels,
     matrix: &Matrix<'_, F>,
     entries: &dyn ByEntries<F>,

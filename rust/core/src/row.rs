@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::{Format, Key, Meaning};
+use crate::format::{Bits, Format, Key, Meaning};
 use crate::joint::Layout;
 use crate::prune::Spread;
 use crate::scan::{Fetch, Scan};
@@ -141,6 +141,14 @@ pub(crate) fn check_row<F: Format>(row: &[F::Bits]) -> Result<(), BadCell> {
         }
     }
     Ok(())
+}
+
+/// The cells of a row of valid ones, of which those with a sign count as zeros.
+#[cold]
+#[inline(never)]
+pub(crate) fn without_signs<F: Format>(row: &[F::Bits]) -> Vec<F::Bits> {
+    let without_sign = |&bits| if F::value(bits) > 0.0 { bits } else { F::Bits::ZERO };
+    row.iter().map(without_sign).collect()
 }
 
 /// The facts of one row.

@@ -15,11 +15,10 @@ const PIECE: usize = 128;
 const LANES: usize = 16;
 
 /// Which cache lines of the matrix one pass over a row fetches ahead. Where a row is passed over
-/// twice, each pass fetches half of them: memory then never rests.
+/// twice, each pass fetches half of them: memory then never rests. Further passes fetch none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fetch {
     /// None of them: what is read lies in cache already.
-    #[cfg(test)]
     Nothing,
     /// All of them.
     All,

@@ -12,9 +12,13 @@ use conflearn_core::{Bits, Format, Matrix, PredProbs, Several};
 use crate::layout::ToBytes;
 
 /// Every score.
-pub const METHODS: [Method; 3] =
-    [Method::SelfConfidence, Method::NormalizedMargin, Method::ConfidenceWeightedEntropy];
-const FILTERS: [Filter; 7] = [
+pub const METHODS: [Method; 4] = [
+    Method::SelfConfidence,
+    Method::NormalizedMargin,
+    Method::ConfidenceWeightedEntropy,
+    Method::RelativeConfidence,
+];
+const FILTERS: [Filter; 8] = [
     Filter::PruneByNoiseRate,
     Filter::PruneByClass,
     Filter::Both,
@@ -22,6 +26,7 @@ const FILTERS: [Filter; 7] = [
     Filter::PredictedNeqGiven,
     Filter::LowNormalizedMargin,
     Filter::LowSelfConfidence,
+    Filter::RelativeConfidence,
 ];
 const LEVELS: [Level; 3] = [Level::Baseline, Level::Avx2, Level::Avx512];
 const BLOCK_BYTES: [usize; 6] = [0, 1, 64, 300, 5000, 1 << 20];
@@ -96,13 +101,15 @@ pub trait FuzzFormat: Format<Bits: ToBytes> + std::fmt::Debug {
     fn any(bits: u64) -> Self::Bits;
     /// A matrix of it.
     fn pred_probs(matrix: Matrix<'_, Self>) -> PredProbs<'_>;
-    /// How far an entropy score may be from its definition: the engine adds up the narrow formats
-    /// in float32.
-    const ENTROPY_TOLERANCE: f64;
+    /// How far an entropy score, or that of a judge, may be from its definition: the engine adds up
+    /// the narrow formats in float32.
+    const SUM_TOLERANCE: f64;
+    /// A cell times a weight, rounded as the engine rounds it.
+    fn times(value: f64, weight: f64) -> f64;
 }
 
 macro_rules! fuzz_format {
-    ($($format:ident, $unsigned:ty, $tolerance:expr;)*) => {$(
+    ($($format:ident, $unsigned:ty, $real:ty, $tolerance:expr;)*) => {$(
         impl FuzzFormat for conflearn_core::$format {
             fn any(bits: u64) -> $unsigned {
                 bits as $unsigned
@@ -110,15 +117,18 @@ macro_rules! fuzz_format {
             fn pred_probs(matrix: Matrix<'_, Self>) -> PredProbs<'_> {
                 PredProbs::$format(matrix)
             }
-            const ENTROPY_TOLERANCE: f64 = $tolerance;
+            const SUM_TOLERANCE: f64 = $tolerance;
+            fn times(value: f64, weight: f64) -> f64 {
+                f64::from(value as $real * weight as $real)
+            }
         }
     )*};
 }
 fuzz_format! {
-    Float16, u16, 1e-5;
-    BFloat16, u16, 1e-5;
-    Float32, u32, 1e-5;
-    Float64, u64, 1e-12;
+    Float16, u16, f32, 1e-5;
+    BFloat16, u16, f32, 1e-5;
+    Float32, u32, f32, 1e-5;
+    Float64, u64, f64, 1e-12;
 }
 
 impl<F: FuzzFormat> Data<F> {
@@ -243,12 +253,9 @@ impl Options {
         let (n_rows, n_classes) = (data.n_rows(), data.n_classes);
         let several = source.pick(&[Several::MostProbable, Several::RowArgmax]);
         let min_examples_per_class = source.pick(&[1, 0, 2, 5, 1000]);
-        let search = Search {
-            filter: source.pick(&FILTERS),
-            removals: removals(source, data),
-            min_examples_per_class,
-            several,
-        };
+        let filter = source.pick(&FILTERS);
+        let removals = removals(source, data);
+        let search = Search { removals, min_examples_per_class, several, ..Search::of(filter) };
         let thresholds = source.one_in(3).then(|| {
             let n = if source.one_in(16) { n_classes + 1 } else { n_classes };
             (0..n).map(|_| source.pick(&[0.0, 0.1, 0.3, 0.5, 0.9, 2.0, -1.0, 1.000_001])).collect()

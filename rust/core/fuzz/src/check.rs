@@ -77,6 +77,7 @@ struct Everything {
     mask: Vec<bool>,
     ranked: Vec<usize>,
     scores: [Vec<u64>; 3],
+    judged: Vec<(Method, Vec<u64>)>,
     suggested_labels: Vec<i64>,
     thresholds: Vec<u64>,
     confident_joint: ConfidentJoint,
@@ -127,6 +128,11 @@ impl From<Analysis> for Everything {
                 bits(analysis.normalized_margin),
                 bits(analysis.confidence_weighted_entropy),
             ],
+            judged: analysis
+                .judged
+                .into_iter()
+                .map(|(name, scores)| (name, bits(scores)))
+                .collect(),
             suggested_labels: analysis.suggested_labels,
             thresholds: bits(analysis.thresholds),
             confident_joint: analysis.confident_joint,
@@ -238,8 +244,12 @@ fn check_search<F: FuzzFormat>(data: &Data<F>, options: &Options, answers: &Answ
     assert_eq!(Ok(&all.thresholds), answers.thresholds.as_ref(), "and the same thresholds");
     assert_eq!(Ok(&all.n_issues), answers.n_issues.as_ref(), "and as many");
     assert_eq!(all.given_counts, counts, "examples given each class");
-    assert_eq!(all.suggested_labels, data.suggested_labels(mask), "suggested labels");
-    for (method, scores) in METHODS.into_iter().zip(&all.scores) {
+    let suggested = data.suggested_labels(mask, search.filter, &thresholds);
+    assert_eq!(all.suggested_labels, suggested, "suggested labels");
+    let asked = [search.filter.judge(), Some(*rank_by)].contains(&Some(Method::RelativeConfidence));
+    assert_eq!(all.judged.len(), usize::from(asked), "scores of judges that were asked");
+    let judged = all.judged.iter().map(|(method, scores)| (*method, scores));
+    for (method, scores) in METHODS.into_iter().zip(&all.scores).chain(judged) {
         for (row, score) in floats(scores).into_iter().enumerate() {
             check_score(data, row, score, method);
         }
@@ -247,10 +257,14 @@ fn check_search<F: FuzzFormat>(data: &Data<F>, options: &Options, answers: &Answ
 }
 
 fn check_score<F: FuzzFormat>(data: &Data<F>, row: usize, score: f64, method: Method) {
-    let tolerance =
-        if method == Method::ConfidenceWeightedEntropy { F::ENTROPY_TOLERANCE } else { 1e-15 };
+    let tolerance = if adds_up(method) { F::SUM_TOLERANCE } else { 1e-15 };
     assert!((0.0..=1.0).contains(&score), "{method:?} of row {row} is {score:e}");
     assert_close(score, data.score(row, method), tolerance, &format!("{method:?} of row {row}"));
+}
+
+/// Whether a score is of a sum, which has no exact value.
+fn adds_up(method: Method) -> bool {
+    method == Method::ConfidenceWeightedEntropy || method.is_of_judge()
 }
 
 /// All of the rows, the lowest score first.
@@ -258,13 +272,13 @@ fn check_order<F: FuzzFormat>(data: &Data<F>, ranked: &[usize], rows: &[usize], 
     let mut sorted = ranked.to_vec();
     sorted.sort_unstable();
     assert_eq!(sorted, rows, "ranked are those that are flagged");
-    let is_exact = rank_by != Method::ConfidenceWeightedEntropy;
+    let is_exact = !adds_up(rank_by);
     for pair in ranked.windows(2) {
         let (left, right) = (data.score(pair[0], rank_by), data.score(pair[1], rank_by));
         if is_exact {
             assert!((left, pair[0]) < (right, pair[1]), "{pair:?} of {ranked:?}");
         } else {
-            assert!(left <= right + 2.0 * F::ENTROPY_TOLERANCE, "{pair:?} of {ranked:?}");
+            assert!(left <= right + 2.0 * F::SUM_TOLERANCE, "{pair:?} of {ranked:?}");
         }
     }
 }
@@ -273,13 +287,13 @@ fn check_scores<F: FuzzFormat>(data: &Data<F>, options: &Options, answers: &Answ
     let Options { method, adjust, rank_by, rows, mask, .. } = options;
     let n_examples = data.n_rows();
     let rows = rows.clone().unwrap_or_else(|| (0..n_examples).collect());
-    let fault = |rows: &[usize], method| {
+    let fault = |rows: &[usize], method: Method| {
         if let Some(&row) = rows.iter().find(|&&row| row >= n_examples) {
             return Some(Error::RowOutOfRange { row, n_examples });
         }
         let all = || 0..n_examples;
         let rows = || rows.iter().copied();
-        if *adjust != Adjust::No {
+        if *adjust != Adjust::No || method.is_of_judge() {
             return data.own_fault(all()).and(data.fault(all())).or(data.fault(rows()));
         }
         if method == Method::SelfConfidence { data.own_fault(rows()) } else { data.fault(rows()) }
@@ -288,7 +302,7 @@ fn check_scores<F: FuzzFormat>(data: &Data<F>, options: &Options, answers: &Answ
     if let Ok(scores) = &answers.scores {
         assert_eq!(scores.len(), rows.len(), "one score for each of the rows");
         for (&row, score) in rows.iter().zip(floats(scores)) {
-            if *adjust == Adjust::No {
+            if *adjust == Adjust::No || method.is_of_judge() {
                 check_score(data, row, score, *method);
                 continue;
             }

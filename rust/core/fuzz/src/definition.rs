@@ -147,6 +147,15 @@ impl<F: FuzzFormat> Data<F> {
                 .collect(),
             Filter::LowNormalizedMargin => mask_of(n_rows, &lowest(Method::NormalizedMargin)),
             Filter::LowSelfConfidence => mask_of(n_rows, &lowest(Method::SelfConfidence)),
+            Filter::RelativeConfidence => {
+                let beats = |row: usize| {
+                    let weights = self.weights(row, thresholds);
+                    let best = argmax(&weights, |_| true).filter(|&best| weights[best] > 0.0);
+                    best.is_some_and(|best| best != self.given(row))
+                };
+                (0..n_rows).map(beats).collect()
+            }
+            Filter::NoiseFloor => unreachable!("nobody asks for it"),
             Filter::PruneByClass => disagreeing(by_class),
             Filter::PruneByNoiseRate => disagreeing(by_noise_rate),
             Filter::Both => {
@@ -154,6 +163,15 @@ impl<F: FuzzFormat> Data<F> {
                 disagreeing(by_class)
             }
         }
+    }
+
+    /// Each class of a row relative to its own confidence.
+    fn weights(&self, row: usize, thresholds: &[f64]) -> Vec<f64> {
+        let weight = |(value, threshold): (&f64, &f64)| {
+            let weight = if *threshold < NEVER { 1.0 / threshold } else { 0.0 };
+            F::times(value.max(0.0), weight)
+        };
+        self.values[row].iter().zip(thresholds).map(weight).collect()
     }
 
     /// The first `n` of some rows, by (key, row).
@@ -179,6 +197,12 @@ impl<F: FuzzFormat> Data<F> {
                 let weighted = (entropy / (self.n_classes as f64).ln()).max(0.0) / own.max(SLACK);
                 if weighted > 0.0 { weighted.ln_1p() / weighted } else { 1.0 }
             }
+            Method::RelativeConfidence => {
+                let weights = self.weights(row, &self.thresholds());
+                let sum: f64 = weights.iter().sum();
+                if sum > 0.0 { weights[self.given(row)] / sum } else { 0.0 }
+            }
+            Method::NoiseFloor => unreachable!("nobody asks for it"),
         }
     }
 
@@ -207,8 +231,17 @@ impl<F: FuzzFormat> Data<F> {
         (sum > 1e-3).then(|| score.clamp(0.0, 1.0))
     }
 
-    pub fn suggested_labels(&self, mask: &[bool]) -> Vec<i64> {
-        let suggested = |row| if mask[row] { self.best_other(row) } else { self.given(row) };
+    pub fn suggested_labels(&self, mask: &[bool], filter: Filter, thresholds: &[f64]) -> Vec<i64> {
+        let suggested = |row| {
+            let given = self.given(row);
+            match filter {
+                _ if !mask[row] => given,
+                Filter::RelativeConfidence => {
+                    argmax(&self.weights(row, thresholds), |class| class != given).expect("K >= 2")
+                }
+                _ => self.best_other(row),
+            }
+        };
         (0..self.n_rows()).map(|row| suggested(row) as i64).collect()
     }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::Calibration;
 use super::powers::{Normalizer, Powers};
 use crate::blocks::{Filling, Workers};
+use crate::entropy::Real;
 use crate::error::{Error, Result};
 use crate::format::{Format, Key, Meaning};
 use crate::input::{AllRows, Computed, Lent, Matrix, Rows};

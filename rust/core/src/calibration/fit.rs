@@ -14,9 +14,9 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::Calibration;
-use super::minimum::{Gradient, minimum};
+use super::minimum::{Local, minimum};
 use crate::blocks::Workers;
-use crate::entropy::ln;
+use crate::entropy::{Real, ln};
 use crate::error::Result;
 use crate::lanes::{LANES, PART, Sums};
 use crate::simd::{self, Kernel, Level};
@@ -24,14 +24,18 @@ use crate::softmax::Exponent;
 
 /// How strongly biases are drawn to 0.
 const PENALTY: f64 = 0.003;
-/// A given class of which the model says less is taken to have so much: else one row that the model
-/// is sure about would decide.
+/// No given class is taken to have less when a calibration is fitted, nor where the model says nothing,
+/// and no row tells how little it says elsewhere.
 const LEAST_GIVEN: f64 = 1e-7;
+/// Where one tells, what the model says nothing of is taken to have this share of the least.
+const SHARE_OF_LEAST: f64 = 0.1;
 /// No temperature that is fitted is lower than one over the first, or higher than one over the second.
 const MOST_POWER: f64 = 20.0;
 const LEAST_POWER: f64 = 0.05;
 /// No bias that is fitted is further from 0.
 const MOST_BIAS: f64 = 5.0;
+/// The slope never bends less: that of rows of equal probabilities does not bend at all.
+const LEAST_CURVATURE: f64 = 1e-9;
 /// The sample is cut into so many pieces, whatever the threads are.
 const N_PIECES: usize = 8;
 /// Rows are told apart by the largest probability in so many bins.
@@ -41,6 +45,7 @@ const N_BINS: usize = 15;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {
     n_classes: usize,
+    least_given: f64,
     given: Vec<u32>,
     /// Where the entries of each row begin, and the end.
     starts: Vec<usize>,
@@ -48,10 +53,19 @@ pub struct Sample {
     logs: Vec<f64>,
 }
 
+/// How often a model contradicts the given labels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contradictions {
+    /// The share of all rows.
+    pub all: f64,
+    /// And of the half in which the model is surer.
+    pub surer: f64,
+}
+
 /// How well probabilities fit the given labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reliability {
-    /// Mean of -ln P of the given class, of at least 1e-7.
+    /// Mean of -ln P of the given class.
     pub log_loss: f64,
     /// By bins of the largest probability, of equal width: how many rows.
     pub counts: Vec<u64>,
@@ -62,26 +76,35 @@ pub struct Reliability {
 }
 
 impl Sample {
-    /// Of no rows.
+    /// Of no rows, whose given classes have these probabilities.
+    pub(crate) fn new(n_classes: usize, own: impl Iterator<Item = f64>) -> Self {
+        let least = own.filter(|&own| own > 0.0).fold(f64::INFINITY, f64::min);
+        let least_given = if least.is_finite() { SHARE_OF_LEAST * least } else { LEAST_GIVEN };
+        Self { n_classes, least_given, starts: vec![0], ..Self::default() }
+    }
+
+    /// What a given class is taken to have of which the model says nothing.
     #[must_use]
-    pub(crate) fn new(n_classes: usize) -> Self {
-        Self { n_classes, starts: vec![0], ..Self::default() }
+    pub fn least_given(&self) -> f64 {
+        self.least_given
     }
 
     /// Adds a row: its given class, and its entries by ascending class, none of them 0.
     pub(crate) fn push(&mut self, given: u32, entries: impl Iterator<Item = (u32, f64)>) {
+        // One row that the model is sure about must not decide.
+        let least = self.least_given.max(LEAST_GIVEN);
         let mut is_missing = true;
         for (class, value) in entries {
             if is_missing && class >= given {
                 if class > given {
-                    self.push_entry(given, LEAST_GIVEN);
+                    self.push_entry(given, least);
                 }
                 is_missing = false;
             }
             self.push_entry(class, if class == given { value.max(LEAST_GIVEN) } else { value });
         }
         if is_missing {
-            self.push_entry(given, LEAST_GIVEN);
+            self.push_entry(given, least);
         }
         self.given.push(given);
         self.starts.push(self.classes.len());
@@ -115,25 +138,13 @@ impl Sample {
         let mut start = vec![0.0; 1 + self.n_classes];
         start[0] = 1.0;
         let loss = |point: &[f64]| self.loss(point, workers);
-        let best = minimum(start, &self.curvatures(), (LEAST_POWER, MOST_POWER), loss)?;
+        let best = minimum(start, (LEAST_POWER, MOST_POWER), loss)?;
         let biases = best[1..].iter().map(|bias| bias.clamp(-MOST_BIAS, MOST_BIAS));
         Ok(Calibration { temperature: 1.0 / best[0], class_bias: biases.collect() })
     }
 
-    /// About how much the loss bends along each axis.
-    fn curvatures(&self) -> Vec<f64> {
-        let n = self.n_rows() as f64;
-        let mut counts = vec![0_u32; self.n_classes];
-        self.given.iter().for_each(|&given| counts[given as usize] += 1);
-        let of_class = |&count: &u32| {
-            let share = (f64::from(count) + 0.5) / (n + 0.5 * self.n_classes as f64);
-            share * (1.0 - share) + PENALTY
-        };
-        std::iter::once(1.0).chain(counts.iter().map(of_class)).collect()
-    }
-
-    /// The loss and its gradient at 1/T and b.
-    fn loss(&self, point: &[f64], workers: &Workers<'_>) -> Result<(f64, Gradient)> {
+    /// The loss at 1/T and b.
+    fn loss(&self, point: &[f64], workers: &Workers<'_>) -> Result<Local> {
         let n_rows = self.n_rows();
         let piece = n_rows.div_ceil(N_PIECES);
         let n_pieces = n_rows.div_ceil(piece);
@@ -144,37 +155,49 @@ impl Sample {
         })?;
         let n = n_rows as f64;
         let biases = &point[1..];
-        let mut loss = PENALTY / 2.0 * biases.iter().map(|bias| bias * bias).sum::<f64>();
-        let mut gradient: Gradient =
-            std::iter::once(0.0).chain(biases.iter().map(|bias| PENALTY * bias)).collect();
-        for (of_piece, slopes) in pieces {
-            loss += of_piece / n;
-            gradient.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope / n);
+        let of_biases = |of: fn(f64) -> f64| biases.iter().map(move |&bias| PENALTY * of(bias));
+        let mut loss = Local {
+            value: of_biases(|bias| bias * bias / 2.0).sum(),
+            gradient: std::iter::once(0.0).chain(of_biases(|bias| bias)).collect(),
+            curvatures: std::iter::once(LEAST_CURVATURE).chain(of_biases(|_| 1.0)).collect(),
+        };
+        for of_piece in pieces {
+            loss.value += of_piece.value / n;
+            add(&mut loss.gradient, &of_piece.gradient, n);
+            add(&mut loss.curvatures, &of_piece.curvatures, n);
         }
-        Ok((loss, gradient))
+        Ok(loss)
     }
 
-    /// The loss of a row; adds its gradient.
+    /// Adds the loss of a row.
     #[inline(always)]
-    fn add_row(&self, row: usize, point: &[f64], powers: &mut Vec<f64>, sums: &mut [f64]) -> f64 {
+    fn add_row(&self, row: usize, point: &[f64], powers: &mut Vec<f64>, sums: &mut Local) {
         let given = self.given[row] as usize;
         let (classes, logs) = self.entries(row);
         let (max, sum, own) = self.powers(row, point, powers);
         let inverse = 1.0 / sum;
         powers.iter_mut().for_each(|power| *power *= inverse);
-        let by_class = &mut sums[1..];
-        if classes.len() == by_class.len() {
+        let (slopes, curves) = (&mut sums.gradient[1..], &mut sums.curvatures[1..]);
+        if classes.len() == slopes.len() {
             // Every class has an entry: many are added at once.
-            by_class.iter_mut().zip(&*powers).for_each(|(sum, power)| *sum += power);
+            for ((slope, curve), &power) in slopes.iter_mut().zip(curves).zip(&*powers) {
+                *slope += power;
+                *curve += power * (1.0 - power);
+            }
         } else {
-            let entries = classes.iter().zip(&*powers);
-            entries.for_each(|(&class, power)| by_class[class as usize] += power);
+            for (&class, &power) in classes.iter().zip(&*powers) {
+                slopes[class as usize] += power;
+                curves[class as usize] += power * (1.0 - power);
+            }
         }
-        by_class[given] -= 1.0;
+        slopes[given] -= 1.0;
+        powers.iter_mut().zip(logs).for_each(|(power, log)| *power *= log);
+        let mean = sum_of_all(powers);
         powers.iter_mut().zip(logs).for_each(|(power, log)| *power *= log);
         let at = classes.partition_point(|&class| (class as usize) < given);
-        sums[0] += sum_of_all(powers) - logs[at];
-        ln(sum) + max - own
+        sums.gradient[0] += mean - logs[at];
+        sums.curvatures[0] += (sum_of_all(powers) - mean * mean).max(0.0);
+        sums.value += ln(sum) + max - own;
     }
 
     #[inline(always)]
@@ -206,6 +229,45 @@ impl Sample {
         (max, sum_of_all(powers), own)
     }
 
+    /// How often the most probable class, once the sample is calibrated, is not the given one: in all
+    /// rows, and in the half of them in which it is the most probable (the first ones on ties).
+    #[must_use]
+    pub fn contradictions(&self, calibration: &Calibration) -> Contradictions {
+        simd::dispatch(Level::chosen(), Contradicting { sample: self, calibration })
+    }
+
+    #[inline(always)]
+    fn contradictions_of(&self, calibration: &Calibration) -> Contradictions {
+        let (point, mut powers) = (self.point(calibration), Vec::new());
+        let mut rows: Vec<(f64, bool)> = Vec::with_capacity(self.n_rows());
+        for row in 0..self.n_rows() {
+            let (confidence, is_hit) = self.most_probable(row, &point, &mut powers);
+            rows.push((confidence, !is_hit));
+        }
+        rows.sort_by(|left, right| right.0.total_cmp(&left.0));
+        let share = |rows: &[(f64, bool)]| {
+            rows.iter().filter(|row| row.1).count() as f64 / rows.len().max(1) as f64
+        };
+        Contradictions { all: share(&rows), surer: share(&rows[..rows.len().div_ceil(2)]) }
+    }
+
+    /// A calibration as a point of the loss.
+    fn point(&self, calibration: &Calibration) -> Vec<f64> {
+        let mut point = vec![0.0; 1 + self.n_classes];
+        point[0] = 1.0 / calibration.temperature;
+        point[1..].iter_mut().zip(&calibration.class_bias).for_each(|(to, bias)| *to = *bias);
+        point
+    }
+
+    /// The largest probability of a row, and whether it is that of the given class.
+    #[inline(always)]
+    fn most_probable(&self, row: usize, point: &[f64], powers: &mut Vec<f64>) -> (f64, bool) {
+        let (_, sum, _) = self.powers(row, point, powers);
+        let largest = largest_of_all(powers);
+        let first = powers.iter().position(|&power| power >= largest).unwrap_or(0);
+        (largest / sum, self.entries(row).0[first] == self.given[row])
+    }
+
     /// How well the sample, calibrated, fits its labels.
     #[must_use]
     pub fn reliability(&self, calibration: &Calibration) -> Reliability {
@@ -214,18 +276,13 @@ impl Sample {
 
     #[inline(always)]
     fn reliability_of(&self, calibration: &Calibration) -> Reliability {
-        let mut point = vec![0.0; 1 + self.n_classes];
-        point[0] = 1.0 / calibration.temperature;
-        point[1..].iter_mut().zip(&calibration.class_bias).for_each(|(to, bias)| *to = *bias);
+        let point = self.point(calibration);
         let (mut log_loss, mut powers) = (0.0, Vec::new());
         let mut bins = vec![(0_u64, 0.0, 0_u64); N_BINS];
-        for (row, &given) in self.given.iter().enumerate() {
+        for row in 0..self.n_rows() {
             let (max, sum, own) = self.powers(row, &point, &mut powers);
             log_loss += ln(sum) + max - own;
-            let largest = powers.iter().copied().fold(0.0, f64::max);
-            let first = powers.iter().position(|&power| power >= largest).unwrap_or(0);
-            let is_hit = self.entries(row).0[first] == given;
-            let confidence: f64 = largest / sum;
+            let (confidence, is_hit) = self.most_probable(row, &point, &mut powers);
             let bin = &mut bins[((confidence * N_BINS as f64) as usize).min(N_BINS - 1)];
             *bin = (bin.0 + 1, bin.1 + confidence, bin.2 + u64::from(is_hit));
         }
@@ -236,6 +293,21 @@ impl Sample {
             confidences: bins.iter().map(|bin| share(bin.1, bin.0)).collect(),
             accuracies: bins.iter().map(|bin| share(bin.2 as f64, bin.0)).collect(),
         }
+    }
+}
+
+/// How often a sample contradicts its labels, as compiled for a CPU level.
+struct Contradicting<'a> {
+    sample: &'a Sample,
+    calibration: &'a Calibration,
+}
+
+impl Kernel for Contradicting<'_> {
+    type Output = Contradictions;
+
+    #[inline(always)]
+    fn run(self) -> Contradictions {
+        self.sample.contradictions_of(self.calibration)
     }
 }
 
@@ -254,7 +326,7 @@ impl Kernel for Reliably<'_> {
     }
 }
 
-/// The loss of some rows, and its gradient, as compiled for a CPU level.
+/// The loss of some rows, as compiled for a CPU level.
 struct Piece<'a> {
     sample: &'a Sample,
     rows: Range<usize>,
@@ -263,17 +335,23 @@ struct Piece<'a> {
 }
 
 impl Kernel for Piece<'_> {
-    type Output = (f64, Gradient);
+    type Output = Local;
 
     #[inline(always)]
-    fn run(self) -> (f64, Gradient) {
+    fn run(self) -> Local {
         let Self { sample, rows, point, powers } = self;
-        let (mut loss, mut gradient) = (0.0, vec![0.0; point.len()]);
+        let zeros = || vec![0.0; point.len()];
+        let mut loss = Local { value: 0.0, gradient: zeros(), curvatures: zeros() };
         for row in rows {
-            loss += sample.add_row(row, point, powers, &mut gradient);
+            sample.add_row(row, point, powers, &mut loss);
         }
-        (loss, gradient)
+        loss
     }
+}
+
+/// Adds terms that are divided by n.
+fn add(sums: &mut [f64], terms: &[f64], n: f64) {
+    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term / n);
 }
 
 /// The sum of some numbers, many at a time.

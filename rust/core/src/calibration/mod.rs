@@ -16,7 +16,7 @@ mod powers;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use calibrated::Calibrated;
-pub use fit::{Reliability, Sample};
+pub use fit::{Contradictions, Reliability, Sample};
 pub(crate) use powers::Powers;
 
 use crate::error::{Error, Result};
@@ -43,21 +43,6 @@ impl Calibration {
     #[must_use]
     pub fn is_plain(&self, kind: Kind) -> bool {
         self.class_bias.is_empty() && (kind == Kind::Logits || self.temperature == 1.0)
-    }
-
-    /// This one, and then another one.
-    #[must_use]
-    pub fn then(&self, next: &Self) -> Self {
-        let power = 1.0 / next.temperature;
-        let temperature = self.temperature * next.temperature;
-        let class_bias = match (&self.class_bias[..], &next.class_bias[..]) {
-            (biases, []) => biases.iter().map(|bias| bias * power).collect(),
-            ([], biases) => biases.to_vec(),
-            (before, biases) => {
-                before.iter().zip(biases).map(|(before, bias)| before * power + bias).collect()
-            }
-        };
-        Self { temperature, class_bias }
     }
 
     /// Checks what other code relies on.

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::format::{Bits, Format};
 use crate::lanes::{PART, Sums};
 use crate::pred_probs::Kind;
+use crate::scan::Fetch;
 use crate::simd::{self, Kernel, Level};
 use crate::softmax::{Exponent, largest_lane, scale};
 use crate::sparse::{Raise, Sparse};
@@ -69,8 +70,8 @@ impl<R: Exponent> Powers<R> {
     #[inline(always)]
     pub(crate) fn normalizer<F: Format<Real = R>>(&self, cells: &[F::Bits]) -> Normalizer<R> {
         match self.kind {
-            Kind::Logits => self.normalizer_of::<true, F>(cells, |_, _| ()),
-            _ => self.normalizer_of::<false, F>(cells, |_, _| ()),
+            Kind::Logits => self.normalizer_of::<true, F>(cells),
+            _ => self.normalizer_of::<false, F>(cells),
         }
     }
 
@@ -78,8 +79,20 @@ impl<R: Exponent> Powers<R> {
     fn normalizer_of<const LOGITS: bool, F: Format<Real = R>>(
         &self,
         cells: &[F::Bits],
-        mut see: impl FnMut(usize, &[R; PART]),
     ) -> Normalizer<R> {
+        let (max, sum) = self.sum_of::<LOGITS, F>(cells, least::<LOGITS, R>(), |_, _| ());
+        Self::of_sum(max, sum)
+    }
+
+    /// The logarithm of the largest cell, or of `own` if that is larger; and the sum of the powers, of
+    /// which `see` sees a part at a time before it is added.
+    #[inline(always)]
+    fn sum_of<const LOGITS: bool, F: Format<Real = R>>(
+        &self,
+        cells: &[F::Bits],
+        own: R,
+        mut see: impl FnMut(usize, &mut [R; PART]),
+    ) -> (R, f64) {
         let mut largest = [least::<LOGITS, R>(); PART];
         let (parts, rest) = cells.as_chunks::<PART>();
         for cells in parts {
@@ -90,7 +103,7 @@ impl<R: Exponent> Powers<R> {
         for (largest, &cell) in largest.iter_mut().zip(rest) {
             *largest = largest.or_larger(F::real(cell));
         }
-        let max = log::<LOGITS, R>(largest_lane(largest));
+        let max = log::<LOGITS, R>(largest_lane(largest).or_larger(own));
         let mut sums = Sums::ZERO;
         let (of_parts, of_rest) = self.shifts.as_chunks::<PART>();
         for (number, (cells, shifts)) in parts.iter().zip(of_parts).enumerate() {
@@ -98,54 +111,93 @@ impl<R: Exponent> Powers<R> {
             for place in 0..PART {
                 terms[place] = self.power::<LOGITS>(F::real(cells[place]), shifts[place], max);
             }
+            see(number * PART, &mut terms);
             sums.add(&terms);
-            see(number * PART, &terms);
         }
         if !rest.is_empty() {
             let mut terms = [R::ZERO; PART];
             for (term, (&cell, &shift)) in terms.iter_mut().zip(rest.iter().zip(of_rest)) {
                 *term = self.power::<LOGITS>(F::real(cell), shift, max);
             }
+            see(cells.len() - rest.len(), &mut terms);
             sums.add(&terms);
-            see(cells.len() - rest.len(), &terms);
         }
-        Self::of_sum(max, sums.total())
+        (max, sums.total())
     }
 
     /// The powers of a row of valid probabilities of which none is negative; what they are multiplied by
-    /// to sum to 1.
+    /// to sum to 1. One class is taken to have at least so much, unless all have nothing.
     #[inline(always)]
-    pub(crate) fn raise<F: Format<Real = R>>(&self, cells: &[F::Bits], powers: &mut [R]) -> R {
-        let write = |first: usize, terms: &[R; PART]| {
+    pub(crate) fn raise<F: Format<Real = R>>(
+        &self,
+        cells: &[F::Bits],
+        (class, least): (usize, R),
+        powers: &mut [R],
+        fetch: Fetch,
+    ) -> R {
+        fetch.ahead_of(cells);
+        let raw = F::real(cells[class]);
+        let own = raw.or_larger(least);
+        let write = |first: usize, terms: &mut [R; PART]| {
             let to = &mut powers[first..];
             let n = to.len().min(PART);
             to[..n].copy_from_slice(&terms[..n]);
+            // Added by itself, as where it is not stored.
+            if let Some(term) = terms.get_mut(class.wrapping_sub(first)) {
+                *term = R::ZERO;
+            }
         };
-        self.normalizer_of::<false, F>(cells, write).inverse_sum
+        let (max, sum) = self.sum_of::<false, F>(cells, own, write);
+        let own = if sum > 0.0 { own } else { raw };
+        let (own, inverse) = self.with_own(own, class, max, sum);
+        powers[class] = own;
+        inverse
     }
 
-    /// The same of a row of which a few are stored, by ascending class.
+    /// The same of a row of which a few are stored, by ascending class; and the power of that class, if
+    /// there is one.
     #[inline(always)]
     pub(crate) fn raise_entries<F: Format<Real = R>>(
         &self,
         classes: &[u32],
         cells: &[F::Bits],
+        least: Option<(usize, R)>,
         powers: &mut [R],
-    ) -> R {
+    ) -> (R, R) {
         let real = |&cell: &F::Bits| F::real(cell);
-        let max = cells.iter().map(real).fold(R::ZERO, R::or_larger).ln_in_units();
+        let largest = cells.iter().map(real).fold(R::ZERO, R::or_larger);
+        let stored = |class: usize| classes.binary_search(&(class as u32)).ok();
+        let raw = least.and_then(|(class, _)| stored(class)).map_or(R::ZERO, |at| real(&cells[at]));
+        let own = least.map_or(R::ZERO, |(_, least)| raw.or_larger(least));
+        let max = largest.or_larger(own).ln_in_units();
         for ((power, &cell), &class) in powers.iter_mut().zip(cells).zip(classes) {
             *power = self.power::<false>(F::real(cell), self.shifts[class as usize], max);
         }
         let mut sums = Sums::ZERO;
+        let Some((class, _)) = least else {
+            sums.add_entries(classes, powers);
+            return (Self::of_sum(max, sums.total()).inverse_sum, R::ZERO);
+        };
+        if let Some(place) = stored(class) {
+            powers[place] = R::ZERO;
+        }
         sums.add_entries(classes, powers);
-        Self::of_sum(max, sums.total()).inverse_sum
+        let own = if sums.total() > 0.0 { own } else { raw };
+        let (own, inverse) = self.with_own(own, class, max, sums.total());
+        (inverse, own)
     }
 
     fn of_sum(max: R, sum: f64) -> Normalizer<R> {
         // At least that of the largest cell, unless all are 0.
         let inverse_sum = if sum > 0.0 { R::of(1.0 / sum) } else { R::ZERO };
         Normalizer { max, inverse_sum }
+    }
+
+    /// The power of one more class, and what all are multiplied by to sum to 1.
+    #[inline(always)]
+    fn with_own(&self, own: R, class: usize, max: R, sum: f64) -> (R, R) {
+        let own = self.power::<false>(own, self.shifts[class], max);
+        (own, Self::of_sum(max, sum + own.double()).inverse_sum)
     }
 
     /// The probability that a cell becomes.
@@ -211,7 +263,7 @@ impl<F: Format<Real: Exponent>> Kernel for Entries<'_, F> {
         let Self { powers, classes, cells, terms } = self;
         terms.clear();
         terms.resize(cells.len(), F::Real::ZERO);
-        let inverse_sum = powers.raise_entries::<F>(classes, cells, terms);
+        let (inverse_sum, _) = powers.raise_entries::<F>(classes, cells, None, terms);
         for (cell, &term) in cells.iter_mut().zip(&*terms) {
             let probability = term.times(inverse_sum).double();
             *cell = if probability > 0.0 { F::nearest(probability) } else { F::Bits::ZERO };

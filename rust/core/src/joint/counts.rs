@@ -77,12 +77,32 @@ impl JointCounts {
         Ok(())
     }
 
+    /// Counts one example.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, given: usize, guess: u32) {
+        if guess as usize == given {
+            self.diagonal[given] += 1;
+            return;
+        }
+        self.recent.push((given as u32, guess));
+        if self.recent.len() > MOST_RECENT.max(self.counted.len()) {
+            self.sort_recent();
+            self.count_recent();
+        }
+    }
+
+    fn sort_recent(&mut self) {
+        // As one number, which is compared faster than two.
+        self.recent
+            .sort_unstable_by_key(|&(given, guess)| u64::from(given) << 32 | u64::from(guess));
+    }
+
     /// Adds the counts of others.
     pub(crate) fn merge(&mut self, other: &Self) {
         let sums = self.diagonal.iter_mut().zip(&other.diagonal);
         sums.for_each(|(count, more)| *count = count.saturating_add(*more));
         self.recent.extend(&other.recent);
-        self.recent.sort_unstable();
+        self.sort_recent();
         self.count_recent();
         self.counted = sum_of(&self.counted, &other.counted);
     }
@@ -100,18 +120,9 @@ impl JointCounts {
 
     /// The same counts, with nothing left to count.
     pub(crate) fn settled(mut self) -> Self {
-        self.recent.sort_unstable();
+        self.sort_recent();
         self.count_recent();
         self
-    }
-
-    /// All that are above 0, by ascending given class and then guess; nothing may be left to count.
-    pub(crate) fn entries(&self) -> Vec<(u32, u32, u64)> {
-        let diagonal = (0..).zip(&self.diagonal).map(|(class, &count)| (class, class, count));
-        let mut entries: Vec<_> = diagonal.filter(|entry| entry.2 > 0).collect();
-        entries.extend(&self.counted);
-        entries.sort_unstable();
-        entries
     }
 
     /// The joint that they are; the diagonal is at least 1.
@@ -129,6 +140,27 @@ impl JointCounts {
             counted = rest;
         }
         joint
+    }
+
+    /// How many are on the diagonal.
+    pub(crate) fn n_diagonal(&self) -> u64 {
+        self.diagonal.iter().fold(0, |sum, &count| sum.saturating_add(count))
+    }
+
+    /// How many are counted.
+    pub(crate) fn n_counted(&self) -> u64 {
+        let off_diagonal = self.counted.iter().map(|&(_, _, count)| count);
+        let counted = off_diagonal.fold(self.n_diagonal(), u64::saturating_add);
+        counted.saturating_add(self.recent.len() as u64)
+    }
+
+    /// (given, guess, how many), ascending, entries of 0 left out. Nothing may be left to count.
+    pub(crate) fn entries(&self) -> Vec<(u32, u32, u64)> {
+        let diagonal = (0..).zip(&self.diagonal).filter(|&(_, &count)| count > 0);
+        let mut entries: Vec<_> = diagonal.map(|(class, &count)| (class, class, count)).collect();
+        entries.extend(&self.counted);
+        entries.sort_unstable();
+        entries
     }
 
     /// Whether they may be counts of so many examples of each class.

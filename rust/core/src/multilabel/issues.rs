@@ -55,6 +55,9 @@ pub struct Search {
 
 impl Search {
     pub(super) fn check(&self, sides: &Sides) -> Result<()> {
+        if let Some(method) = self.filter.judge() {
+            return Err(Error::NotOfTags { what: method.name() });
+        }
         let n_classes = sides.n_classes();
         let one_per_class = |name, found| {
             if found == n_classes {

@@ -71,6 +71,9 @@ pub(super) fn check_meaning(
     aggregate: Aggregate,
     meaning: Meaning,
 ) -> Result<()> {
+    if method.is_of_judge() {
+        return Err(Error::NotOfTags { what: method.name() });
+    }
     let what = match (method, adjust, aggregate) {
         (Method::ConfidenceWeightedEntropy, _, _) => "confidence_weighted_entropy",
         (_, Adjust::PresentClasses | Adjust::AllClasses, _) => "adjust_pred_probs=True",
@@ -325,6 +328,9 @@ impl<F: Cell> Scorer<F> {
             }
             (Method::SelfConfidence, Meaning::Score) => {
                 fill!(cells, tags, scores, meaning, |own, _| own);
+            }
+            (Method::RelativeConfidence | Method::NoiseFloor, _) => {
+                unreachable!("what judges say of rows is refused")
             }
         }
         true

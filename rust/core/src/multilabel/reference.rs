@@ -128,19 +128,6 @@ fn search(filter: Filter) -> Search {
     }
 }
 
-fn binary_search_of(filter: Filter) -> issues::Search {
-    issues::Search {
-        filter,
-        removals: issues::Removals::Joint {
-            confident_joint: None,
-            frac_noise: 1.0,
-            per_class: None,
-        },
-        min_examples_per_class: 1,
-        several: Several::MostProbable,
-    }
-}
-
 /// All answers about a matrix are those of the single-label method.
 fn check(
     data: &Data,
@@ -177,7 +164,7 @@ fn check(
         for class in 0..data.n_classes {
             let mask: Vec<bool> = (0..data.rows.len()).map(|row| cells.has(row, class)).collect();
             let expected = data.with_class(class, is_scores, |given, binary| {
-                issues::find_label_issues(given, binary, &binary_search_of(filter), workers)
+                issues::find_label_issues(given, binary, &issues::Search::of(filter), workers)
                     .unwrap()
             });
             prop_assert_eq!(mask, expected, "{:?} of class {}", filter, class);

@@ -103,7 +103,10 @@ impl Groups {
             Filter::Both => &[By::Lead, By::Own],
             Filter::LowSelfConfidence => &[By::SelfConfidence],
             Filter::LowNormalizedMargin => &[By::NormalizedMargin],
-            Filter::ConfidentLearning | Filter::PredictedNeqGiven => &[],
+            Filter::ConfidentLearning
+            | Filter::PredictedNeqGiven
+            | Filter::RelativeConfidence
+            | Filter::NoiseFloor => &[],
         }
     }
 

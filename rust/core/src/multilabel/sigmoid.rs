@@ -3,6 +3,7 @@
 //!
 //! With a = exp(-|z| / T) it is 1 / (1 + a) for z >= 0 and a / (1 + a) below, so nothing overflows.
 
+use crate::entropy::Real;
 use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::input::{AllRows, Computed, Matrix};

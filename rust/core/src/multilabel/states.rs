@@ -649,6 +649,9 @@ impl Rule {
         cuts: Option<&Cuts>,
     ) -> Result<Self> {
         checked_spec(&spec)?;
+        if let Some(method) = filter.judge() {
+            return Err(Error::NotOfTags { what: method.name() });
+        }
         if filter == Filter::ConfidentLearning {
             check_thresholds(&thresholds, spec.n_classes)?;
         }

@@ -442,7 +442,6 @@ mod tests {
     use crate::issues::{Removals, Search, find_label_issues};
     use crate::joint::ConfidentJoint;
     use crate::prune::Filter;
-    use crate::row::Several;
     use crate::threads::on_this_thread;
 
     #[test]
@@ -460,14 +459,12 @@ mod tests {
         let matrix = unsafe { Matrix::<Float64>::new(first, (4, 3), (24, 8)) };
         let joint = [1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
         let search = Search {
-            filter: Filter::PruneByNoiseRate,
             removals: Removals::Joint {
                 confident_joint: Some(ConfidentJoint::from_dense(&joint, 3).unwrap()),
                 frac_noise: 1.0,
                 per_class: None,
             },
-            min_examples_per_class: 1,
-            several: Several::MostProbable,
+            ..Search::of(Filter::PruneByNoiseRate)
         };
         let found = on_this_thread(|workers| {
             find_label_issues(&labels, &PredProbs::Float64(matrix), &search, workers)

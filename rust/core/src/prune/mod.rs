@@ -1,8 +1,8 @@
 //! Prune: which examples a filter flags, from what the sweep kept of each row.
 //!
-//! One file per family of filters. Every filter but the two `low_*` ones obeys the agreement rule
-//! ([`RowFacts::agrees`]): an example whose given class the model would choose, but for rounding,
-//! is not flagged.
+//! One file per family of filters; those of a [`crate::judge`] are there. Every filter but these and
+//! the two `low_*` ones obeys the agreement rule ([`RowFacts::agrees`]): an example whose given class
+//! the model would choose, but for rounding, is not flagged.
 
 mod by_class;
 mod by_noise_rate;
@@ -22,7 +22,9 @@ use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Format;
 use crate::input::{Labels, Matrix, RowsByClass};
+use crate::judge::Judgement;
 use crate::look::Seen;
+use crate::quality::Method;
 use crate::row::RowFacts;
 
 /// Which examples to flag.
@@ -42,6 +44,10 @@ pub enum Filter {
     LowNormalizedMargin,
     /// The lowest self confidences, as many as there are issues.
     LowSelfConfidence,
+    /// Another class has more confidence, relative to its own.
+    RelativeConfidence,
+    /// Posteriors of the given class below a cut.
+    NoiseFloor,
 }
 
 impl Filter {
@@ -54,10 +60,36 @@ impl Filter {
     /// Whether it asks which class each example is confidently of.
     #[must_use]
     pub(crate) fn counts(self) -> bool {
-        !matches!(self, Self::PredictedNeqGiven)
+        !matches!(self, Self::PredictedNeqGiven) && self.judge().is_none()
     }
 
-    /// What it asks of a row, if it looks at each row by itself.
+    /// Whether it looks at each row by itself, once it is known how.
+    #[must_use]
+    pub fn is_of_single_rows(self) -> bool {
+        self.of_row().is_some() || self.judge().is_some()
+    }
+
+    /// The score of the judge that it asks, if it asks one.
+    #[must_use]
+    pub fn judge(self) -> Option<Method> {
+        match self {
+            Self::RelativeConfidence => Some(Method::RelativeConfidence),
+            Self::NoiseFloor => Some(Method::NoiseFloor),
+            _ => None,
+        }
+    }
+
+    /// Whether it flags what its judge says.
+    #[inline(always)]
+    pub(crate) fn flags(self, judgement: &Judgement, cut: f64) -> bool {
+        match self {
+            Self::RelativeConfidence => judgement.beats,
+            Self::NoiseFloor => judgement.score < cut,
+            _ => false,
+        }
+    }
+
+    /// What it asks of the facts of a row, if they are all it asks for.
     pub(crate) fn of_row(self) -> Option<fn(&RowFacts, usize) -> bool> {
         match self {
             Self::ConfidentLearning => Some(is_issue),

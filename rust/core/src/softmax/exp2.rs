@@ -13,24 +13,18 @@ use crate::entropy::Real;
 use crate::format::{Float32, Float64, Format, Scores};
 
 /// A float that logits are read in, and probabilities computed in.
-pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
+pub trait Exponent: Real {
     /// How probabilities of this width are written.
     type Probability: Format<Real = Self>;
     /// The same, with keys in order on both sides of zero.
     type Signed: Format<Real = Self, Bits = <Self::Probability as Format>::Bits>;
     /// Below every logit.
     const LOWEST: Self;
-    /// Above every logit.
-    const HIGHEST: Self;
     /// No exponent is lower: what would be is so close to 0 that it counts as 0. Far enough from the
     /// smallest float that dividing by the sum of a row leaves no denormal number.
     const LEAST_EXPONENT: Self;
-    /// The nearest one.
-    fn of(value: f64) -> Self;
     /// The difference.
     fn minus(self, other: Self) -> Self;
-    /// The product.
-    fn times(self, other: Self) -> Self;
     /// The quotient.
     fn over(self, other: Self) -> Self;
     /// `self * factor + term`, rounded once.
@@ -39,12 +33,6 @@ pub(crate) trait Exponent: Real + PartialOrd + Default + Send + Sync + 'static {
     fn exp2(self) -> Self;
     /// As a cell.
     fn cell(self) -> <Self::Probability as Format>::Bits;
-
-    /// The larger one.
-    #[inline(always)]
-    fn or_larger(self, other: Self) -> Self {
-        if other > self { other } else { self }
-    }
 }
 
 /// The largest of some lanes: of pairs, pairs of pairs and so on, which are whole registers at first.
@@ -79,22 +67,11 @@ macro_rules! exponent {
             type Probability = $probability;
             type Signed = Scores<$probability>;
             const LOWEST: Self = <$real>::NEG_INFINITY;
-            const HIGHEST: Self = <$real>::INFINITY;
             const LEAST_EXPONENT: Self = $least;
-
-            #[inline(always)]
-            fn of(value: f64) -> Self {
-                value as $real
-            }
 
             #[inline(always)]
             fn minus(self, other: Self) -> Self {
                 self - other
-            }
-
-            #[inline(always)]
-            fn times(self, other: Self) -> Self {
-                self * other
             }
 
             #[inline(always)]

@@ -10,8 +10,9 @@ use super::{Exponent, Normalizer, ProbabilityOf, Softmax};
 use crate::blocks::Workers;
 use crate::entropy::Real;
 use crate::error::Result;
-use crate::format::{Format, Key};
+use crate::format::{Bits, Format, Key};
 use crate::input::{AllRows, Labels};
+use crate::judge::Ready;
 use crate::look::{BlockFindings, Keep, Looked};
 use crate::prune::{Listed, longest_list};
 use crate::quality::WeightedEntropy;
@@ -35,9 +36,9 @@ impl<F: Format<Real: Exponent>> Softmax<'_, F> {
     pub(super) fn look_at_logits(
         &self,
         labels: &Labels,
-        cutoffs: &Cutoffs<ProbabilityOf<F>>,
-        floors: Option<&Cutoffs<ProbabilityOf<F>>>,
-        keep: Keep,
+        (cutoffs, floors): (&Cutoffs<ProbabilityOf<F>>, Option<&Cutoffs<ProbabilityOf<F>>>),
+        keep: Keep<'_>,
+        judges: &[Ready<'_, F::Real>],
         workers: &Workers<'_>,
     ) -> Option<Result<Looked<ProbabilityOf<F>>>> {
         let kernel = LogitLook {
@@ -49,6 +50,7 @@ impl<F: Format<Real: Exponent>> Softmax<'_, F> {
             },
             several: keep.several,
             entropy: keep.entropies.then(|| WeightedEntropy::new(labels.n_classes(), self.level)),
+            judges,
         };
         let all = AllRows(labels.n_examples());
         Some(sweep(&self.matrix, labels, &all, &kernel, workers).map(Looked::of_blocks))
@@ -93,6 +95,7 @@ struct LogitLook<'a, 'm, F: Format<Real: Exponent>> {
     floors: Option<Bounds<'a, F>>,
     several: Several,
     entropy: Option<WeightedEntropy<ProbabilityOf<F>>>,
+    judges: &'a [Ready<'a, F::Real>],
 }
 
 /// The largest of the other classes.
@@ -290,6 +293,17 @@ impl<F: Format<Real: Exponent>> RowKernel<F> for LogitLook<'_, '_, F> {
         }
         if let Some(entropy) = &self.entropy {
             side.entropies.push(entropy.weigh(normalizer.entropy.double(), facts.own));
+        }
+        if !self.judges.is_empty() {
+            // Judges weigh every class: they are why a probability is computed of each after all.
+            let BlockFindings { judgements, cells: probabilities, scratch, .. } = side;
+            probabilities.resize(cells.len(), <ProbabilityOf<F> as Format>::Bits::ZERO);
+            self.softmax.fill_row(row, cells, probabilities);
+            for judge in self.judges {
+                let judgement =
+                    judge.judge::<ProbabilityOf<F>>(probabilities, given, scratch, Fetch::Nothing);
+                judgements.push(judgement);
+            }
         }
         Ok(facts)
     }

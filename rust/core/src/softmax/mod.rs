@@ -19,6 +19,7 @@ use crate::entropy::{Real, ln};
 use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::input::{AllRows, Computed, Labels, Lent, Matrix, Rows};
+use crate::judge::Ready;
 use crate::look::{Keep, Looked};
 use crate::row::Cutoffs;
 use crate::scan::Fetch;
@@ -273,7 +274,7 @@ impl<F: Format<Real: Exponent>> Computed<ProbabilityOf<F>> for Softmax<'_, F> {
         let mut tile = Vec::new();
         let all = AllRows(self.matrix.n_rows());
         let lent = self.matrix.lend(&all, row..row + 1, &mut tile)?;
-        simd::dispatch(self.level, Fill { softmax: self, row, logits: lent.cells(row), cells });
+        self.fill_row(row, lent.cells(row), cells);
         Ok(())
     }
 
@@ -301,12 +302,24 @@ impl<F: Format<Real: Exponent>> Computed<ProbabilityOf<F>> for Softmax<'_, F> {
     fn look(
         &self,
         labels: &Labels,
-        cutoffs: &Cutoffs<ProbabilityOf<F>>,
-        floors: Option<&Cutoffs<ProbabilityOf<F>>>,
-        keep: Keep,
+        bounds: (&Cutoffs<ProbabilityOf<F>>, Option<&Cutoffs<ProbabilityOf<F>>>),
+        keep: Keep<'_>,
+        judges: &[Ready<'_, F::Real>],
         workers: &Workers<'_>,
     ) -> Option<Result<Looked<ProbabilityOf<F>>>> {
-        self.look_at_logits(labels, cutoffs, floors, keep, workers)
+        self.look_at_logits(labels, bounds, keep, judges, workers)
+    }
+}
+
+impl<F: Format<Real: Exponent>> Softmax<'_, F> {
+    /// The probabilities of the logits of a row.
+    fn fill_row(
+        &self,
+        row: usize,
+        logits: &[F::Bits],
+        cells: &mut [<ProbabilityOf<F> as Format>::Bits],
+    ) {
+        simd::dispatch(self.level, Fill { softmax: self, row, logits, cells });
     }
 }
 
@@ -336,8 +349,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::analysis::analyze;
     use crate::format::{Float16, Float32, Float64};
-    use crate::issues::{Removals, Search, find_label_issues, rank_label_issues};
+    use crate::issues::{Search, find_label_issues, rank_label_issues};
     use crate::pred_probs::PredProbs;
     use crate::prune::Filter;
     use crate::quality::{Adjust, Method, WeightedEntropy, label_quality_scores};
@@ -405,7 +419,7 @@ mod tests {
         -positive.map(|p| p * p.ln()).sum::<f64>()
     }
 
-    const FILTERS: [Filter; 7] = [
+    const FILTERS: [Filter; 8] = [
         Filter::PruneByNoiseRate,
         Filter::PruneByClass,
         Filter::Both,
@@ -413,6 +427,7 @@ mod tests {
         Filter::PredictedNeqGiven,
         Filter::LowNormalizedMargin,
         Filter::LowSelfConfidence,
+        Filter::RelativeConfidence,
     ];
 
     proptest! {
@@ -435,25 +450,31 @@ mod tests {
                 let logits = PredProbs::Logits32(logits, temperature);
                 for filter in FILTERS {
                     for several in [Several::MostProbable, Several::RowArgmax] {
-                        let removals =
-                            Removals::Joint { confident_joint: None, frac_noise: 1.0, per_class: None };
-                        let search = Search { filter, removals, min_examples_per_class: 1, several };
+                        let search = Search { several, ..Search::of(filter) };
                         assert_eq!(
                             find_label_issues(&labels, &logits, &search, workers)?,
                             find_label_issues(&labels, &probabilities, &search, workers)?,
                             "{filter:?}"
                         );
-                        let rank_by = Method::NormalizedMargin;
-                        assert_eq!(
-                            rank_label_issues(&labels, &logits, &search, rank_by, workers)?,
-                            rank_label_issues(&labels, &probabilities, &search, rank_by, workers)?
-                        );
+                        for rank_by in [Method::NormalizedMargin, Method::RelativeConfidence] {
+                            let ranked = |matrix: &PredProbs<'_>| {
+                                rank_label_issues(&labels, matrix, &search, rank_by, workers)
+                            };
+                            assert_eq!(ranked(&logits)?, ranked(&probabilities)?);
+                        }
+                        let judged = |matrix: &PredProbs<'_>| -> Result<_> {
+                            let rank_by = Method::RelativeConfidence;
+                            let found = analyze(&labels, matrix, &search, rank_by, workers)?;
+                            Ok((found.judged, found.mask, found.suggested_labels))
+                        };
+                        assert_eq!(judged(&logits)?, judged(&probabilities)?);
                     }
                 }
                 for (method, adjust) in [
                     (Method::SelfConfidence, Adjust::No),
                     (Method::NormalizedMargin, Adjust::No),
                     (Method::NormalizedMargin, Adjust::PresentClasses),
+                    (Method::RelativeConfidence, Adjust::No),
                 ] {
                     let scores = |matrix: &PredProbs<'_>, rows| {
                         label_quality_scores(&labels, matrix, rows, method, (adjust, None), workers)

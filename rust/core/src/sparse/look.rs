@@ -11,6 +11,7 @@ use crate::entropy::{Real, entropy_of_entries};
 use crate::error::Result;
 use crate::format::{Bits, Format, Key};
 use crate::input::{AllRows, Labels};
+use crate::judge::{Judgement, Ready};
 use crate::look::{BlockFindings, Keep, Looked};
 use crate::prune::{Listed, longest_list};
 use crate::quality::WeightedEntropy;
@@ -28,9 +29,9 @@ impl<F: Format> Sparse<'_, F> {
     pub(super) fn look_at_entries(
         &self,
         labels: &Labels,
-        cutoffs: &Cutoffs<F>,
-        floors: Option<&Cutoffs<F>>,
-        keep: Keep,
+        (cutoffs, floors): (&Cutoffs<F>, Option<&Cutoffs<F>>),
+        keep: Keep<'_>,
+        judges: &[Ready<'_, F::Real>],
         workers: &Workers<'_>,
     ) -> Result<Looked<F>> {
         let keys = cutoffs.keys();
@@ -45,6 +46,7 @@ impl<F: Format> Sparse<'_, F> {
             several: keep.several,
             largest: F::largest(),
             entropy: keep.entropies.then(entropy),
+            judges,
         };
         let fill = |scratch: &mut Scratch<F>, rows, facts: &mut Filling<'_, RowFacts>| {
             let piece = Piece { sparse: self, labels, rows };
@@ -113,6 +115,15 @@ impl<F: Format> Scratch<F> {
         entropy_of_entries(&entries.classes[..entries.n], &terms[..entries.n])
     }
 
+    /// What a judge says of the loaded row, of which no cell has a sign.
+    #[inline(always)]
+    pub(super) fn judge(&mut self, judge: &Ready<'_, F::Real>, given: usize) -> Judgement {
+        let Self { entries, pairs, terms, .. } = self;
+        entries.sort(pairs);
+        let stored = (&entries.classes[..entries.n], &entries.cells[..entries.n]);
+        judge.judge_entries::<F>(stored, given, terms)
+    }
+
     /// Makes zeros of cells with a sign.
     #[cold]
     pub(super) fn drop_signs(&mut self) {
@@ -136,6 +147,7 @@ struct EntryLook<'a, F: Format> {
     several: Several,
     largest: F::Key,
     entropy: Option<WeightedEntropy<F>>,
+    judges: &'a [Ready<'a, F::Real>],
 }
 
 /// One block of rows, as compiled for a CPU level.
@@ -243,13 +255,16 @@ impl<F: Format> EntryLook<'_, F> {
                 side.shortlist.push_unlisted(row, given, &facts);
             }
         }
-        if F::HAS_PROBABILITIES
-            && let Some(entropy) = &self.entropy
-        {
+        if F::HAS_PROBABILITIES && (self.entropy.is_some() || !self.judges.is_empty()) {
             if !is_usual {
                 scratch.drop_signs();
             }
-            side.entropies.push(entropy.weigh(scratch.entropy(), facts.own));
+            if let Some(entropy) = &self.entropy {
+                side.entropies.push(entropy.weigh(scratch.entropy(), facts.own));
+            }
+            for judge in self.judges {
+                side.judgements.push(scratch.judge(judge, given));
+            }
         }
         Ok(facts)
     }

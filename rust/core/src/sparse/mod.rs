@@ -23,6 +23,7 @@ use crate::blocks::Workers;
 use crate::error::{Error, Result};
 use crate::format::{Bits, Format};
 use crate::input::{ByEntries, Computed, Labels, Matrix};
+use crate::judge::Ready;
 use crate::look::{Keep, Looked};
 use crate::quality::RowScore;
 use crate::row::Cutoffs;
@@ -297,12 +298,12 @@ impl<F: Format> Computed<F> for Sparse<'_, F> {
     fn look(
         &self,
         labels: &Labels,
-        cutoffs: &Cutoffs<F>,
-        floors: Option<&Cutoffs<F>>,
-        keep: Keep,
+        bounds: (&Cutoffs<F>, Option<&Cutoffs<F>>),
+        keep: Keep<'_>,
+        judges: &[Ready<'_, F::Real>],
         workers: &Workers<'_>,
     ) -> Option<Result<Looked<F>>> {
-        Some(self.look_at_entries(labels, cutoffs, floors, keep, workers))
+        Some(self.look_at_entries(labels, bounds, keep, judges, workers))
     }
 }
 

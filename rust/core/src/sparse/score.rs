@@ -72,6 +72,12 @@ impl<F: Format> Sparse<'_, F> {
             }
             return Ok(entropy.weigh(scratch.entropy(), own_value));
         }
+        if let RowScore::Judged(judge) = how {
+            if !is_usual {
+                scratch.drop_signs();
+            }
+            return Ok(scratch.judge(judge, given).score);
+        }
         let best_other = if is_usual {
             F::widen(other)
         } else {

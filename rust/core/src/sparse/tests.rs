@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::{BFloat16, Float16, Float32, Float64, Format};
 use crate::input::{Labels, Matrix};
 use crate::issues::{
-    Removals, Search, count_confident, find_label_issues, num_label_issues, order_label_issues,
+    Search, count_confident, find_label_issues, num_label_issues, order_label_issues,
     rank_label_issues,
 };
 use crate::pred_probs::PredProbs;
@@ -99,11 +99,16 @@ fn answers(
     add(&bits(confident_thresholds(labels, pred_probs, workers)?));
     add(&accuracy(labels, pred_probs, workers)?);
     let mask: Vec<bool> = (0..labels.n_examples()).map(|row| row % 3 != 1).collect();
-    let methods =
-        [Method::SelfConfidence, Method::NormalizedMargin, Method::ConfidenceWeightedEntropy];
+    let methods = [
+        Method::SelfConfidence,
+        Method::NormalizedMargin,
+        Method::ConfidenceWeightedEntropy,
+        Method::RelativeConfidence,
+    ];
     for method in methods {
         for adjust in [Adjust::No, Adjust::PresentClasses, Adjust::AllClasses] {
-            if method == Method::ConfidenceWeightedEntropy && adjust != Adjust::No {
+            let may_be_adjusted = [Method::SelfConfidence, Method::NormalizedMargin];
+            if adjust != Adjust::No && !may_be_adjusted.contains(&method) {
                 continue;
             }
             add(&bits(label_quality_scores(
@@ -129,15 +134,16 @@ fn answers(
             Filter::PredictedNeqGiven,
             Filter::LowNormalizedMargin,
             Filter::LowSelfConfidence,
+            Filter::RelativeConfidence,
         ] {
-            let removals =
-                Removals::Joint { confident_joint: None, frac_noise: 1.0, per_class: None };
-            let search = Search { filter, removals, min_examples_per_class: 1, several };
+            let search = Search { several, ..Search::of(filter) };
             add(&find_label_issues(labels, pred_probs, &search, workers)?);
             for method in methods {
                 add(&rank_label_issues(labels, pred_probs, &search, method, workers)?);
             }
-            let found = analyze(labels, pred_probs, &search, Method::SelfConfidence, workers)?;
+            let rank_by = Method::RelativeConfidence;
+            let found = analyze(labels, pred_probs, &search, rank_by, workers)?;
+            add(&found.judged.into_iter().map(|(_, scores)| bits(scores)).collect::<Vec<_>>());
             add(&bits(found.self_confidence));
             add(&bits(found.normalized_margin));
             add(&bits(found.confidence_weighted_entropy));

@@ -52,7 +52,7 @@ impl Cuts {
         // Whoever counted has chosen which class is the guess.
         let search = &Search { several: joint.several(), ..search.clone() };
         search.check(spec.n_classes)?;
-        if search.filter.of_row().is_some() {
+        if search.filter.is_of_single_rows() {
             return Err(Error::NothingToPlan);
         }
         let new = |given, by, n: usize| Quota { given, by, n: n as u64, taken: 0, cut: None };
@@ -249,7 +249,7 @@ impl Wire for Cuts {
                 && quota.n <= self.n_examples
                 && quota.cut.is_none_or(|(key, _)| !key.is_nan())
         };
-        if self.filter.of_row().is_some()
+        if self.filter.is_of_single_rows()
             || i64::try_from(self.n_examples).is_err()
             || !ascend
             || !self.quotas.iter().all(is_sound)

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::wire::Wire;
 use super::{Look, Spec, as_counts, given_counts, sum_of_counts, sums_of_counts};
 use crate::blocks::Workers;
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::issues::num_off_diagonal;
 use crate::joint::{ConfidentJoint, JointCounts};
+use crate::judge::{Judge, NoiseFloor};
 use crate::row::Several;
 
 const NAME: &str = "JointState";
@@ -130,6 +132,17 @@ impl JointState {
     #[must_use]
     pub fn joint(&self, workers: &Workers<'_>) -> ConfidentJoint {
         self.counts.clone().joint(workers)
+    }
+
+    /// The judge that follows from what was counted, given what makes probabilities those of being given
+    /// a class, and how little the model is taken to say of a given class.
+    ///
+    /// # Errors
+    /// If cells are no probabilities, or the calibration is not one of so many classes.
+    pub fn noise_floor(&self, calibration: Calibration, least_given: f64) -> Result<Judge> {
+        let counts = self.counts.clone().settled().entries();
+        let calibrated = (calibration, least_given);
+        NoiseFloor::fit(self.spec.clone(), calibrated, &self.given_counts, &counts)
     }
 
     /// The same, calibrated.

@@ -2,10 +2,12 @@
 
 use super::Spec;
 use crate::blocks::Workers;
+use crate::checks::{CellSums, Sample};
 use crate::error::{Error, Result};
 use crate::format::Meaning;
 use crate::input::Labels;
-use crate::look::{Keep, Seen};
+use crate::judge::{Asked, Judge};
+use crate::look::{Judged, JudgedBy, Keep, Seen};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::prune::{Filter, mask_where};
 use crate::quality::{Method, of_facts};
@@ -20,39 +22,64 @@ pub struct Look {
     pub(super) thresholds: Vec<f64>,
     pub(super) several: Several,
     entropies: Vec<f64>,
+    judged: Judged,
+    pub(super) cells: Option<CellSums>,
 }
 
 impl Look {
-    /// Reads every cell of a batch. Without thresholds no class is confident.
+    /// Reads every cell of a batch, and asks judges about each row. Without thresholds no class is
+    /// confident.
     ///
     /// # Errors
-    /// If shapes do not fit, a cell may not stand there, or entropies of scores are asked for.
+    /// If shapes do not fit, a cell may not stand there, entropies of scores are asked for, or rows
+    /// are not what the judges were fitted to.
     pub fn new(
         labels: Labels,
         pred_probs: &PredProbs<'_>,
         thresholds: Option<&[f64]>,
         several: Several,
         entropies: bool,
+        judges: &[&Judge],
+        workers: &Workers<'_>,
+    ) -> Result<Self> {
+        let closer = (judges, None);
+        Self::sampled(labels, pred_probs, thresholds, several, entropies, closer, workers)
+    }
+
+    /// The same, with a closer look at the rows of a sample, for a [`CheckState`](super::CheckState).
+    ///
+    /// # Errors
+    /// Those of [`Look::new`].
+    pub fn sampled(
+        labels: Labels,
+        pred_probs: &PredProbs<'_>,
+        thresholds: Option<&[f64]>,
+        several: Several,
+        entropies: bool,
+        (judges, sample): (&[&Judge], Option<Sample>),
         workers: &Workers<'_>,
     ) -> Result<Self> {
         pred_probs.check_shape(&labels)?;
+        judges.iter().try_for_each(|judge| judge.check(&labels, pred_probs))?;
+        let asked: Vec<Asked<'_>> = judges.iter().map(|judge| Asked::Fitted(judge)).collect();
         let n_classes = labels.n_classes();
         let found = thresholds.map_or(n_classes, <[_]>::len);
         if found != n_classes {
             return Err(Error::OnePerClass { name: "thresholds", n_classes, found });
         }
-        let (kind, calibration) = pred_probs.kind();
-        if entropies && kind.meaning() == Meaning::Score {
+        let spec = Spec::of(&labels, pred_probs);
+        if entropies && spec.kind.meaning() == Meaning::Score {
             return Err(Error::NeedsProbabilities { what: "confidence_weighted_entropy" });
         }
-        let keep = Keep { guesses: thresholds.is_some(), shortlists: false, entropies, several };
-        let (facts, entropies) = with_matrix!(pred_probs, workers, matrix => {
+        let guesses = thresholds.is_some();
+        let keep = Keep { guesses, shortlists: false, entropies, judges: &asked, several };
+        let (facts, entropies, said, cells) = with_matrix!(pred_probs, workers, matrix => {
             let seen = Seen::look(&labels, matrix, thresholds, keep, workers)?;
-            (seen.facts, seen.entropies)
+            let closer = |sample| CellSums::of_sample(&labels, matrix, sample, workers);
+            (seen.facts, seen.entropies, seen.judged, sample.map(closer).transpose()?)
         });
         let thresholds = thresholds.unwrap_or_default().to_vec();
-        let spec = Spec { n_classes, kind, calibration };
-        Ok(Self { labels, facts, spec, thresholds, several, entropies })
+        Ok(Self { labels, facts, spec, thresholds, several, entropies, judged: said, cells })
     }
 
     /// How many rows.
@@ -61,9 +88,12 @@ impl Look {
         self.facts.len()
     }
 
-    /// One score a row; none where entropies were not asked for.
+    /// One score a row; none where entropies, or the judge who gives it, were not asked for.
     #[must_use]
     pub fn scores(&self, method: Method) -> Option<Vec<f64>> {
+        if method.is_of_judge() {
+            return self.judged.by(method).map(JudgedBy::scores);
+        }
         match of_facts(method, self.spec.kind.meaning()) {
             Some(score) => Some(self.facts.iter().map(score).collect()),
             None if self.entropies.len() == self.facts.len() => Some(self.entropies.clone()),
@@ -71,22 +101,39 @@ impl Look {
         }
     }
 
-    /// A mask of the rows that a filter flags, if it is one that looks at each row by itself.
+    /// A mask of the rows that a filter flags, if it is one that looks at each row by itself, and its
+    /// judge was asked.
     ///
     /// # Errors
     /// If the caller wants to stop.
-    pub fn mask(&self, filter: Filter, workers: &Workers<'_>) -> Result<Option<Vec<bool>>> {
-        let mask = |is| mask_where(&self.facts, &self.labels, is, workers);
-        filter.of_row().map(mask).transpose()
+    pub fn mask(
+        &self,
+        filter: Filter,
+        cut: f64,
+        workers: &Workers<'_>,
+    ) -> Result<Option<Vec<bool>>> {
+        match filter.of_row() {
+            Some(is) => mask_where(&self.facts, &self.labels, is, workers).map(Some),
+            None => self.judged.mask(filter, cut, workers),
+        }
     }
 
     /// The most probable class but the given one, of each row where that one is not more probable.
     #[must_use]
     pub fn most_probable_others(&self) -> Vec<Option<usize>> {
-        let class = |facts: &RowFacts| {
-            let class = facts.best_other_class;
-            (class != NO_CLASS).then_some(class as usize)
-        };
-        self.facts.iter().map(class).collect()
+        self.facts.iter().map(|facts| known(facts.best_other_class)).collect()
     }
+
+    /// The class but the given one that a judge believes in, of each row where it does; `None` if
+    /// nobody has asked it.
+    #[must_use]
+    pub fn believed_others(&self, method: Method) -> Option<Vec<Option<usize>>> {
+        let judgements = self.judged.by(method)?;
+        Some((0..judgements.len()).map(|row| known(judgements.of(row).other)).collect())
+    }
+}
+
+/// A class, if there is one.
+fn known(class: u32) -> Option<usize> {
+    (class != NO_CLASS).then_some(class as usize)
 }

@@ -11,12 +11,14 @@
 //! | 1 | [`ThresholdState`] | the class thresholds |
 //! | 2 | [`JointState`], by a [`Look`] at each batch | the confident joint, how many issues there are |
 //! | 3 | [`SelectionState`] | which rows a filter that prunes removes, or up to where ([`Cuts`]) |
+//! | any | [`CheckState`] | what shows that labels and matrix are not what they should be |
 //!
 //! The third is for filters that remove so many of each class: how many is known only after the
 //! second. What a [`Look`] and the [`Cuts`] say of a row needs no other row.
 //!
 //! The functions of arrays count with the same sums and counts: there all rows are one batch.
 
+mod checks;
 mod cuts;
 mod joint;
 mod look;
@@ -28,6 +30,7 @@ pub(crate) mod wire;
 
 use serde::{Deserialize, Serialize};
 
+pub use checks::CheckState;
 pub use cuts::Cuts;
 pub use joint::JointState;
 pub use look::Look;
@@ -75,6 +78,12 @@ impl Spec {
         self.calibration.check(self.kind, self.n_classes)
     }
 
+    /// Those of a batch.
+    pub(crate) fn of(labels: &Labels, pred_probs: &PredProbs<'_>) -> Self {
+        let (kind, calibration) = pred_probs.kind();
+        Self { n_classes: labels.n_classes(), kind, calibration }
+    }
+
     fn describe(&self) -> String {
         let Self { n_classes, kind, calibration } = self;
         let Calibration { temperature, class_bias } = calibration;
@@ -106,10 +115,14 @@ impl Spec {
     }
 
     /// Checks that a batch is of this kind, and its labels of these rows.
-    fn fits(&self, name: &'static str, labels: &Labels, pred_probs: &PredProbs<'_>) -> Result<()> {
+    pub(crate) fn fits(
+        &self,
+        name: &'static str,
+        labels: &Labels,
+        pred_probs: &PredProbs<'_>,
+    ) -> Result<()> {
         pred_probs.check_shape(labels)?;
-        let (kind, calibration) = pred_probs.kind();
-        self.same(name, &Self { n_classes: labels.n_classes(), kind, calibration })
+        self.same(name, &Self::of(labels, pred_probs))
     }
 }
 

@@ -15,6 +15,13 @@ use crate::sweep::{RowKernel, sweep};
 
 const NAME: &str = "SampleState";
 
+/// No more entries are kept, of many classes: 2^23 of them are 64 MB.
+const MOST_ENTRIES: usize = 1 << 23;
+/// But so many rows, if there are.
+const FEWEST_ROWS: usize = 200;
+/// So many rows are read at a time.
+const READ_AT_ONCE: usize = 256;
+
 /// A row of the sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct SampledRow {
@@ -32,6 +39,8 @@ pub struct SampleState {
     /// No more rows are kept.
     most: u64,
     n_examples: u64,
+    /// Whether a row was left out.
+    is_full: bool,
     /// By ascending hash.
     rows: Vec<SampledRow>,
 }
@@ -53,7 +62,7 @@ impl SampleState {
     /// If an argument is out of range.
     pub fn new(spec: Spec, most: u64) -> Result<Self> {
         spec.checked()?;
-        Ok(Self { spec, most, n_examples: 0, rows: Vec::new() })
+        Ok(Self { spec, most, n_examples: 0, is_full: false, rows: Vec::new() })
     }
 
     /// What batches have in common.
@@ -83,24 +92,52 @@ impl SampleState {
         let n_examples = labels.n_examples();
         rows.check(n_examples)?;
         let hashes = workers.each(n_examples, |place| (hash(rows.of(place)), place))?;
-        let is_full = self.rows.len() as u64 >= self.most;
-        let bound = self.rows.last().filter(|_| is_full).map_or(u64::MAX, |last| last.hash);
+        let last = self.rows.last().filter(|_| self.is_full);
+        let bound = last.map_or(u64::MAX, |last| last.hash);
         let mut kept: Vec<_> = hashes.into_iter().filter(|(hash, _)| *hash <= bound).collect();
         let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let mut batch = Self { n_examples: n_examples as u64, ..self.empty() };
+        batch.is_full = self.is_full || kept.len() > most;
         if kept.len() > most {
             kept.select_nth_unstable(most);
             kept.truncate(most);
         }
         kept.sort_unstable();
-        let places: Vec<usize> = kept.iter().map(|&(_, place)| place).collect();
-        let read =
-            with_matrix!(pred_probs, workers, matrix => read(labels, matrix, &places, workers)?);
-        let rows = kept.into_iter().zip(read).map(|((hash, place), entries)| {
-            let (classes, values) = entries.into_iter().unzip();
-            SampledRow { hash, given: labels.given(place) as u32, classes, values }
-        });
-        let (spec, n_examples) = (self.spec.clone(), n_examples as u64);
-        Ok(Self { spec, most: self.most, n_examples, rows: rows.collect() })
+        for kept in kept.chunks(READ_AT_ONCE) {
+            let places: Vec<usize> = kept.iter().map(|&(_, place)| place).collect();
+            let read = with_matrix!(pred_probs, workers, matrix => {
+                read(labels, matrix, &places, workers)?
+            });
+            batch.rows.extend(kept.iter().zip(read).map(|(&(hash, place), entries)| {
+                let (classes, values) = entries.into_iter().unzip();
+                SampledRow { hash, given: labels.given(place) as u32, classes, values }
+            }));
+            let n_rows = batch.rows.len();
+            batch.trim();
+            if batch.rows.len() < n_rows {
+                break;
+            }
+        }
+        Ok(batch)
+    }
+
+    fn empty(&self) -> Self {
+        let Self { spec, most, .. } = self;
+        Self { spec: spec.clone(), most: *most, n_examples: 0, is_full: false, rows: Vec::new() }
+    }
+
+    /// Leaves out the rows that are too many, of all that are kept by ascending hash: whatever order
+    /// rows are seen in, those that are left are the same.
+    fn trim(&mut self) {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let mut n_entries = 0;
+        let fits = |&(number, row): &(usize, &SampledRow)| {
+            n_entries += row.classes.len();
+            number < FEWEST_ROWS || n_entries <= MOST_ENTRIES
+        };
+        let kept = self.rows.iter().take(most).enumerate().take_while(fits).count();
+        self.is_full |= kept < self.rows.len();
+        self.rows.truncate(kept);
     }
 
     /// Adds what another one has seen.
@@ -116,15 +153,20 @@ impl SampleState {
         }
         self.n_examples = sum_of_counts(NAME, self.n_examples, other.n_examples)?;
         self.rows.extend_from_slice(&other.rows);
+        self.is_full |= other.is_full;
         self.rows.sort_by_key(|row| row.hash);
-        self.rows.truncate(usize::try_from(self.most).unwrap_or(usize::MAX));
+        self.trim();
         Ok(())
     }
 
     /// The sample.
     #[must_use]
     pub fn sample(&self) -> Sample {
-        let mut sample = Sample::new(self.spec.n_classes);
+        let own = |row: &SampledRow| {
+            let place = row.classes.binary_search(&row.given).ok()?;
+            Some(f64::from(row.values[place]))
+        };
+        let mut sample = Sample::new(self.spec.n_classes, self.rows.iter().filter_map(own));
         for row in &self.rows {
             let values = row.values.iter().map(|&value| f64::from(value));
             sample.push(row.given, row.classes.iter().copied().zip(values));
@@ -150,7 +192,7 @@ impl SampleState {
 impl PartialEq for SampleState {
     fn eq(&self, other: &Self) -> bool {
         (&self.spec, self.most, self.n_examples) == (&other.spec, other.most, other.n_examples)
-            && self.rows == other.rows
+            && (self.is_full, &self.rows) == (other.is_full, &other.rows)
     }
 }
 

@@ -194,8 +194,12 @@ impl SelectionState {
     /// The next round of what is to be selected, of at most `most` rows.
     ///
     /// # Errors
-    /// If scores are to be ranked by what needs probabilities.
+    /// If scores are to be ranked by what needs probabilities, or by what a judge says: it is not sent
+    /// along with a selection.
     pub fn new(cuts: &Cuts, rank_by: Method, most: u64) -> Result<Self> {
+        if rank_by.is_of_judge() {
+            return Err(Error::NeedsJudge { what: rank_by.name() });
+        }
         let spec = cuts.spec().clone();
         check_kind(rank_by, Adjust::No, spec.kind.meaning())?;
         let mut left = most.max(1);
@@ -287,7 +291,7 @@ impl SelectionState {
                 self.look_for_hits(&batch, n_together, workers)?;
             } else {
                 let several = Several::MostProbable;
-                let keep = Keep { guesses: false, shortlists: false, entropies: false, several };
+                let keep = Keep::facts(several);
                 let facts = Seen::look(labels, matrix, None, keep, workers)?.facts;
                 self.take(&batch, &facts, workers)?;
             }
@@ -639,6 +643,9 @@ impl Wire for SelectionState {
         {
             return Err("scores have no entropy to rank by");
         }
+        if self.rank_by.is_of_judge() {
+            return Err("it ranks by a judge that it does not hold");
+        }
         let n_classes = self.spec.n_classes;
         let ascend = self.windows.is_sorted_by(|left, right| {
             (left.given, left.by) < (right.given, right.by) && left.quota < right.quota
@@ -656,7 +663,7 @@ impl Wire for SelectionState {
         };
         let counts = [self.n_examples, self.seen];
         let are_counts = counts.iter().all(|&count| i64::try_from(count).is_ok());
-        if self.filter.of_row().is_some()
+        if self.filter.is_of_single_rows()
             || !are_counts
             || !ascend
             || !self.windows.iter().all(is_sound)

@@ -138,15 +138,19 @@ mod tests {
             Filter::ConfidentLearning,
             Filter::PredictedNeqGiven,
             Filter::LowNormalizedMargin,
-            Filter::LowSelfConfidence
+            Filter::LowSelfConfidence,
+            Filter::RelativeConfidence,
+            Filter::NoiseFloor
         ];
-        assert_eq!(filters, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(filters, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
         let methods = numbers![
             Method::SelfConfidence,
             Method::NormalizedMargin,
-            Method::ConfidenceWeightedEntropy
+            Method::ConfidenceWeightedEntropy,
+            Method::RelativeConfidence,
+            Method::NoiseFloor
         ];
-        assert_eq!(methods, [0, 1, 2]);
+        assert_eq!(methods, [0, 1, 2, 3, 4]);
         assert_eq!(numbers![Kind::Probabilities, Kind::Logits, Kind::Scores], [0, 1, 2]);
         assert_eq!(numbers![Several::MostProbable, Several::RowArgmax], [0, 1]);
         assert_eq!(numbers![By::Margin(7), By::Own, By::Score], [0, 1, 2]);
