@@ -21,6 +21,7 @@ array([2])
 `off_diagonal_examples`          the examples counted off its diagonal
 `calibrate_confident_joint`      such counts, scaled to the labels
 `estimate_joint`                 the joint distribution of given and true labels
+`recommend`                      which filter fits the data, and why
 `fit_calibration`                temperature and biases that make probabilities fit labels
 `estimate_noise_model`           prior, noise matrix, inverse noise matrix
 `ensemble_label_quality_scores`  a score for each label, by several models
@@ -29,6 +30,7 @@ array([2])
 `cross_val_pred_probs`           out-of-sample probabilities of any classifier
 `CleanLearning`                  a classifier that learns from noisy labels
 `dataset_health`                 how clean the data set, its classes and their pairs are
+`check_inputs`                   whether labels and matrix are what they should be
 `audit`                          which rows to review, and what reviews say of all others
 `Columns`                        which columns of a table are meant
 `TopK`                           a matrix by the few entries that each row stores
@@ -63,12 +65,16 @@ from conflearn.joint import (
 )
 from conflearn.noise_model import NoiseModel, estimate_noise_model
 from conflearn.quality import label_quality_scores
+from conflearn.recommendation import Recommendation, recommend
 from conflearn.sources import Columns
 from conflearn.thresholds import confident_thresholds
 from conflearn.topk import TopK
 from conflearn.weights import sample_weights
 
 if TYPE_CHECKING:
+    from conflearn.checks import Finding as Finding
+    from conflearn.checks import InputReport as InputReport
+    from conflearn.checks import check_inputs as check_inputs
     from conflearn.learning import CleanLearning as CleanLearning
     from conflearn.learning import cross_val_pred_probs as cross_val_pred_probs
     from conflearn.reviews import AuditPlan as AuditPlan
@@ -84,11 +90,15 @@ __all__ = [
     "Columns",
     "ConflearnCopyWarning",
     "DatasetHealth",
+    "Finding",
+    "InputReport",
     "NoiseModel",
+    "Recommendation",
     "TopK",
     "analyze",
     "audit",
     "calibrate_confident_joint",
+    "check_inputs",
     "confident_joint",
     "confident_thresholds",
     "dataset_health",
@@ -106,6 +116,7 @@ __all__ = [
     "off_diagonal_examples",
     "order_label_issues",
     "rank_label_issues",
+    "recommend",
     "sample_weights",
     "states",
 ]
@@ -119,6 +130,9 @@ _LATE = {
     "AuditPlan": "reviews",
     "AuditResult": "reviews",
     "audit": "reviews",
+    "Finding": "checks",
+    "InputReport": "checks",
+    "check_inputs": "checks",
 }
 
 

@@ -108,6 +108,19 @@ class Inputs(NamedTuple):
         return getattr(self.pred_probs, "kind", "probabilities")
 
     @property
+    def meaning(self) -> Meaning:
+        """What they are, and how they are calibrated, as the core has it.
+
+        The mean of several matrices of probabilities or logits is one of probabilities.
+        """
+        matrix = self.pred_probs
+        if not isinstance(matrix, PredProbs):
+            return Meaning()
+        if len(matrix.members) > 1:
+            return Meaning("scores" if matrix.kind == "scores" else "probabilities")
+        return Meaning(matrix.kind, matrix.temperature, matrix.class_bias)
+
+    @property
     def n_examples(self) -> int:
         """N."""
         return int(self.pred_probs.shape[0])

@@ -1,6 +1,6 @@
 """Options that several functions share, checked: an option that would be ignored is an error."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,27 +20,37 @@ from conflearn._coerce import (
 )
 from conflearn._names import (
     AGGREGATES,
+    CLASSIC_FILTERS,
+    CUT_FILTERS,
     FILTERS,
+    JUDGES,
     PRUNING_FILTERS,
     Adjust,
     Aggregate,
     Filter,
+    Kind,
     Score,
     Several,
 )
 from conflearn.errors import OptionError
+
+if TYPE_CHECKING:
+    from conflearn import _core
 
 __all__ = [
     "AggregateOption",
     "Options",
     "read_adjustment",
     "read_aggregate",
+    "read_cut",
     "read_options",
     "read_tag_options",
+    "refuse_scores",
 ]
 
 ALPHA = 0.8
 SOFTMIN_TEMPERATURE = 0.1
+CUT = 0.5
 
 
 class Options(NamedTuple):
@@ -53,6 +63,9 @@ class Options(NamedTuple):
     confident_joint: npt.NDArray[np.float64] | CompressedRows | None = None
     prune_counts: npt.NDArray[np.int64] | None = None
     several: Several = "most_probable"
+    cut: float = CUT
+    #: Those that the core is to ask, where it does not fit them on the way.
+    judges: "tuple[_core.Judge, ...]" = ()
 
 
 class AggregateOption(NamedTuple):
@@ -69,10 +82,15 @@ def read_options(
     num_to_remove_per_class: object,
     min_examples_per_class: object,
     confident_joint: object,
+    cut: object = None,
 ) -> Options:
     """Coerce the options that belong to filters."""
     filter_, share, least = _read_filter(
-        filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
+        one_of(filter_by, FILTERS, "filter_by"),
+        frac_noise,
+        num_to_remove_per_class,
+        min_examples_per_class,
+        confident_joint,
     )
     removals = num_to_remove_per_class
     return Options(
@@ -81,7 +99,31 @@ def read_options(
         None if removals is None else as_num_to_remove(removals, n_classes),
         least,
         None if confident_joint is None else _read_joint(confident_joint, n_classes),
+        cut=read_cut(cut, filter_),
     )
+
+
+def read_cut(cut: object, filter_by: Filter) -> float:
+    """Coerce the score below which a filter flags, or say why it has none."""
+    if cut is None:
+        return CUT
+    share = as_share(cut, "cut")
+    if filter_by not in CUT_FILTERS:
+        raise OptionError(
+            f"filter_by={filter_by!r} does not use cut; leave it out, or choose "
+            f"{' or '.join(map(repr, CUT_FILTERS))}"
+        )
+    return share
+
+
+def refuse_scores(what: str, kind: Kind) -> None:
+    """Refuse at once what the core would refuse after a pass."""
+    if kind == "scores":
+        raise OptionError(
+            f'{what} needs probabilities, which kind="scores" does not give; with scores, use the '
+            "scores self_confidence and normalized_margin, any other filter, thresholds, joints "
+            "and counts"
+        )
 
 
 def _read_joint(
@@ -101,7 +143,11 @@ def read_tag_options(
 ) -> Options:
     """Coerce the same options of multi-label data, where a class has two sides."""
     filter_, share, least = _read_filter(
-        filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
+        one_of(filter_by, CLASSIC_FILTERS, "filter_by"),
+        frac_noise,
+        num_to_remove_per_class,
+        min_examples_per_class,
+        confident_joint,
     )
     removals = num_to_remove_per_class
     return Options(
@@ -114,13 +160,12 @@ def read_tag_options(
 
 
 def _read_filter(
-    filter_by: object,
+    filter_: Filter,
     frac_noise: object,
     num_to_remove_per_class: object,
     min_examples_per_class: object,
     confident_joint: object,
 ) -> tuple[Filter, float, int]:
-    filter_ = one_of(filter_by, FILTERS, "filter_by")
     share = as_share(frac_noise, "frac_noise")
     least = as_count(min_examples_per_class, "min_examples_per_class")
     if filter_ not in PRUNING_FILTERS:
@@ -167,6 +212,11 @@ def read_adjustment(adjust_pred_probs: object, method: Score, name: str) -> Adju
     """Say how to adjust the matrix before it is scored by the ``method``, or why not."""
     if not as_bool(adjust_pred_probs, "adjust_pred_probs"):
         return "no"
+    if method in JUDGES:
+        raise OptionError(
+            f"adjust_pred_probs=True does not go with {name}={method!r}, which takes the "
+            "imbalance of classes into account by itself; leave it out"
+        )
     if method == "confidence_weighted_entropy":
         raise OptionError(
             f"adjust_pred_probs=True does not go with {name}={method!r}, whose entropy has no "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._inputs import Inputs, is_ensemble, read_ensemble, weighted_mean
-from conflearn._names import SCORES, Filter, Kind, Score, Weighting
+from conflearn._names import JUDGES, SCORES, Filter, FilterChoice, Kind, Score, Weighting
 from conflearn._options import read_options
 from conflearn._runs import Path, Progress, read_or_open, refuse_blocks
 from conflearn._sparse_joint import SparseJoint
@@ -20,9 +20,13 @@ from conflearn._tables import Table, as_table
 from conflearn.ensemble import read_weights
 from conflearn.errors import OptionError
 from conflearn.health import DatasetHealth
+from conflearn.judges import fit_in_memory
 from conflearn.noise_model import NoiseModel, noise_model_of
+from conflearn.recommendation import choose_for
+from conflearn.states import CheckState
 
 if TYPE_CHECKING:
+    from conflearn.checks import InputReport
     from conflearn.stream.run import Run
 
 #: How far above 1 a probability, and so a threshold, may be.
@@ -43,11 +47,14 @@ class Analysis:
     ranked : ndarray of shape (M,), int64
         The same, the worst label first.
     scores : mapping of str to ndarray of shape (N,), float64
-        All three label quality scores by name, in [0, 1]. Of ``kind="scores"`` there are two, of
-        any size: ``confidence_weighted_entropy`` has no meaning for them.
+        Label quality scores by name, in [0, 1]: ``self_confidence``, ``normalized_margin``,
+        ``confidence_weighted_entropy``, and ``relative_confidence`` and ``noise_floor`` where
+        `filter_by` or `rank_by` asked for them. Of ``kind="scores"`` there are the first two, of
+        any size.
     suggested_labels : ndarray of shape (N,), int64
         What each label should have been: the given one where it is not flagged, else the most
-        probable other class.
+        probable other class; where ``relative_confidence`` or ``noise_floor`` flags, the other
+        class with the largest weight (see The method).
     thresholds : ndarray of shape (K,), float64
         See `confident_thresholds`.
     num_issues : int
@@ -72,6 +79,7 @@ class Analysis:
     _given_counts: npt.NDArray[np.int64]
     _given_of_ranked: npt.NDArray[np.int64]
     _joint: SparseJoint
+    _checks: CheckState
 
     @property
     def n_examples(self) -> int:
@@ -117,6 +125,15 @@ class Analysis:
             _given_counts=self._given_counts,
         )
 
+    @cached_property
+    def checks(self) -> "InputReport":
+        """Whether labels and matrix are what they should be; see `check_inputs`.
+
+        It comes from the same sweep, so equal rows are not looked for, and sums of rows and shares
+        of classes are those of up to 10,000 rows, evenly spread.
+        """
+        return self._checks.report(self.classes)
+
     def to_records(self) -> Table:
         """Tabulate the issues, the worst first.
 
@@ -140,15 +157,12 @@ class Analysis:
         suggested = self.suggested_labels[rows]
         given_names, suggested_names = self._names(given), self._names(suggested)
         own = self.scores["self_confidence"][rows]
-        margin = self.scores["normalized_margin"][rows]
-        # Of probabilities the margin score is (own - other + 1) / 2.
-        other = own - (margin if self.kind == "scores" else 2 * margin - 1)
         reasons = [
-            f"{there} at {p_there:.2f} ({_typical(t_there, self.kind)}), "
+            f"{there}{p_there} ({_typical(t_there, self.kind)}), "
             f"{here} at {p_here:.2f} ({_typical(t_here, self.kind)})"
             for there, p_there, t_there, here, p_here, t_here in zip(
                 suggested_names,
-                other,
+                self._suggested_at(rows),
                 self.thresholds[suggested],
                 given_names,
                 own,
@@ -170,6 +184,16 @@ class Analysis:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, scores=MappingProxyType(state["scores"]))
+
+    def _suggested_at(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        """Say how probable suggested classes are, where that is known: of the most probable."""
+        if self.filter_by in JUDGES:
+            return [""] * len(rows)
+        own = self.scores["self_confidence"][rows]
+        margin = self.scores["normalized_margin"][rows]
+        # Of probabilities the margin score is (own - other + 1) / 2.
+        other = own - (margin if self.kind == "scores" else 2 * margin - 1)
+        return [f" at {p:.2f}" for p in other]
 
     def _names(self, classes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         return classes if self.classes is None else np.asarray(self.classes)[classes]
@@ -199,6 +223,13 @@ class Analysis:
         ]
         if worst:
             lines.append(f"  worst rows by {self.rank_by}: {', '.join(worst)}")
+        if not self.checks.is_healthy:
+            doubts = [
+                f"{finding.name} ({finding.severity})"
+                for finding in self.checks
+                if finding.severity != "note"
+            ]
+            lines.append(f"  doubts about the inputs: {', '.join(doubts)}; print .checks")
         return "\n".join(lines)
 
 
@@ -212,11 +243,12 @@ def analyze(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: FilterChoice = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    cut: float | None = None,
     rank_by: Score = "self_confidence",
     weights: Weighting | object = None,
     kind: Kind = "probabilities",
@@ -233,7 +265,7 @@ def analyze(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
+confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
         `pred_probs` may also be a list of matrices, one a model, or an array of shape (M, N, K):
         then their weighted mean is what is looked at, computed row by row. It is never stored.
@@ -251,7 +283,7 @@ confident_joint, kind, temperature, class_bias, classes, n_threads, progress, ch
     -------
     Analysis
         With ``mask``, ``ranked``, ``scores``, ``suggested_labels``, ``thresholds``,
-        ``confident_joint``, ``joint``, ``noise_model``, ``num_issues``, ``health`` and
+        ``confident_joint``, ``joint``, ``noise_model``, ``num_issues``, ``health``, ``checks`` and
         ``to_records()``.
 
     Raises
@@ -302,18 +334,21 @@ confident_joint, kind, temperature, class_bias, classes, n_threads, progress, ch
             "weights are for several matrices, but pred_probs is one; leave them out, or pass a "
             "list of matrices"
         )
+    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_by,
+        filter_,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
+        cut,
     )
     if not isinstance(inputs, Inputs):
         from conflearn.stream import analysis
 
         return analysis.analyze(inputs, options, rank_by, out)
+    options = options._replace(judges=fit_in_memory(inputs, options.filter_by, rank_by))
     found = _core.analyze(inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads)
     scores: dict[Score, npt.NDArray[np.float64]] = {
         "self_confidence": found.self_confidence,
@@ -321,6 +356,7 @@ confident_joint, kind, temperature, class_bias, classes, n_threads, progress, ch
     }
     if inputs.kind != "scores":
         scores["confidence_weighted_entropy"] = found.confidence_weighted_entropy
+    scores |= dict(found.judged)
     return Analysis(
         mask=found.mask,
         ranked=found.ranked,
@@ -328,7 +364,7 @@ confident_joint, kind, temperature, class_bias, classes, n_threads, progress, ch
         suggested_labels=found.suggested_labels,
         thresholds=found.thresholds,
         num_issues=found.num_issues,
-        filter_by=filter_by,
+        filter_by=options.filter_by,
         rank_by=rank_by,
         kind=inputs.kind,
         classes=None if classes is None else tuple(classes),
@@ -336,4 +372,5 @@ confident_joint, kind, temperature, class_bias, classes, n_threads, progress, ch
         # A copy: the caller's labels are not kept alive.
         _given_of_ranked=inputs.labels[found.ranked].astype(np.int64),
         _joint=SparseJoint.from_rows(found.joint_starts, found.joint_columns, found.joint_counts),
+        _checks=CheckState.of_core(found.checks),
     )

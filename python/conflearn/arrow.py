@@ -19,7 +19,7 @@ from conflearn._coerce import as_labels, as_pred_probs
 from conflearn._coerce.tables import read_arrow_lists
 from conflearn._names import SCORES, Kind, Score
 from conflearn.errors import InputError, InputTypeError, MissingDependencyError, OptionError
-from conflearn.states import Rule
+from conflearn.states import Rule, SampleState
 from conflearn.topk import TopK
 
 __all__ = ["FLAG", "SUGGESTION", "Layout", "apply", "feed", "flag", "merge"]
@@ -196,6 +196,7 @@ def feed(
             if batch.num_rows:
                 layout.check(batch.schema.names)
                 labels, pred_probs, rows = layout.rows(batch, state.kind)
+                _check_numbers(layout, state)
                 if not isinstance(rows, int):
                     n_rows, largest, first = n_rows + len(rows), max(largest, rows.max()), rows[0]
                 passes.feed(fed, labels, pred_probs, rows=rows, n_threads=n_threads)
@@ -210,6 +211,15 @@ def feed(
         _LARGEST: arrow.array([largest], arrow.int64()),
     }
     yield make.from_arrays(list(row.values()), names=list(row))
+
+
+def _check_numbers(layout: Layout, state: Any) -> None:
+    """Refuse to take a sample of rows without numbers: each batch would give the same."""
+    if layout.id is None and isinstance(state, SampleState):
+        raise InputError(
+            "noise_floor is fitted to a sample of rows, which goes by their numbers; pass id, the "
+            "name of a column that numbers them"
+        )
 
 
 def merge(state: Any, batches: Iterable[Batch]) -> Any:

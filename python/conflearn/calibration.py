@@ -34,7 +34,7 @@ class Reliability:
     Attributes
     ----------
     log_loss : float
-        Mean of -ln P of the given class, in nats; of probabilities below 1e-7, as of 1e-7.
+        Mean of -ln P of the given class, in nats; what is below 1e-7 counts as that.
     counts : ndarray of shape (15,), int64
         How many rows have a confidence from 0 to 1/15, from 1/15 to 2/15 and so on.
     confidences, accuracies : ndarray of shape (15,), float64
@@ -186,8 +186,9 @@ def fit_calibration(
 
     Notes
     -----
-    Fitted to a sample of at most 10,000 rows (fewer of more than 104 classes, at least 500), the
-    same for any threads, blocks and order of files: those whose numbers have the lowest hashes. It
+    Fitted to a sample of at most 10,000 rows (fewer of more than 200 classes, at least 2,000, or
+    what has 2^23 probabilities), the same for any threads, blocks and order of files: those whose
+    numbers have the lowest hashes. It
     minimises the mean of -ln P of the given class, plus 0.0015 times the sum of the squared biases.
     The given labels are taken as they are, wrong ones too: so the calibrated probability is that of
     being *given* a class. T lies from 0.05 to 20, b from -5 to 5.

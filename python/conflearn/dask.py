@@ -99,7 +99,8 @@ def find_label_issues(
         Number of threads of a task. Dask gives it one.
     **options
         ``filter_by``, ``frac_noise``, ``num_to_remove_per_class``, ``min_examples_per_class``,
-        ``confident_joint``, ``kind``, ``temperature``, as in `conflearn.find_label_issues`.
+        ``confident_joint``, ``cut``, ``kind``, ``temperature``, as in
+        `conflearn.find_label_issues`.
 
     Returns
     -------
@@ -152,8 +153,9 @@ def analyze(
     labels, pred_probs, id, classes, n_classes, n_threads, **options
         As in `find_label_issues`. All filters take two passes or more, and another one for the
         results.
-    rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
-        The score to order `Analysis.issues` by; lower is worse, ties go to the lower row.
+    rank_by : str, default "self_confidence"
+        The score to order `Analysis.issues` by, see `conflearn.label_quality_scores`; lower is
+        worse, ties go to the lower row.
 
     Returns
     -------
@@ -177,11 +179,11 @@ def analyze(
     >>> analysis.issues.compute()
     array([2])
     """
-    one_of(rank_by, SCORES, "rank_by")
+    score = one_of(rank_by, SCORES, "rank_by")
     chunks = _read(labels, pred_probs, id, classes, n_threads, options)
     n_classes = chunks.n_classes() if n_classes is None else n_classes
-    found = passes.analyze(chunks.reduce, n_classes, classes=classes, **options)
-    scores = SCORES if found.kind != "scores" else SCORES[:2]
+    found = passes.analyze(chunks.reduce, n_classes, classes=classes, scores=[score], **options)
+    scores = found.rule.scores
     parts = chunks.apply(found.rule, scores)
     return Analysis(
         **vars(found),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_floats, one_of
 from conflearn._inputs import Inputs, read_ensemble
-from conflearn._names import SCORES, WEIGHTINGS, Kind, Score, Weighting
+from conflearn._names import CLASSIC_SCORES, WEIGHTINGS, ClassicScore, Kind, Weighting
 from conflearn._options import read_adjustment
 from conflearn.errors import InputError, OptionError, ProbabilityError, ShapeError
 
@@ -25,7 +25,7 @@ def ensemble_label_quality_scores(
     pred_probs: object,
     *,
     weights: Weighting | object = "uniform",
-    method: Score = "self_confidence",
+    method: ClassicScore = "self_confidence",
     adjust_pred_probs: bool = False,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
@@ -68,7 +68,7 @@ def ensemble_label_quality_scores(
     >>> conflearn.ensemble_label_quality_scores([0, 1], [first, second])
     array([0.5  , 0.125])
     """
-    score = one_of(method, SCORES, "method")
+    score = one_of(method, CLASSIC_SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, score, "method")
     models = read_ensemble(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
     shares = read_weights(weights, models)

@@ -12,24 +12,27 @@ from conflearn._names import (
     COUNT_METHODS,
     SCORES,
     CountMethod,
-    Filter,
+    FilterChoice,
     Kind,
     Score,
 )
 from conflearn._options import read_adjustment, read_options
 from conflearn._runs import Path, Progress, read_or_open
 from conflearn.errors import OptionError
+from conflearn.judges import fit_in_memory
+from conflearn.recommendation import choose_for
 
 
 def find_label_issues(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: FilterChoice = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    cut: float | None = None,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
     class_bias: object = None,
@@ -60,9 +63,14 @@ def find_label_issues(
         - ``confident_learning``: counted off the diagonal of the confident joint;
         - ``predicted_neq_given``: the model's most probable class is another one;
         - ``low_normalized_margin``, ``low_self_confidence``: the lowest scores, as many as
-          `num_label_issues` counts.
+          `num_label_issues` counts;
+        - ``relative_confidence``: the class with the largest ``P[:, j] / t_j`` is another one, with
+          t the `confident_thresholds`;
+        - ``noise_floor``: the label is more likely wrong than right, by how far probabilities,
+          calibrated to the labels, stand above what wrong labels alone explain;
+        - ``auto``: what `recommend` says.
 
-        Except for the last two, an example whose given class is the model's most probable one
+        Except for the last five, an example whose given class is the model's most probable one
         (within 1e-6) is never flagged.
     frac_noise : float in [0, 1], default 1
         The share of the issues in the joint to flag. For the pruning filters (the first three).
@@ -74,6 +82,9 @@ def find_label_issues(
     confident_joint : array_like of shape (K, K), optional
         Counts ``joint[given, true]`` to use as they are; by default those of the data,
         calibrated. For the pruning filters.
+    cut : float in [0, 1], optional
+        Flag scores below it, by default 0.5. For ``noise_floor``, whose score is P(the label is
+        right): a lower cut flags fewer labels, of which more are wrong.
     kind : {"probabilities", "logits", "scores"}, default "probabilities"
         What the cells of `pred_probs` are. Of logits the softmax is taken, row by row, without a
         second matrix; minus infinity rules a class out. Scores are any real numbers that are larger
@@ -160,18 +171,21 @@ def find_label_issues(
         progress=progress,
         checkpoint=checkpoint,
     )
+    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_by,
+        filter_,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
+        cut,
     )
     if not isinstance(inputs, Inputs):
         from conflearn.stream import issues
 
         return issues.find_label_issues(inputs, options, out)
+    options = options._replace(judges=fit_in_memory(inputs, options.filter_by))
     return _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
 
 
@@ -179,11 +193,12 @@ def rank_label_issues(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: FilterChoice = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    cut: float | None = None,
     rank_by: Score = "self_confidence",
     kind: Kind = "probabilities",
     temperature: float = 1.0,
@@ -199,9 +214,9 @@ def rank_label_issues(
     Parameters
     ----------
     labels, pred_probs, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
+confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
         As in `find_label_issues`.
-    rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
+    rank_by : str, default "self_confidence"
         The score to order by, see `label_quality_scores`; lower is worse, ties go to the lower row.
     out : path, optional
         An ``.npy`` or ``.parquet`` file (column ``row``) to write to, as in `find_label_issues`.
@@ -237,18 +252,21 @@ confident_joint, kind, temperature, class_bias, classes, n_threads, progress, ch
         progress=progress,
         checkpoint=checkpoint,
     )
+    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_by,
+        filter_,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
+        cut,
     )
     if not isinstance(inputs, Inputs):
         from conflearn.stream import issues
 
         return issues.rank_label_issues(inputs, options, rank_by, out)
+    options = options._replace(judges=fit_in_memory(inputs, options.filter_by, rank_by))
     return _core.rank_label_issues(
         inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads
     )
@@ -274,8 +292,8 @@ def order_label_issues(
     mask : array_like of shape (N,), bool
         The examples to order, such as `find_label_issues` returns them. Only their rows are read
         and checked: of each the own-class cell for ``self_confidence``, the whole row for other
-        scores. With `adjust_pred_probs`, which needs thresholds, they are read whole, and the
-        own-class cells of all other rows too.
+        scores. What needs thresholds, as `adjust_pred_probs` and the judges do, reads
+        them whole, and the own-class cells of all other rows too.
     labels, pred_probs, kind, temperature, class_bias, classes, n_threads
         As in `find_label_issues`.
     rank_by, adjust_pred_probs
@@ -305,7 +323,13 @@ def order_label_issues(
     inputs = read_inputs(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
     flagged = as_mask(mask, inputs.n_examples)
     return _core.order_label_issues(
-        flagged, inputs.labels, inputs.pred_probs, rank_by, adjust, inputs.n_threads
+        flagged,
+        inputs.labels,
+        inputs.pred_probs,
+        rank_by,
+        adjust,
+        inputs.n_threads,
+        *fit_in_memory(inputs, rank_by),
     )
 
 

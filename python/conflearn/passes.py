@@ -5,6 +5,8 @@ state; the fed copies are merged, in any order, and the next pass follows from t
 
     thresholds -> joint -> selection, once or more often -> a rule that decides about any row
 
+A filter that judges each row by itself needs no more passes than its `conflearn.judges` do.
+
 Who sends, feeds and merges is not known here. A function ``reduce(state)`` does it, of which each
 engine has its own: `conflearn.ray` and `conflearn.dask`, and a few lines for anything else. This
 one holds all parts itself:
@@ -32,19 +34,41 @@ from typing import Any, TypeAlias, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._coerce import as_class_names, as_count
+from conflearn._coerce import as_class_names, as_count, one_of
 from conflearn._coerce.objects import first_true, spelled
 from conflearn._inputs import Meaning, read_meaning
-from conflearn._names import Filter, Kind
+from conflearn._names import (
+    CUT_FILTERS,
+    JUDGES,
+    SCORES,
+    UNRANKED_FILTERS,
+    Filter,
+    FilterChoice,
+    Kind,
+    Score,
+)
 from conflearn._options import Options as FilterOptions
-from conflearn._options import read_options
+from conflearn._options import read_options, refuse_scores
 from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputError, InputTypeError, OptionError, ShapeError
 from conflearn.health import DatasetHealth
+from conflearn.judges import fit
 from conflearn.noise_model import NoiseModel
-from conflearn.states import Cuts, Flagged, JointState, Rule, SelectionState, ThresholdState
+from conflearn.recommendation import choose
+from conflearn.states import (
+    CheckState,
+    Cuts,
+    Flagged,
+    JointState,
+    Judge,
+    Rule,
+    SampleState,
+    SelectionState,
+    ThresholdState,
+)
 
 __all__ = [
+    "UNNUMBERED_FILTERS",
     "UNRANKED_FILTERS",
     "Findings",
     "Options",
@@ -57,14 +81,13 @@ __all__ = [
     "find_rule",
 ]
 
-State: TypeAlias = ThresholdState | JointState | SelectionState
+State: TypeAlias = ThresholdState | JointState | SampleState | SelectionState | CheckState
 
 #: From an empty state to one that has been fed all rows.
 Reduce: TypeAlias = Callable[[Any], Any]
 
-#: Filters that look at a row by itself. The others take so many of the worst, and of equals the
-#: lower row: they need to know which row is lower.
-UNRANKED_FILTERS: tuple[Filter, ...] = ("confident_learning", "predicted_neq_given")
+#: Filters for which rows need no numbers: nothing goes by which is lower, and no sample is taken.
+UNNUMBERED_FILTERS = tuple(name for name in UNRANKED_FILTERS if name != "noise_floor")
 
 _LEAST_CLASSES = 2
 
@@ -74,13 +97,15 @@ _NUMBER = "number the rows throughout, not anew in each file"
 class Options(TypedDict, total=False):
     """What functions hand on to `find_rule`; as in `conflearn.find_label_issues`."""
 
-    filter_by: Filter
+    filter_by: FilterChoice
     frac_noise: float
     num_to_remove_per_class: object
     min_examples_per_class: int
     confident_joint: object
+    cut: float | None
     kind: Kind
     temperature: float
+    class_bias: object
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -158,11 +183,13 @@ def analyze(
     reduce: Reduce,
     n_classes: int,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: FilterChoice = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    cut: float | None = None,
+    scores: Sequence[Score] = (),
     kind: Kind = "probabilities",
     temperature: float = 1.0,
     class_bias: object = None,
@@ -180,9 +207,12 @@ def analyze(
         times or more often, and must find the same rows each time.
     n_classes : int
         K.
-    filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, kind, \
-temperature, class_bias
+    filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, cut, \
+kind, temperature, class_bias
         As in `conflearn.find_label_issues`.
+    scores : sequence of str
+        Scores that the rule is to give, see `conflearn.label_quality_scores`. It always gives those
+        that need no judge, and that of the filter's own.
     classes : sequence of K names, optional
         What the columns are called, for `Findings.health`. Batches hold numbers.
 
@@ -214,6 +244,8 @@ temperature, class_bias
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
+        cut,
+        scores,
         kind,
         temperature,
         class_bias,
@@ -242,11 +274,13 @@ def find_rule(
     reduce: Reduce,
     n_classes: int,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: FilterChoice = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
+    cut: float | None = None,
+    scores: Sequence[Score] = (),
     kind: Kind = "probabilities",
     temperature: float = 1.0,
     class_bias: object = None,
@@ -256,7 +290,7 @@ def find_rule(
     Parameters
     ----------
     reduce, n_classes, filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, \
-confident_joint, kind, temperature, class_bias
+confident_joint, cut, scores, kind, temperature, class_bias
         As in `analyze`.
 
     Returns
@@ -291,15 +325,17 @@ confident_joint, kind, temperature, class_bias
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
+        cut,
+        scores,
         kind,
         temperature,
         class_bias,
     )
     match search.options.filter_by:
-        case "predicted_neq_given":
-            return search.rule(None)
         case "confident_learning":
             return search.rule(search.thresholds().finish())
+        case filter_ if filter_ in UNRANKED_FILTERS:
+            return search.rule(None)
     joint = search.joint(search.thresholds())
     return search.rule(joint.thresholds, *search.select(joint))
 
@@ -316,7 +352,7 @@ def feed(
 
     Parameters
     ----------
-    state : ThresholdState, JointState or SelectionState
+    state : ThresholdState, JointState, SampleState, SelectionState or CheckState
         What `analyze` or `find_rule` asks to reduce, or a copy of it. It is changed.
     labels, pred_probs, n_threads
         As in `conflearn.find_label_issues`, of the rows of this batch.
@@ -327,7 +363,7 @@ def feed(
 
     Returns
     -------
-    ThresholdState, JointState or SelectionState
+    ThresholdState, JointState, SampleState, SelectionState or CheckState
         The state.
 
     Raises
@@ -342,7 +378,7 @@ def feed(
     >>> passes.feed(ThresholdState(2), [0, 1], [[0.9, 0.1], [0.4, 0.6]]).finish()
     array([0.9, 0.6])
     """
-    if isinstance(state, SelectionState):
+    if isinstance(state, SelectionState | SampleState | CheckState):
         state.update(labels, pred_probs, rows=rows, n_threads=n_threads)
     else:
         first_row = rows if isinstance(rows, int) else 0
@@ -389,8 +425,12 @@ class _Search:
     """One search for label issues: what is asked, and who reads the rows."""
 
     reduce: Reduce
+    #: For passes that several ask for.
+    reduce_once: Reduce
     n_classes: int
     options: FilterOptions
+    #: What judges are to be fitted for.
+    names: tuple[Filter | Score, ...]
     meaning: Meaning
 
     @classmethod
@@ -403,6 +443,8 @@ class _Search:
         num_to_remove_per_class: object,
         min_examples_per_class: object,
         confident_joint: object,
+        cut: object,
+        scores: Sequence[object],
         kind: object,
         temperature: object,
         class_bias: object,
@@ -411,26 +453,39 @@ class _Search:
         n = as_count(n_classes, "n_classes")
         if n < _LEAST_CLASSES:
             raise OptionError(f"n_classes must be at least 2, but is {n}")
+        meaning = read_meaning(kind, temperature, class_bias)
+        reduce_once = _once(reduce)
+        filter_, threshold = choose(reduce_once, n, meaning, filter_by, cut)
         options = read_options(
             n,
-            filter_by,
+            filter_,
             frac_noise,
             num_to_remove_per_class,
             min_examples_per_class,
             confident_joint,
+            threshold,
         )
-        return cls(reduce, n, options, read_meaning(kind, temperature, class_bias))
+        names = (options.filter_by, *(one_of(score, SCORES, "scores") for score in scores))
+        for name in names:
+            if name in JUDGES or name == "confidence_weighted_entropy":
+                refuse_scores(name, meaning.kind)
+        return cls(reduce, reduce_once, n, options, names, meaning)
 
     def thresholds(self) -> ThresholdState:
-        state: ThresholdState = self.reduce(
+        state: ThresholdState = self.reduce_once(
             ThresholdState(self.n_classes, **self.meaning._asdict())
         )
-        if not state.n_examples:
-            raise ShapeError("the data are empty; there must be at least one row")
         return state
 
+    def judges(self) -> list[Judge]:
+        return [
+            fit(self.reduce_once, self.n_classes, name, **self.meaning._asdict())
+            for name in JUDGES
+            if name in self.names
+        ]
+
     def joint(self, before: ThresholdState) -> JointState:
-        joint: JointState = self.reduce(JointState(before.finish(), **self.meaning._asdict()))
+        joint: JointState = self.reduce_once(JointState(before.finish(), **self.meaning._asdict()))
         if not np.array_equal(before.given_counts, joint.given_counts):
             raise InputError(
                 "the rows must be the same in each pass, but there were "
@@ -465,4 +520,21 @@ class _Search:
             cuts=cuts,
             **self.meaning._asdict(),
             flagged=flagged,
+            judges=self.judges(),
+            cut=self.options.cut if self.options.filter_by in CUT_FILTERS else None,
         )
+
+
+def _once(reduce: Reduce) -> Reduce:
+    """Have a pass done once for all who ask for it, and refuse data without rows."""
+    filled: dict[tuple[type, bytes], Any] = {}
+
+    def reduce_once(state: Any) -> Any:
+        key = type(state), state.to_bytes()
+        if key not in filled:
+            filled[key] = reduce(state)
+        if isinstance(state, ThresholdState) and not filled[key].n_examples:
+            raise ShapeError("the data are empty; there must be at least one row")
+        return filled[key]
+
+    return reduce_once

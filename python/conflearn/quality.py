@@ -11,6 +11,7 @@ from conflearn._inputs import Inputs
 from conflearn._names import SCORES, Kind, Score
 from conflearn._options import read_adjustment
 from conflearn._runs import Path, Progress, read_or_open
+from conflearn.judges import fit_in_memory
 
 
 def label_quality_scores(
@@ -38,16 +39,20 @@ def label_quality_scores(
     pred_probs : array_like of shape (N, K)
         Out-of-sample predicted probabilities. ``self_confidence`` without adjustment reads and
         checks the own-class cells ``pred_probs[i, labels[i]]`` only. Or what is read in blocks.
-    method : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
+    method : str, default "self_confidence"
         With y the given class of row p:
 
         - ``self_confidence``: p_y;
         - ``normalized_margin``: (p_y - max of p_j over j != y, + 1) / 2;
-        - ``confidence_weighted_entropy``: ln(1 + h) / h for h = H(p) / ln K / max(p_y, 1e-6).
+        - ``confidence_weighted_entropy``: ln(1 + h) / h for h = H(p) / ln K / max(p_y, 1e-6);
+        - ``relative_confidence``: q_y / sum of q for q_j = p_j / t_j, with t the
+          `confident_thresholds`; 0 for a row of zeros;
+        - ``noise_floor``: P(the label is right), from how far probabilities, calibrated to the
+          labels, stand above what wrong labels alone explain.
     adjust_pred_probs : bool, default False
         Take class imbalance out first: subtract each class's threshold, add the largest one,
-        normalise rows. Columns of classes that no example is given stay as they are. Not for
-        ``confidence_weighted_entropy``.
+        normalise rows. Columns of classes that no example is given stay as they are. Only for
+        ``self_confidence`` and ``normalized_margin``.
     kind, temperature, class_bias
         What the cells of `pred_probs` are, as in `find_label_issues`.
     classes : sequence of K names, optional
@@ -97,5 +102,12 @@ def label_quality_scores(
 
         return quality.label_quality_scores(inputs, method, adjust, out)
     return _core.label_quality_scores(
-        inputs.labels, inputs.pred_probs, method, adjust, None, 0, inputs.n_threads
+        inputs.labels,
+        inputs.pred_probs,
+        method,
+        adjust,
+        None,
+        0,
+        inputs.n_threads,
+        *fit_in_memory(inputs, method),
     )

@@ -93,7 +93,7 @@ def find_label_issues(
         where they lie.
     id : str, optional
         A column of whole numbers, at least 0, each its own. Needed by all filters but
-        ``confident_learning`` and ``predicted_neq_given``.
+        ``confident_learning``, ``predicted_neq_given`` and ``relative_confidence``.
     keep : sequence of str
         Columns that the results shall have, too.
     classes : sequence of K names, optional
@@ -104,7 +104,8 @@ def find_label_issues(
         Number of threads, and of CPUs that a task asks for. By default Ray decides: one.
     **options
         ``filter_by``, ``frac_noise``, ``num_to_remove_per_class``, ``min_examples_per_class``,
-        ``confident_joint``, ``kind``, ``temperature``, as in `conflearn.find_label_issues`.
+        ``confident_joint``, ``cut``, ``kind``, ``temperature``, as in
+        `conflearn.find_label_issues`.
 
     Returns
     -------
@@ -161,8 +162,9 @@ def analyze(
     dataset, labels, pred_probs, id, keep, classes, n_classes, n_threads, **options
         As in `find_label_issues`. All filters take two passes or more, and another one for the
         results.
-    rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
-        The score to order `Analysis.issues` by; lower is worse, ties go to the lower id.
+    rank_by : str, default "self_confidence"
+        The score to order `Analysis.issues` by, see `conflearn.label_quality_scores`; lower is
+        worse, ties go to the lower id.
 
     Returns
     -------
@@ -190,13 +192,12 @@ def analyze(
     >>> analysis.issues().select_columns(["id", "suggested_label"]).take_all()
     [{'id': 2, 'suggested_label': 1}]
     """
-    one_of(rank_by, SCORES, "rank_by")
+    score = one_of(rank_by, SCORES, "rank_by")
     layout = arrow.Layout(labels, pred_probs, id, keep, classes)
     blocks = _Blocks.read(dataset, layout, n_threads, options)
     n_classes = blocks.n_classes() if n_classes is None else n_classes
-    found = passes.analyze(blocks.reduce, n_classes, classes=classes, **options)
-    scores = SCORES if found.kind != "scores" else SCORES[:2]
-    results = blocks.apply(found.rule, scores=scores)
+    found = passes.analyze(blocks.reduce, n_classes, classes=classes, scores=[score], **options)
+    results = blocks.apply(found.rule, scores=found.rule.scores)
     return Analysis(**vars(found), results=results, rank_by=rank_by, _id=id)
 
 
@@ -225,11 +226,12 @@ class _Blocks:
                 "ray.data reads files and frames, for arrays there is conflearn itself"
             )
         filter_by = options.get("filter_by", "prune_by_noise_rate")
-        if layout.id is None and filter_by not in passes.UNRANKED_FILTERS:
+        if layout.id is None and filter_by not in passes.UNNUMBERED_FILTERS:
             raise OptionError(
                 f"filter_by={filter_by!r} needs id, the name of a column that numbers the rows, to "
-                "tell which of two equally bad labels to flag; write such a column where rows are "
-                "made or read, or choose one of " + ", ".join(passes.UNRANKED_FILTERS)
+                "tell which of two equally bad labels to flag, or which rows to fit to; write such "
+                "a column where rows are made or read, or choose one of "
+                + ", ".join(passes.UNNUMBERED_FILTERS)
             )
         known = dataset.columns(fetch_if_missing=False)
         if known is not None:  # else the first worker looks

@@ -178,7 +178,7 @@ def sample_weights(
             "too much memory; pass mode='hard'"
         )
     cells = cast("Array", matrix)  # others were refused above
-    weights = _probability_right(given, cells, noise, _meaning_of(inputs))
+    weights = _probability_right(given, cells, noise, inputs.meaning)
     return weights / _rates(noise)[given] if mode == "importance" else weights
 
 
@@ -229,14 +229,6 @@ def _matrix_of(inputs: Inputs) -> Matrix:
     """Return the one matrix, whatever its kind."""
     matrix = inputs.pred_probs
     return matrix.members[0] if isinstance(matrix, PredProbs) else matrix
-
-
-def _meaning_of(inputs: Inputs) -> Meaning:
-    """Return what its cells are."""
-    matrix = inputs.pred_probs
-    if not isinstance(matrix, PredProbs):
-        return Meaning()
-    return Meaning(matrix.kind, matrix.temperature, matrix.class_bias)
 
 
 def _blocks(matrix: Array) -> Iterator[slice]:

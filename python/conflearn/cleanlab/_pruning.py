@@ -9,7 +9,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import MAX_THREADS
 from conflearn._coerce.objects import is_real, spelled
-from conflearn._names import FILTERS, PRUNING_FILTERS, Filter
+from conflearn._names import CLASSIC_FILTERS, PRUNING_FILTERS, ClassicFilter, Filter
 from conflearn._warn import warn_caller
 from conflearn.cleanlab._inputs import read_removals
 from conflearn.errors import InputTypeError, OptionError
@@ -17,12 +17,12 @@ from conflearn.errors import InputTypeError, OptionError
 __all__ = ["as_filter", "as_least", "as_n_threads", "as_share", "prune_counts", "tell_of_options"]
 
 
-def as_filter(filter_by: object) -> Filter:
+def as_filter(filter_by: object) -> ClassicFilter:
     """Return the name of a filter."""
-    for name in FILTERS:
+    for name in CLASSIC_FILTERS:
         if name == filter_by:
             return name
-    raise AssertionError(f"filter_by={filter_by!r} is not one of {', '.join(FILTERS)}")
+    raise AssertionError(f"filter_by={filter_by!r} is not one of {', '.join(CLASSIC_FILTERS)}")
 
 
 def tell_of_options(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._coerce.objects import spelled
-from conflearn._names import SCORES, Adjust, Score
+from conflearn._names import CLASSIC_SCORES, Adjust, ClassicScore
 from conflearn.cleanlab._inputs import Inputs, read_thresholds
 from conflearn.errors import InputTypeError, OptionError
 
@@ -87,9 +87,11 @@ def as_rank_options(rank_by_kwargs: Mapping[str, Any]) -> Any:
     return kwargs.get("adjust_pred_probs", False)
 
 
-def checked_score(method: str, name: str, *, adjust_pred_probs: bool) -> tuple[Score, Adjust]:
+def checked_score(
+    method: str, name: str, *, adjust_pred_probs: bool
+) -> tuple[ClassicScore, Adjust]:
     """Return the name of a score, and how the matrix is adjusted before."""
-    score = one_of(method, SCORES, name)
+    score = one_of(method, CLASSIC_SCORES, name)
     if adjust_pred_probs and score == "confidence_weighted_entropy":
         raise OptionError(f"adjust_pred_probs is not currently supported for {method}.")
     return score, "all_classes" if adjust_pred_probs else "no"

@@ -21,6 +21,7 @@ from conflearn._coerce import (
 )
 from conflearn._coerce.objects import Array
 from conflearn._names import (
+    JUDGES,
     PRUNES,
     RESPONSES,
     SCORES,
@@ -121,9 +122,9 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         is left of a class counts for all of it. ``auto`` is True for ``prune="hard"`` where the
         classifier takes weights, else False. True for a classifier that takes none is told by a
         `WeightWarning`.
-    filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint
+    filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, cut
         Which examples to flag, see `find_label_issues`. Classes are in the order of ``classes_``.
-    rank_by : {"self_confidence", "normalized_margin", "confidence_weighted_entropy"}
+    rank_by : str, default "self_confidence"
         The score by which issues are ranked, see `label_quality_scores`.
     method : {"auto", "predict_proba", "decision_function"}, default "auto"
         What to ask the classifier for in cross-validation: decision values serve where a
@@ -205,6 +206,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         num_to_remove_per_class: Any = None,
         min_examples_per_class: int = 1,
         confident_joint: Any = None,
+        cut: float | None = None,
         rank_by: Score = "self_confidence",
         method: Method = "auto",
         encode_labels: bool | Literal["auto"] = "auto",
@@ -221,6 +223,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         self.num_to_remove_per_class = num_to_remove_per_class
         self.min_examples_per_class = min_examples_per_class
         self.confident_joint = confident_joint
+        self.cut = cut
         self.rank_by = rank_by
         self.method = method
         self.encode_labels = encode_labels
@@ -404,13 +407,21 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
             self.num_to_remove_per_class,
             self.min_examples_per_class,
             self.confident_joint,
+            self.cut,
         )
-        rank_by = one_of(self.rank_by, SCORES, "rank_by")
-        if rank_by == "confidence_weighted_entropy" and response == "decision_function":
-            raise OptionError(
-                f"rank_by={rank_by!r} needs probabilities, which decision values are not; pass "
-                "'self_confidence' or 'normalized_margin'"
-            )
+        one_of(self.rank_by, SCORES, "rank_by")
+        other = {
+            "filter_by": "another filter",
+            "rank_by": "'self_confidence' or 'normalized_margin'",
+        }
+        for name, instead in other.items():
+            asked = getattr(self, name)
+            needs_probabilities = asked in ("confidence_weighted_entropy", *JUDGES)
+            if needs_probabilities and response == "decision_function":
+                raise OptionError(
+                    f"{name}={asked!r} needs probabilities, which decision values are not; pass "
+                    f"{instead}"
+                )
         as_n_threads(self.n_threads)
 
     def _find(self, task: _Task, matrix: Array | None, response: Response) -> None:
@@ -437,6 +448,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
                 num_to_remove_per_class=self.num_to_remove_per_class,
                 min_examples_per_class=self.min_examples_per_class,
                 confident_joint=self.confident_joint,
+                cut=self.cut,
                 rank_by=self.rank_by,
                 kind=_KINDS[response],
                 n_threads=self.n_threads,

@@ -9,7 +9,7 @@ import numpy as np
 from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._inputs import TagInputs
-from conflearn._names import Filter, Kind
+from conflearn._names import ClassicFilter, Kind
 from conflearn._options import read_tag_options
 from conflearn._runs import Path, Progress, read_or_open_tags
 from conflearn._tables import Library, Table, as_frame, as_table
@@ -121,7 +121,7 @@ def dataset_health(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: ClassicFilter = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._inputs import TagInputs
-from conflearn._names import SCORES, Aggregate, Filter, Kind, Score
+from conflearn._names import CLASSIC_SCORES, Aggregate, ClassicFilter, ClassicScore, Kind
 from conflearn._options import (
     ALPHA,
     SOFTMIN_TEMPERATURE,
@@ -27,7 +27,7 @@ def find_label_issues(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: ClassicFilter = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
@@ -134,12 +134,12 @@ def rank_label_issues(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: ClassicFilter = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
     confident_joint: object = None,
-    rank_by: Score = "self_confidence",
+    rank_by: ClassicScore = "self_confidence",
     aggregate: Aggregate = "exponential_moving_average",
     alpha: float = ALPHA,
     softmin_temperature: float = SOFTMIN_TEMPERATURE,
@@ -179,7 +179,7 @@ confident_joint, kind, temperature, classes, n_threads, out, progress, checkpoin
     >>> multilabel.rank_label_issues(labels, pred_probs)
     array([4])
     """
-    method = one_of(rank_by, SCORES, "rank_by")
+    method = one_of(rank_by, CLASSIC_SCORES, "rank_by")
     how = read_aggregate(aggregate, alpha, softmin_temperature)
     inputs = read_or_open_tags(
         labels,
@@ -213,7 +213,7 @@ def find_label_issues_per_class(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: ClassicFilter = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,
@@ -280,7 +280,7 @@ def locate_label_issues(
     labels: object,
     pred_probs: object,
     *,
-    filter_by: Filter = "prune_by_noise_rate",
+    filter_by: ClassicFilter = "prune_by_noise_rate",
     frac_noise: float = 1.0,
     num_to_remove_per_class: object = None,
     min_examples_per_class: int = 1,

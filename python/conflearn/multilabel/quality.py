@@ -8,7 +8,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import one_of
 from conflearn._inputs import TagInputs
-from conflearn._names import SCORES, Aggregate, Kind, Score
+from conflearn._names import CLASSIC_SCORES, Aggregate, ClassicScore, Kind
 from conflearn._options import ALPHA, SOFTMIN_TEMPERATURE, read_adjustment, read_aggregate
 from conflearn._runs import Path, Progress, read_or_open_tags
 
@@ -17,7 +17,7 @@ def label_quality_scores(
     labels: object,
     pred_probs: object,
     *,
-    method: Score = "self_confidence",
+    method: ClassicScore = "self_confidence",
     adjust_pred_probs: bool = False,
     aggregate: Aggregate = "exponential_moving_average",
     alpha: float = ALPHA,
@@ -84,7 +84,7 @@ def label_quality_scores(
     >>> multilabel.label_quality_scores([[0], [0]], pred_probs, aggregate="min")
     array([0.75, 0.25])
     """
-    one_of(method, SCORES, "method")
+    one_of(method, CLASSIC_SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
     how = read_aggregate(aggregate, alpha, softmin_temperature)
     inputs = read_or_open_tags(
@@ -111,7 +111,7 @@ def label_quality_scores_per_class(
     labels: object,
     pred_probs: object,
     *,
-    method: Score = "self_confidence",
+    method: ClassicScore = "self_confidence",
     adjust_pred_probs: bool = False,
     kind: Kind = "probabilities",
     temperature: float = 1.0,
@@ -160,7 +160,7 @@ def label_quality_scores_per_class(
     array([[0.75, 0.75],
            [0.25, 0.75]])
     """
-    one_of(method, SCORES, "method")
+    one_of(method, CLASSIC_SCORES, "method")
     adjust = read_adjustment(adjust_pred_probs, method, "method")
     inputs = read_or_open_tags(
         labels,

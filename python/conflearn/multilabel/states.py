@@ -32,7 +32,15 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_bool, as_count, as_tag_thresholds, one_of
 from conflearn._inputs import TagInputs, read_kind_of_tags, read_tag_inputs
-from conflearn._names import FILTERS, SCORES, Aggregate, Filter, Kind, Score
+from conflearn._names import (
+    CLASSIC_FILTERS,
+    CLASSIC_SCORES,
+    UNRANKED_FILTERS,
+    Aggregate,
+    ClassicFilter,
+    ClassicScore,
+    Kind,
+)
 from conflearn._options import (
     ALPHA,
     SOFTMIN_TEMPERATURE,
@@ -43,7 +51,6 @@ from conflearn._options import (
 )
 from conflearn.errors import InputTypeError, OptionError, ShapeError, StateError
 from conflearn.states.batch import as_rows, has_no_rows
-from conflearn.states.looks import OF_SINGLE_ROWS
 from conflearn.states.selection import MOST_SELECTED
 from conflearn.states.state import State
 
@@ -296,7 +303,7 @@ class TagCuts(State[_core.TagCuts]):
         cls,
         joint: TagJointState,
         *,
-        filter_by: Filter = "prune_by_noise_rate",
+        filter_by: ClassicFilter = "prune_by_noise_rate",
         frac_noise: float = 1.0,
         num_to_remove_per_class: object = None,
         min_examples_per_class: int = 1,
@@ -336,7 +343,7 @@ class TagCuts(State[_core.TagCuts]):
     @classmethod
     def of_options(cls, joint: TagJointState, options: Options) -> "TagCuts":
         """Do the same with options that are read already."""
-        if options.filter_by in OF_SINGLE_ROWS:
+        if options.filter_by in UNRANKED_FILTERS:
             raise OptionError(
                 f"filter_by={options.filter_by!r} looks at each tag by itself, so there is nothing "
                 "to plan; use a TagRule"
@@ -346,7 +353,7 @@ class TagCuts(State[_core.TagCuts]):
         return state
 
     @property
-    def filter_by(self) -> Filter:
+    def filter_by(self) -> ClassicFilter:
         """The filter."""
         return self._core.filter_by
 
@@ -416,7 +423,7 @@ class TagSelectionState(State[_core.TagSelectionState]):
         self,
         cuts: TagCuts,
         *,
-        rank_by: Score | None = None,
+        rank_by: ClassicScore | None = None,
         aggregate: Aggregate = "exponential_moving_average",
         alpha: float = ALPHA,
         softmin_temperature: float = SOFTMIN_TEMPERATURE,
@@ -425,13 +432,13 @@ class TagSelectionState(State[_core.TagSelectionState]):
         if not isinstance(cuts, TagCuts):
             raise InputTypeError(f"cuts must be TagCuts, not {type(cuts).__name__}")
         how = read_aggregate(aggregate, alpha, softmin_temperature)
-        rank = None if rank_by is None else (one_of(rank_by, SCORES, "rank_by"), how)
+        rank = None if rank_by is None else (one_of(rank_by, CLASSIC_SCORES, "rank_by"), how)
         core = _core.TagSelectionState(cuts._core, rank, as_count(most, "most"))  # noqa: SLF001
         super().__init__(core)
 
     @classmethod
     def of_options(
-        cls, cuts: TagCuts, rank: tuple[Score, AggregateOption] | None, most: int
+        cls, cuts: TagCuts, rank: tuple[ClassicScore, AggregateOption] | None, most: int
     ) -> "TagSelectionState":
         """Do the same with options that are read already."""
         state = cls.__new__(cls)
@@ -537,20 +544,20 @@ class TagRule:
     def __init__(
         self,
         thresholds: object,
-        filter_by: Filter,
+        filter_by: ClassicFilter,
         *,
         cuts: TagCuts | None = None,
         kind: Kind = "probabilities",
         temperature: float = 1.0,
     ) -> None:
-        self.filter_by = one_of(filter_by, FILTERS, "filter_by")
+        self.filter_by = one_of(filter_by, CLASSIC_FILTERS, "filter_by")
         self.kind, self.temperature, _ = read_kind_of_tags(kind, temperature)
         self.thresholds = None if thresholds is None else _as_cutoffs(thresholds)
         self.cuts = cuts
         self._core: _core.TagRule | None = None
         if self.filter_by == "confident_learning" and thresholds is None:
             raise OptionError("filter_by='confident_learning' needs thresholds")
-        if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
+        if (self.filter_by in UNRANKED_FILTERS) != (cuts is None):
             needs = "needs cuts, made by TagCuts.plan" if cuts is None else "does not use cuts"
             raise OptionError(f"filter_by={self.filter_by!r} {needs}")
         if cuts is not None:

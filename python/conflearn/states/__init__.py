@@ -15,10 +15,12 @@ pass                  state, and what it leaves
 3, *selection*        `SelectionState`: the rows that a filter removes, as many as `Cuts` say
 one before these      `SampleState`: rows to fit a calibration to
 in any later pass     `Rule`: what is to be said of each row by itself
+in any pass           `CheckState`: what shows that labels and matrix are not what they should be
 ====================  =========================================================================
 
 The third is for the filters that remove so many rows of each class, or so many in all. How many
-is known only after the second; ``confident_learning`` and ``predicted_neq_given`` need neither.
+is known only after the second; ``confident_learning`` and ``predicted_neq_given`` need neither, and
+``relative_confidence`` a `Judge` that is fitted after the first.
 
 >>> import conflearn
 >>> labels = [0, 0, 0, 1, 1]
@@ -31,7 +33,9 @@ is known only after the second; ``confident_learning`` and ``predicted_neq_given
 array([0.63333333, 0.8       ])
 """
 
+from conflearn.states.checks import CheckState
 from conflearn.states.joint import JointState
+from conflearn.states.judge import Judge
 from conflearn.states.looks import Look, look
 from conflearn.states.rule import RowResults, Rule
 from conflearn.states.sample import SampleState
@@ -40,9 +44,11 @@ from conflearn.states.thresholds import ThresholdState
 
 __all__ = [
     "MOST_SELECTED",
+    "CheckState",
     "Cuts",
     "Flagged",
     "JointState",
+    "Judge",
     "Look",
     "RowResults",
     "Rule",

@@ -1,15 +1,18 @@
 """The second pass: counts by given and guessed class."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_bool, as_thresholds
-from conflearn._inputs import read_meaning
+from conflearn._inputs import Inputs, read_meaning
 from conflearn._names import Kind, Several
 from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputTypeError, ShapeError
 from conflearn.states.batch import read_batch
+from conflearn.states.judge import Judge
 from conflearn.states.looks import Look, look_at
 from conflearn.states.state import State
 
@@ -95,6 +98,8 @@ class JointState(State[_core.JointState]):
         *,
         first_row: int = 0,
         entropies: bool = False,
+        judges: Sequence[Judge] = (),
+        sample_of: int | None = None,
         n_threads: int | None = None,
     ) -> Look:
         """Count a batch of rows; what raises an error counts nothing.
@@ -103,7 +108,7 @@ class JointState(State[_core.JointState]):
         ----------
         labels, pred_probs, first_row, n_threads
             As in `ThresholdState.update`.
-        entropies : bool, default False
+        entropies, judges, sample_of
             As in `look`.
 
         Returns
@@ -118,9 +123,22 @@ class JointState(State[_core.JointState]):
         StateError
             If there is another number of classes.
         """
-        core = self._core
         batch = read_batch(labels, pred_probs, n_threads, self.meaning, self.n_classes)
-        seen = look_at(batch, core.thresholds, core.several, first_row, entropies)
+        return self.update_with(batch, first_row, entropies, judges, sample_of)
+
+    def update_with(
+        self,
+        batch: Inputs | None,
+        first_row: object = 0,
+        entropies: object = False,
+        judges: Sequence[Judge] = (),
+        sample_of: int | None = None,
+    ) -> Look:
+        """Do the same with a batch that is coerced already."""
+        core = self._core
+        seen = look_at(
+            batch, core.thresholds, core.several, first_row, entropies, judges, sample_of
+        )
         if seen._core is not None:  # noqa: SLF001 - of this package
             core.add(seen._core)  # noqa: SLF001
         return seen

@@ -8,10 +8,20 @@ import numpy.typing as npt
 
 from conflearn._coerce import one_of
 from conflearn._inputs import read_meaning
-from conflearn._names import FILTERS, Filter, Kind, Score
+from conflearn._names import (
+    CLASSIC_SCORES,
+    FILTERS,
+    JUDGES,
+    UNRANKED_FILTERS,
+    Filter,
+    Kind,
+    Score,
+)
+from conflearn._options import read_cut
 from conflearn.errors import InputTypeError, OptionError, StateError
 from conflearn.states.batch import as_row_array, as_rows, read_batch
-from conflearn.states.looks import OF_SINGLE_ROWS, look_at
+from conflearn.states.judge import Judge
+from conflearn.states.looks import as_judges, look_at
 from conflearn.states.selection import Cuts, Flagged
 
 __all__ = ["RowResults", "Rule"]
@@ -25,15 +35,27 @@ class RowResults(NamedTuple):
     normalized_margin: npt.NDArray[np.float64]
     #: None unless it was asked for.
     confidence_weighted_entropy: npt.NDArray[np.float64] | None
-    #: The given label where there is no issue, else the most probable other class.
+    #: The given label where there is no issue, else the most probable other class, or the one that
+    #: the judge believes in whom the filter goes by.
     suggested_labels: npt.NDArray[np.int64]
+    #: None unless the rule has a judge for it.
+    relative_confidence: npt.NDArray[np.float64] | None = None
+    #: The same.
+    noise_floor: npt.NDArray[np.float64] | None = None
 
     def columns(self, scores: Sequence[Score]) -> dict[str, npt.NDArray[Any]]:
         """Name what engines put into tables: flags, and with scores the suggested labels, too."""
         columns: dict[str, npt.NDArray[Any]] = {"is_issue": self.is_issue}
         if scores:
             columns["suggested_label"] = self.suggested_labels
-        return columns | {score: getattr(self, score) for score in scores}
+        for score in scores:
+            columns[score] = getattr(self, score)
+            if columns[score] is None:
+                raise OptionError(
+                    f"scores hold {score!r}, which this rule has no judge for; find the rule with "
+                    f"scores=[{score!r}]"
+                )
+        return columns
 
 
 class Rule:
@@ -46,16 +68,22 @@ class Rule:
     filter_by
         As in `conflearn.find_label_issues`.
     cuts : Cuts, optional
-        For all filters but ``confident_learning`` and ``predicted_neq_given``, ``is_done``.
+        For all filters that do not look at each row by itself, ``is_done``.
     kind, temperature, class_bias
         What the cells of matrices are.
     flagged : Flagged, optional
         What `SelectionState.flagged` told of these cuts.
+    judges : sequence of Judge
+        For the filters of their names, and for their scores.
+    cut
+        As in `conflearn.find_label_issues`.
 
     Attributes
     ----------
     flagged_rows : ndarray of shape (M,), int64, or None
         The numbers of the rows that `flagged` names, ascending. Then `flags` decides by numbers.
+    scores : tuple of str
+        The names of the scores that `apply` can give.
 
     Examples
     --------
@@ -75,6 +103,8 @@ class Rule:
         temperature: float = 1.0,
         class_bias: object = None,
         flagged: Flagged | None = None,
+        judges: Sequence[Judge] = (),
+        cut: float | None = None,
     ) -> None:
         if cuts is not None and not isinstance(cuts, Cuts):
             raise InputTypeError(f"cuts must be Cuts, not {type(cuts).__name__}")
@@ -82,6 +112,10 @@ class Rule:
         self.meaning = read_meaning(kind, temperature, class_bias)
         self.thresholds = thresholds
         self.cuts = cuts
+        read_cut(cut, self.filter_by)
+        self.cut = cut
+        self.judges = as_judges(judges)
+        self._check_judges()
         if self.filter_by == "confident_learning" and thresholds is None:
             raise OptionError("filter_by='confident_learning' needs thresholds")
         if flagged is not None and (cuts is None or not isinstance(flagged, Flagged)):
@@ -91,7 +125,7 @@ class Rule:
                 "with that selection"
             )
         self.flagged_rows = None if flagged is None else flagged.rows
-        if (self.filter_by in OF_SINGLE_ROWS) != (cuts is None):
+        if (self.filter_by in UNRANKED_FILTERS) != (cuts is None):
             needs = "needs cuts, made by Cuts.plan" if cuts is None else "does not use cuts"
             raise OptionError(f"filter_by={self.filter_by!r} {needs}")
         if cuts is not None:
@@ -109,6 +143,24 @@ class Rule:
                 raise StateError(
                     "cuts are not all known yet: let a SelectionState of them see all rows, and "
                     "close them with it, until they are done"
+                )
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """The names of the scores that `apply` can give."""
+        classic = CLASSIC_SCORES if self.meaning.kind != "scores" else CLASSIC_SCORES[:2]
+        return (*classic, *(judge.rule for judge in self.judges))
+
+    def _check_judges(self) -> None:
+        if self.filter_by in JUDGES and self.filter_by not in [one.rule for one in self.judges]:
+            raise OptionError(
+                f"filter_by={self.filter_by!r} needs judges=[judge], a Judge that is fitted for it"
+            )
+        for judge in self.judges:
+            if not judge.meaning.same(self.meaning):
+                raise StateError(
+                    f"judges hold one of {judge.meaning.spelled()}, but this rule has "
+                    f"{self.meaning.spelled()}"
                 )
 
     def apply(
@@ -150,11 +202,11 @@ class Rule:
         first = numbers if isinstance(numbers, int) else 0
         n_classes = None if self.cuts is None else self.cuts.n_classes
         batch = read_batch(labels, pred_probs, n_threads, self.meaning, n_classes)
-        seen = look_at(batch, self.thresholds, "most_probable", first, entropies)
-        others = seen.most_probable_others()
+        seen = look_at(batch, self.thresholds, "most_probable", first, entropies, self.judges)
+        others = seen.others(self.filter_by)
         given = others if batch is None else batch.labels
         if batch is None or self.cuts is None:
-            is_issue = others > 0 if batch is None else seen.mask(self.filter_by)
+            is_issue = others > 0 if batch is None else seen.mask(self.filter_by, self.cut)
         else:
             others = self.cuts.decide(seen, batch, numbers)
             is_issue = others >= 0
@@ -163,7 +215,8 @@ class Rule:
             seen.scores("self_confidence"),
             seen.scores("normalized_margin"),
             seen.scores("confidence_weighted_entropy") if entropies else None,
-            np.where(is_issue, others, given).astype(np.int64, copy=False),
+            np.where(is_issue & (others >= 0), others, given).astype(np.int64, copy=False),
+            **{judge.rule: seen.scores(judge.rule) for judge in self.judges},
         )
 
     def flags(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -13,15 +13,16 @@ from conflearn.states.state import State
 __all__ = ["SampleState", "sample_size"]
 
 _MOST_ROWS = 10_000
-_FEWEST_ROWS = 500
-_MOST_CELLS = 1 << 20
+_FEWEST_ROWS = 2_000
+_MOST_CELLS = 2_000_000
 
 
 def sample_size(n_classes: int) -> int:
     """Say how many rows are enough to fit a calibration of so many classes to.
 
-    What is fitted to every class alike settles with a thousand rows; the bias of a class that has
-    few of them stays near 0, however many there are of others.
+    What is fitted to every class alike settles with two thousand rows; the bias of a class that has
+    few of them stays near 0, however many there are of others. Fewer than ten thousand of few
+    classes are too few to see where an accurate model errs.
     """
     return min(_MOST_ROWS, max(_MOST_CELLS // n_classes, _FEWEST_ROWS))
 
@@ -36,7 +37,8 @@ class SampleState(State[_core.SampleState]):
     kind, temperature, class_bias
         What the cells of matrices are, as in `conflearn.find_label_issues`.
     size : int, optional
-        How many rows to keep: by default 10,000, or fewer of more than 104 classes.
+        How many rows to keep: by default 10,000, fewer of more than 200 classes, and at least
+        2,000. But for 200, no more are kept than have 2^23 probabilities above 0 altogether.
 
     Examples
     --------

@@ -8,12 +8,12 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_count, one_of
 from conflearn._inputs import Inputs
-from conflearn._names import SCORES, Filter, Score
+from conflearn._names import CLASSIC_SCORES, UNRANKED_FILTERS, ClassicScore, Filter
 from conflearn._options import Options, read_options
 from conflearn.errors import InputTypeError, OptionError, StateError
 from conflearn.states.batch import as_rows, read_batch
 from conflearn.states.joint import JointState
-from conflearn.states.looks import OF_SINGLE_ROWS, Look
+from conflearn.states.looks import Look
 from conflearn.states.state import State
 
 __all__ = ["MOST_SELECTED", "Cuts", "Flagged", "SelectionState"]
@@ -91,7 +91,7 @@ class Cuts(State[_core.Cuts]):
     @classmethod
     def of_options(cls, joint: JointState, options: Options) -> "Cuts":
         """Do the same with options that are read already."""
-        if options.filter_by in OF_SINGLE_ROWS:
+        if options.filter_by in UNRANKED_FILTERS:
             raise OptionError(
                 f"filter_by={options.filter_by!r} looks at each row by itself, so there is nothing "
                 "to plan; use a Rule, or the mask of a look"
@@ -174,11 +174,15 @@ class SelectionState(State[_core.SelectionState]):
     _read = _core.SelectionState.from_bytes
 
     def __init__(
-        self, cuts: Cuts, *, rank_by: Score = "self_confidence", most: int = MOST_SELECTED
+        self,
+        cuts: Cuts,
+        *,
+        rank_by: ClassicScore = "self_confidence",
+        most: int = MOST_SELECTED,
     ) -> None:
         if not isinstance(cuts, Cuts):
             raise InputTypeError(f"cuts must be Cuts, not {type(cuts).__name__}")
-        score = one_of(rank_by, SCORES, "rank_by")
+        score = one_of(rank_by, CLASSIC_SCORES, "rank_by")
         core = _core.SelectionState(cuts._core, score, as_count(most, "most"))  # noqa: SLF001
         super().__init__(core)
 

@@ -14,8 +14,10 @@ __all__ = ["State"]
 
 _Core = TypeVar(
     "_Core",
+    _core.CheckState,
     _core.ThresholdState,
     _core.JointState,
+    _core.Judge,
     _core.Cuts,
     _core.SelectionState,
     _core.SampleState,
@@ -93,8 +95,13 @@ class State(Generic[_Core]):
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             raise InputTypeError(f"data must be bytes, not {type(data).__name__}")
+        return cls.of_core(cls._read(bytes(data)))
+
+    @classmethod
+    def of_core(cls, core: Any) -> Any:
+        """Put a state of the core into its Python face."""
         state = cls.__new__(cls)
-        state._core = cls._read(bytes(data))  # noqa: SLF001 - of this class
+        state._core = core  # noqa: SLF001 - of this class
         return state
 
     def __eq__(self, other: object) -> bool:

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from conflearn._names import SCORES, Score
+from conflearn._names import CLASSIC_SCORES, JUDGES, SCORES, Score
 from conflearn._options import Options
 from conflearn.analysis import Analysis
 from conflearn.stream.outputs import as_target_of_several
@@ -20,11 +20,14 @@ _NAMES = ("is_issue", "given_label", "suggested_label", *SCORES, "ranked")
 
 def analyze(run: "Run", options: Options, rank_by: Score, out: object) -> Analysis:
     """Find, rank, score and count."""
-    scores = [name for name in SCORES if run.kind != "scores" or name != ENTROPY]
+    scores: list[Score] = [
+        name for name in CLASSIC_SCORES if run.kind != "scores" or name != ENTROPY
+    ]
+    scores += [name for name in JUDGES if name in (options.filter_by, rank_by)]
     asked = options._asdict() | {"rank_by": rank_by}
     with run.of("analyze", asked, as_target_of_several(out, _NAMES)) as outputs:
         search = Search(run, options, rank_by, flags=True, order=True, scores=scores)
-        joint = search.find_and_count()
+        joint, checks = search.find_count_and_check()
         ranked, given_of_ranked = search.ranked()
         found = outputs.publish(
             search.by_row, {"ranked": ranked}, {"given_of_ranked": given_of_ranked}
@@ -43,4 +46,5 @@ def analyze(run: "Run", options: Options, rank_by: Score, out: object) -> Analys
             _given_counts=joint.given_counts,
             _given_of_ranked=found["given_of_ranked"],
             _joint=joint.joint(calibrate=True),
+            _checks=checks,
         )

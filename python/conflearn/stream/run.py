@@ -5,10 +5,11 @@ are counted, progress is told, errors name the block, and what a checkpoint has 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,16 @@ import numpy.typing as npt
 import conflearn
 from conflearn._coerce.objects import spelled
 from conflearn._inputs import Meaning
-from conflearn._names import Kind
+from conflearn._names import JUDGES, Kind
+from conflearn._options import refuse_scores
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
+from conflearn.judges import fit
+from conflearn.passes import feed
 from conflearn.sources.cells import coercible_again
 from conflearn.sources.source import Reading
-from conflearn.states import JointState, Look, ThresholdState
+from conflearn.states import CheckState, JointState, Judge, Look, SampleState, ThresholdState
 from conflearn.stream.checkpoint import Checkpoint, Saved
+from conflearn.stream.counts import Counts
 from conflearn.stream.outputs import Outputs, Target
 from conflearn.stream.progress import Bars, Report
 from conflearn.stream.result_columns import Column
@@ -44,6 +49,15 @@ class State(Protocol):
 
 
 Filled = TypeVar("Filled", bound=State)
+
+
+#: What judges are fitted by.
+Fitted = TypeVar("Fitted", ThresholdState, JointState, SampleState)
+_PASSES: dict[type, str] = {
+    ThresholdState: "thresholds",
+    JointState: "joint",
+    SampleState: "sample",
+}
 
 
 class Nothing:
@@ -92,6 +106,8 @@ class Run:
         self._checkpoint: Checkpoint | None = None
         self._outputs = Outputs(None, None)
         self._given_counts: npt.NDArray[np.int64] | None = None
+        #: States as they were empty, and as the passes filled them.
+        self._filled: list[tuple[State, State]] = []
 
     @property
     def kind(self) -> Kind:
@@ -129,12 +145,7 @@ class Run:
 
     def refuse_scores(self, what: str) -> None:
         """Refuse at once what the core would refuse after a pass."""
-        if self.kind == "scores":
-            raise OptionError(
-                f'{what} needs probabilities, which kind="scores" does not give; with scores, use '
-                "the scores self_confidence and normalized_margin, any filter, thresholds, joints "
-                "and counts"
-            )
+        refuse_scores(what, self.kind)
 
     def matrix(self, block: "Block") -> Any:
         """Return the cells of a block with what they are, as the core takes them."""
@@ -202,31 +213,69 @@ class Run:
         columns: Sequence[Column] = (),
         *,
         entropies: bool = False,
+        judges: Sequence[Judge] = (),
     ) -> JointState:
         """Do the pass that counts the joint; ``keep`` takes what it sees of each block."""
+        empty = JointState(thresholds, **self.meaning._asdict())
+        counts = self._look(Counts(empty), keep, columns, entropies=entropies, judges=judges)
+        return counts.joint
 
-        def step(state: JointState, block: "Block") -> None:
-            look = state.update(
+    def joint_and_checks(
+        self,
+        thresholds: npt.NDArray[np.float64],
+        keep: Callable[["Block", Look], None] | None = None,
+        columns: Sequence[Column] = (),
+        *,
+        entropies: bool = False,
+        judges: Sequence[Judge] = (),
+    ) -> tuple[JointState, CheckState]:
+        """Do the same pass, and count for the checks what it sees anyway.
+
+        The number of rows must be known, by the pass for the thresholds at the latest.
+        """
+        how = self.meaning._asdict()
+        joint, checks = JointState(thresholds, **how), CheckState(self.n_classes, **how)
+        counts = self._look(
+            Counts(joint, checks), keep, columns, entropies=entropies, judges=judges
+        )
+        return counts.joint, counts.checks or checks
+
+    def _look(
+        self,
+        empty: Counts,
+        keep: Callable[["Block", Look], None] | None,
+        columns: Sequence[Column],
+        *,
+        entropies: bool,
+        judges: Sequence[Judge],
+    ) -> Counts:
+        sample_of = None if empty.checks is None else self.n_examples
+
+        def step(counts: Counts, block: "Block") -> None:
+            look = counts.joint.update(
                 block.labels,
                 rows_of(block),
                 first_row=block.first_row,
                 entropies=entropies,
+                judges=judges,
+                sample_of=sample_of,
                 n_threads=self.n_threads,
             )
+            if counts.checks is not None:
+                counts.checks.add(look)
             if keep is not None:
                 keep(block, look)
 
-        empty = JointState(thresholds, **self.meaning._asdict())
-        state = self.sweep("look", empty, step, columns, once=True)
-        before = self._given_counts
-        if before is not None and not np.array_equal(before, state.given_counts):
-            given = int(np.flatnonzero(before != state.given_counts)[0])
+        counts = self.sweep("look", empty, step, columns, once=True)
+        before, now = self._given_counts, counts.joint.given_counts
+        if before is not None and not np.array_equal(before, now):
+            given = int(np.flatnonzero(before != now)[0])
             raise SourceError(
                 f"labels changed while they were read: {before[given]:,} examples were given class "
-                f"{given} in the first pass, and {state.given_counts[given]:,} in the second; they "
-                "must stay as they are until the call returns"
+                f"{given} in the first pass, and {now[given]:,} in the second; they must stay as "
+                "they are until the call returns"
             )
-        return state
+        return counts
 
     def keep(self, name: str, state: State) -> None:
         """Have the checkpoint keep what was made between passes."""
@@ -242,17 +291,42 @@ class Run:
         if self._checkpoint is not None:
             self._checkpoint.forget(name)
 
-    def _threshold_state(self) -> ThresholdState:
-        def step(state: ThresholdState, block: "Block") -> None:
-            state.update(
+    def reduce(self, state: Fitted) -> Fitted:
+        """Fill a state by a pass, unless an equal one has been filled."""
+
+        def step(state: Fitted, block: "Block") -> None:
+            feed(
+                state,
                 block.labels,
                 rows_of(block),
-                first_row=block.first_row,
+                rows=block.first_row,
                 n_threads=self.n_threads,
             )
 
+        for empty, filled in self._filled:
+            if type(empty) is type(state) and empty == state:
+                return cast("Fitted", filled)
+        filled = self.sweep(_PASSES[type(state)], copy(state), step, once=True)
+        self._filled.append((state, filled))
+        return filled
+
+    def judges(self, names: Collection[str]) -> list[Judge]:
+        """Fit those of some filters and scores that are fitted at all."""
+        return [
+            fit(
+                self.reduce,
+                self.n_classes,
+                name,
+                **self.meaning._asdict(),
+                n_threads=self.n_threads,
+            )
+            for name in JUDGES
+            if name in names
+        ]
+
+    def _threshold_state(self) -> ThresholdState:
         empty = ThresholdState(self.n_classes, **self.meaning._asdict())
-        state = self.sweep("thresholds", empty, step, once=True)
+        state = self.reduce(empty)
         self._given_counts = state.given_counts
         return state
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._names import Filter, Score
+from conflearn._names import CUT_FILTERS, JUDGES, UNRANKED_FILTERS, Score
 from conflearn._options import Options
-from conflearn.states import Flagged, JointState, Look, Rule, look
+from conflearn.states import CheckState, Flagged, JointState, Judge, Look, Rule, look
 from conflearn.stream.order import RECORD, sorted_records
 from conflearn.stream.result_columns import Column
 from conflearn.stream.run import Run, rows_of
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from conflearn.sources.source import Block
 
 __all__ = ["ENTROPY", "Search"]
-
-#: Filters that decide about a row by itself.
-_BY_ROW: tuple[Filter, ...] = ("confident_learning", "predicted_neq_given")
 
 #: The score of which a look has to be told.
 ENTROPY: Score = "confidence_weighted_entropy"
@@ -47,12 +44,19 @@ class Search:
         self._run = run
         self._options = options
         self._rank_by = rank_by
-        if rank_by == ENTROPY:
-            run.refuse_scores(rank_by)
+        self._judges: list[Judge] = []
+        for name in (rank_by, options.filter_by):
+            if name == ENTROPY or name in JUDGES:
+                run.refuse_scores(name)
         self.mask = run.column("is_issue", np.bool_) if flags else None
         #: Of the flagged examples, in the order of the rows.
         self._records = run.column("records", RECORD, is_full=False) if order else None
         self.scores = {name: run.column(name, np.float64) for name in scores}
+        #: What the flagged are ranked by, where the selection does not know that: of all rows.
+        self._rank_scores: Column | None = None
+        if order and rank_by in JUDGES and options.filter_by not in UNRANKED_FILTERS:
+            known = self.scores.get(rank_by)
+            self._rank_scores = run.column("rank_by", np.float64) if known is None else known
         #: Labels go with scores: only who wants everything wants them.
         self.given = run.column("given_label", np.int64) if scores else None
         self.suggested = run.column("suggested_label", np.int64) if scores else None
@@ -65,27 +69,60 @@ class Search:
 
     def find(self) -> None:
         """Do the passes that the filter needs."""
-        if self._options.filter_by == "predicted_neq_given":
+        filter_by = self._options.filter_by
+        if filter_by in UNRANKED_FILTERS and filter_by != "confident_learning":
+            self._judges = self._run.judges(self._judged)
             self._look_without_thresholds()
         else:
             self.find_and_count()
 
     def find_and_count(self) -> JointState:
         """Do them, and count the joint, which not every filter needs."""
-        run, filter_by = self._run, self._options.filter_by
+        run = self._run
         thresholds = run.thresholds()
+        self._judges = run.judges(self._judged)
         columns = self._look_columns
         joint = run.joint(
-            thresholds, self._take_look if columns else None, columns, entropies=self._entropies
+            thresholds,
+            self._take_look if columns else None,
+            columns,
+            entropies=self._entropies,
+            judges=self._judges,
         )
-        if filter_by not in _BY_ROW:
+        self._select(joint)
+        return joint
+
+    def find_count_and_check(self) -> tuple[JointState, CheckState]:
+        """Do the same, and count for the checks."""
+        run = self._run
+        thresholds = run.thresholds()
+        self._judges = run.judges(self._judged)
+        joint, checks = run.joint_and_checks(
+            thresholds,
+            self._take_look,
+            self._look_columns,
+            entropies=self._entropies,
+            judges=self._judges,
+        )
+        self._select(joint)
+        return joint, checks
+
+    def _select(self, joint: JointState) -> None:
+        """Do the passes that follow from the joint, if the filter has any."""
+        run, filter_by = self._run, self._options.filter_by
+        if filter_by not in UNRANKED_FILTERS:
             cuts, flagged = select(run, joint, self._options, self._rank_by)
             if flagged is not None:
                 self._take_flagged(flagged)
             else:
-                rule = Rule(thresholds, filter_by, cuts=cuts, **run.meaning._asdict())
+                rule = Rule(
+                    joint.thresholds,
+                    filter_by,
+                    cuts=cuts,
+                    **run.meaning._asdict(),
+                    judges=self._judges,
+                )
                 self._ask_every_row(rule)
-        return joint
 
     def ranked(self) -> tuple[Column, Column]:
         """Order the flagged examples, the worst first: their rows, and their given labels."""
@@ -112,12 +149,22 @@ class Search:
     def _look_columns(self) -> list[Column]:
         """Those that are filled when rows are looked at."""
         columns = [] if self.given is None else [self.given, *self.scores.values()]
-        return columns + (self._flag_columns if self._options.filter_by in _BY_ROW else [])
+        if self._rank_scores is not None and self._rank_by not in self.scores:
+            columns.append(self._rank_scores)
+        by_row = self._options.filter_by in UNRANKED_FILTERS
+        return columns + (self._flag_columns if by_row else [])
+
+    @property
+    def _judged(self) -> set[str]:
+        """What judges may be asked for."""
+        ranked = () if self._records is None else (self._rank_by,)
+        return {self._options.filter_by, *ranked, *self.scores}
 
     @property
     def _entropies(self) -> bool:
         """Whether the look needs them, which take time."""
-        is_ranked = self._rank_by == ENTROPY and self._options.filter_by in _BY_ROW
+        by_row = self._options.filter_by in UNRANKED_FILTERS
+        is_ranked = self._rank_by == ENTROPY and by_row
         return ENTROPY in self.scores or is_ranked
 
     def _look_without_thresholds(self) -> None:
@@ -131,6 +178,7 @@ class Search:
                 **run.meaning._asdict(),
                 first_row=block.first_row,
                 entropies=self._entropies,
+                judges=self._judges,
                 n_threads=run.n_threads,
             )
             self._take_look(block, seen)
@@ -158,10 +206,13 @@ class Search:
             column.append(seen.scores(name))
         if self.given is not None:
             self.given.append(block.labels)
-        if self._options.filter_by in _BY_ROW:
-            mask = seen.mask(self._options.filter_by)
+        if self._rank_scores is not None and self._rank_by not in self.scores:
+            self._rank_scores.append(seen.scores(self._rank_by))
+        filter_by, cut = self._options.filter_by, self._options.cut
+        if filter_by in UNRANKED_FILTERS:
+            mask = seen.mask(filter_by, cut if filter_by in CUT_FILTERS else None)
             scores = None if self._records is None else seen.scores(self._rank_by)
-            others = None if self.suggested is None else seen.most_probable_others()
+            others = None if self.suggested is None else seen.others(filter_by)
             self._take_flags(block, mask, scores, others)
 
     def _take_flags(
@@ -179,7 +230,7 @@ class Search:
             rows = block.first_row + places
             self._records.append(_records(scores[places], rows, block.labels[places]))
         if self.suggested is not None and others is not None:
-            self.suggested.append(np.where(mask, others, block.labels))
+            self.suggested.append(np.where(mask & (others >= 0), others, block.labels))
 
     def _take_flagged(self, flagged: Flagged) -> None:
         """Take the rows that were selected from all."""
@@ -197,8 +248,10 @@ class Search:
                 self.suggested.append(labels)
             self.suggested.patch(rows, flagged.suggested_labels)
         if self._records is not None:
+            ranks = self._rank_scores
+            scores = flagged.scores if ranks is None else ranks.take(rows)
             self._records.resize(0)
-            self._records.append(_records(flagged.scores, rows, given))
+            self._records.append(_records(scores, rows, given))
 
 
 def _records(scores: Any, rows: npt.NDArray[np.int64], given: Any) -> npt.NDArray[np.void]:

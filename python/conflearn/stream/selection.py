@@ -1,7 +1,8 @@
 """The examples that quotas select, in one pass or more: how many at a time memory has room for."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conflearn._names import JUDGES
 from conflearn._options import Options
 from conflearn.states import MOST_SELECTED, Cuts, Flagged, JointState, SelectionState
 from conflearn.stream.run import Run, rows_of
@@ -39,7 +40,9 @@ def select(run: Run, joint: JointState, options: Options, rank_by: "Score") -> S
         if before is not None:
             cuts = before
             continue
-        state = SelectionState(cuts, rank_by=rank_by, most=MOST)
+        # What a judge says is known from the look.
+        score: Any = "self_confidence" if rank_by in JUDGES else rank_by
+        state = SelectionState(cuts, rank_by=score, most=MOST)
         name = "selection" if number == 1 else f"selection {number}"
         state = run.sweep(name, state, step, once=True)
         if number == 1 and state.covers_all:

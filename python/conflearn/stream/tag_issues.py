@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._names import Adjust, Score
+from conflearn._names import Adjust, ClassicScore
 from conflearn._options import AggregateOption, Options
 from conflearn.sources.tags import tags_of
 from conflearn.stream.outputs import as_target, as_target_of_several
@@ -68,7 +68,7 @@ def find_label_issues(run: "Run", options: Options, out: object) -> npt.NDArray[
 
 
 def rank_label_issues(
-    run: "Run", options: Options, rank_by: Score, aggregate: AggregateOption, out: object
+    run: "Run", options: Options, rank_by: ClassicScore, aggregate: AggregateOption, out: object
 ) -> npt.NDArray[np.int64]:
     """Find the same examples, the worst first."""
     asked = options._asdict() | {"rank_by": rank_by, "aggregate": list(aggregate)}
@@ -124,7 +124,7 @@ def num_label_issues_per_class(run: "Run") -> npt.NDArray[np.int64]:
 
 
 def label_quality_scores(
-    run: "Run", method: Score, adjust: Adjust, aggregate: AggregateOption, out: object
+    run: "Run", method: ClassicScore, adjust: Adjust, aggregate: AggregateOption, out: object
 ) -> npt.NDArray[np.float64]:
     """Score the tags of each example."""
     Ranking(method, aggregate).check(run)
@@ -152,7 +152,7 @@ def label_quality_scores(
 
 
 def label_quality_scores_per_class(
-    run: "Run", method: Score, adjust: Adjust
+    run: "Run", method: ClassicScore, adjust: Adjust
 ) -> npt.NDArray[np.float64]:
     """Score each class of each example, in memory."""
     if method == "confidence_weighted_entropy":

@@ -4,12 +4,13 @@ Some filters decide about a tag by itself. The others select from the whole, in 
 where that was more than memory has room for, every row is asked once more.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
+from conflearn._names import UNRANKED_FILTERS
 from conflearn._options import AggregateOption, Options
 from conflearn.errors import SourceError
 from conflearn.multilabel.states import (
@@ -21,14 +22,13 @@ from conflearn.multilabel.states import (
     TagThresholdState,
 )
 from conflearn.sources.tags import tags_of
-from conflearn.states.looks import OF_SINGLE_ROWS
 from conflearn.stream import selection
 from conflearn.stream.order import RECORD, sorted_records
 from conflearn.stream.result_columns import Column
 from conflearn.stream.run import Run, rows_of
 
 if TYPE_CHECKING:
-    from conflearn._names import Score
+    from conflearn._names import ClassicFilter, ClassicScore
     from conflearn.sources.source import Block
 
 __all__ = ["Ranking", "TagSearch", "joint_of", "scores_of", "thresholds_of"]
@@ -37,7 +37,7 @@ __all__ = ["Ranking", "TagSearch", "joint_of", "scores_of", "thresholds_of"]
 class Ranking(NamedTuple):
     """What examples are ordered by."""
 
-    rank_by: "Score"
+    rank_by: "ClassicScore"
     aggregate: AggregateOption
 
     def check(self, run: Run) -> None:
@@ -115,13 +115,13 @@ class TagSearch:
 
     def find(self) -> None:
         """Do the passes that the filter needs."""
-        run, filter_by = self._run, self._options.filter_by
+        run, filter_by = self._run, cast("ClassicFilter", self._options.filter_by)
         cuts = thresholds = None
         if filter_by != "predicted_neq_given":
             sums = thresholds_of(run)
             thresholds = sums.finish()
             self._given_counts = sums.given_counts
-            if filter_by not in OF_SINGLE_ROWS:
+            if filter_by not in UNRANKED_FILTERS:
                 joint = joint_of(run, thresholds)
                 if not np.array_equal(joint.given_counts, sums.given_counts):
                     raise SourceError(

@@ -1,0 +1,100 @@
+"""Judges: rules that look at each row by themselves, once they are fitted to all of them.
+
+A judge is a filter and a score of one name. What it is fitted to is found by passes over all rows,
+each of which fills a state, wherever the rows are: a function ``reduce(state)`` does that, as in
+`conflearn.passes`. One batch that is in memory is fitted to by the core itself, on its way.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from conflearn import _core
+from conflearn._inputs import Inputs, read_meaning
+from conflearn._names import JUDGES, JudgeName, Kind
+from conflearn._options import refuse_scores
+from conflearn.states import JointState, Judge, SampleState, ThresholdState
+
+__all__ = ["fit", "fit_in_memory", "reduce_in_memory"]
+
+#: What the core fits in the sweep that it makes anyway.
+_FITTED_ON_THE_WAY: tuple[JudgeName, ...] = ("relative_confidence",)
+
+
+def fit(
+    reduce: Callable[[Any], Any],
+    n_classes: int,
+    rule: JudgeName,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
+    class_bias: object = None,
+    n_threads: int | None = None,
+) -> Judge:
+    """Fit a judge to all rows.
+
+    Parameters
+    ----------
+    reduce : callable
+        Called with an empty state, returns one that has been fed all rows, as in
+        `conflearn.passes.analyze`.
+    n_classes : int
+        K.
+    rule : {"relative_confidence", "noise_floor"}
+        Which judge.
+    kind, temperature, class_bias
+        What the cells of matrices are, as in `conflearn.find_label_issues`.
+
+    n_threads : int, optional
+        For what is computed here, of a sample of the rows; by default `conflearn.n_threads()`.
+
+    Returns
+    -------
+    Judge
+
+    Raises
+    ------
+    OptionError
+        If cells are no probabilities.
+
+    Examples
+    --------
+    >>> from conflearn import judges, passes
+    >>> def reduce(state):
+    ...     return passes.feed(state, [0, 1], [[0.75, 0.25], [0.5, 0.5]])
+    >>> judges.fit(reduce, 2, "relative_confidence").thresholds
+    array([0.75, 0.5 ])
+    """
+    refuse_scores(rule, kind)
+    how = read_meaning(kind, temperature, class_bias)._asdict()
+    thresholds = reduce(ThresholdState(n_classes, **how)).finish()
+    if rule == "relative_confidence":
+        return Judge.relative_confidence(thresholds, **how)
+    joint: JointState = reduce(JointState(thresholds, **how))
+    sampled: SampleState = reduce(SampleState(n_classes, **how))
+    sample = sampled.finish()
+    threads = _core.default_n_threads() if n_threads is None else n_threads
+    temperature, class_bias = sample.fit(threads)
+    return Judge.noise_floor(joint, temperature, class_bias, sample.least_given)
+
+
+def fit_in_memory(inputs: Inputs, *names: str) -> tuple[_core.Judge, ...]:
+    """Fit those of some filters and scores that need it before the core is called."""
+    wanted = [rule for rule in JUDGES if rule in names and rule not in _FITTED_ON_THE_WAY]
+    if not wanted:
+        return ()
+    reduce = reduce_in_memory(inputs)
+    how = {**inputs.meaning._asdict(), "n_threads": inputs.n_threads}
+    return tuple(fit(reduce, inputs.n_classes, rule, **how)._core for rule in wanted)  # noqa: SLF001
+
+
+def reduce_in_memory(inputs: Inputs) -> Callable[[Any], Any]:
+    """Return what feeds a state one batch that is in memory."""
+    labels, matrix, n_threads = inputs
+
+    def reduce(state: Any) -> Any:
+        if isinstance(state, JointState):
+            state.update_with(inputs)
+        else:
+            state._core.update(labels, matrix, 0, n_threads)  # noqa: SLF001 - of this package
+        return state
+
+    return reduce

@@ -1,0 +1,202 @@
+"""Which rule fits the data: the filter to use, where nobody has chosen one."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from conflearn import _core
+from conflearn._inputs import Inputs, Meaning
+from conflearn._names import Filter, Kind, Score
+from conflearn._options import refuse_scores
+from conflearn._runs import Path, Progress, read_or_open
+from conflearn.errors import OptionError
+from conflearn.judges import reduce_in_memory
+from conflearn.states import SampleState
+
+if TYPE_CHECKING:
+    from conflearn.stream.run import Run
+
+__all__ = ["Recommendation", "choose", "choose_for", "recommend"]
+
+#: Where the model contradicts labels so much less often in the half of the rows in which it is
+#: surer, it rather doubts itself than the labels.
+_FEW_SURELY = 0.2
+_CUT, _CUT_IF_DOUBTFUL = 0.5, 0.3
+
+
+class Choice(TypedDict):
+    """The options that a recommendation stands for."""
+
+    filter_by: Filter
+    cut: float
+
+
+@dataclass(frozen=True, repr=False)
+class Recommendation:
+    """What `recommend` finds.
+
+    Attributes
+    ----------
+    filter_by, rank_by : str
+        The filter to use, and the score to rank by.
+    cut : float
+        Below which score to flag a row.
+    reason : str
+        Why, in words and figures.
+    figures : mapping of str to float
+        ``contradicted``, the share of the labels that are not the most probable class once the
+        probabilities are calibrated; ``surely_contradicted``, the same in the half of the rows in
+        which the model is surer; ``temperature``, how much too sure the model is; ``n_rows``, of
+        the sample that was looked at; ``n_classes``.
+    """
+
+    filter_by: Filter
+    rank_by: Score
+    cut: float
+    reason: str
+    figures: Mapping[str, float]
+
+    @property
+    def options(self) -> Choice:
+        """Filter and cut, for ``**recommendation.options`` in `find_label_issues`."""
+        return {"filter_by": self.filter_by, "cut": self.cut}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For pickle, which does not know a MappingProxyType.
+        parts = (self.filter_by, self.rank_by, self.cut, self.reason, dict(self.figures))
+        return type(self), parts
+
+    def __repr__(self) -> str:
+        return (
+            f"Recommendation: filter_by={self.filter_by!r}, cut={self.cut}, "
+            f"rank_by={self.rank_by!r}\n  {self.reason}"
+        )
+
+
+def recommend(
+    labels: object,
+    pred_probs: object,
+    *,
+    kind: Kind = "probabilities",
+    temperature: float = 1.0,
+    class_bias: object = None,
+    classes: Sequence[object] | None = None,
+    n_threads: int | None = None,
+    progress: Progress = None,
+    checkpoint: Path | None = None,
+) -> Recommendation:
+    """Say which filter fits these data, and why.
+
+    Parameters
+    ----------
+    labels, pred_probs, kind, temperature, class_bias, classes, n_threads, progress, checkpoint
+        As in `find_label_issues`.
+
+    Returns
+    -------
+    Recommendation
+        With ``filter_by``, ``cut``, ``rank_by``, ``reason`` and ``figures``. What
+        ``filter_by="auto"`` follows.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, or a label or a probability that is read is out of range.
+    OptionError
+        If cells are scores, which have no probabilities.
+
+    Notes
+    -----
+    It is always ``noise_floor``, which finds more errors than the other rules on average of all
+    kinds of data that were tried (see ``benches/detection.py``); what differs is the cut. A sample
+    of rows is calibrated as `fit_calibration` does. If the model contradicts the labels less than a
+    fifth as often in the half of the rows in which it is surer as in all rows, it is its own doubt
+    that shows, as where few labels are wrong: then the cut is 0.3, else 0.5.
+
+    Examples
+    --------
+    >>> import numpy as np, conflearn
+    >>> rng = np.random.default_rng(0)
+    >>> pred_probs = rng.dirichlet([0.1, 0.1, 0.1], 600)
+    >>> labels = (pred_probs.cumsum(axis=1) < rng.random((600, 1))).sum(axis=1)
+    >>> conflearn.recommend(labels, pred_probs).options
+    {'filter_by': 'noise_floor', 'cut': 0.3}
+    """
+    if isinstance(classes, Iterator):
+        classes = tuple(classes)  # read more than once
+    inputs = read_or_open(
+        labels,
+        pred_probs,
+        classes,
+        n_threads,
+        kind,
+        temperature,
+        class_bias,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    refuse_scores("recommend", inputs.kind)
+    if isinstance(inputs, Inputs):
+        return _of(reduce_in_memory(inputs), inputs.n_classes, inputs.meaning, inputs.n_threads)
+    with inputs.of("recommend", {}):
+        return _of(inputs.reduce, inputs.n_classes, inputs.meaning, inputs.n_threads)
+
+
+def choose(
+    reduce: Callable[[Any], Any],
+    n_classes: int,
+    meaning: Meaning,
+    filter_by: Any,
+    cut: Any,
+    n_threads: int | None = None,
+) -> tuple[Any, Any]:
+    """Choose filter and cut where that is asked for; what is given is not checked here."""
+    if not (isinstance(filter_by, str) and filter_by == "auto"):
+        return filter_by, cut
+    if cut is not None:
+        raise OptionError(
+            "filter_by='auto' chooses the cut, too; leave cut out, or pass filter_by='noise_floor'"
+        )
+    refuse_scores("filter_by='auto'", meaning.kind)
+    found = _of(reduce, n_classes, meaning, n_threads)
+    return found.filter_by, found.cut
+
+
+def choose_for(inputs: "Inputs | Run", filter_by: Any, cut: Any) -> tuple[Any, Any]:
+    """Do the same for what a call is about to look at."""
+    reduce = reduce_in_memory(inputs) if isinstance(inputs, Inputs) else inputs.reduce
+    return choose(reduce, inputs.n_classes, inputs.meaning, filter_by, cut, inputs.n_threads)
+
+
+def _of(
+    reduce: Callable[[Any], Any], n_classes: int, meaning: Meaning, n_threads: int | None
+) -> Recommendation:
+    state = cast("SampleState", reduce(SampleState(n_classes, **meaning._asdict())))
+    sample = state.finish()
+    fitted = sample.fit(_core.default_n_threads() if n_threads is None else n_threads)
+    every, surer = sample.contradictions(*fitted)
+    is_doubtful = surer < _FEW_SURELY * every or every == 0
+    seen = (
+        f"The model contradicts {every:.1%} of the labels, and {surer:.1%} of those in the half in "
+        "which it is surer"
+    )
+    reason = (
+        f"{seen}: it rather doubts itself than the labels, so that few are flagged."
+        if is_doubtful
+        else f"{seen}: where it is sure, too, so that what it contradicts is flagged."
+    )
+    figures = {
+        "contradicted": every,
+        "surely_contradicted": surer,
+        "temperature": fitted[0],
+        "n_rows": float(sample.n_rows),
+        "n_classes": float(n_classes),
+    }
+    return Recommendation(
+        filter_by="noise_floor",
+        rank_by="noise_floor",
+        cut=_CUT_IF_DOUBTFUL if is_doubtful else _CUT,
+        reason=reason,
+        figures=MappingProxyType(figures),
+    )
