@@ -17,6 +17,8 @@ OTHER_FILTERS: Names = (
     "low_normalized_margin",
 )
 FILTERS: Names = PRUNE_FILTERS + OTHER_FILTERS
+#: Filters and scores at once.
+JUDGES: Names = ("relative_confidence",)
 PRIOR_METHODS: Names = ("cnt", "eqn", "marginal", "marginal_ps")
 
 

@@ -17,7 +17,7 @@ from conflearn.errors import (
     ShapeError,
 )
 from expected import refused
-from strategies import SCORES, random_data
+from strategies import JUDGES, SCORES, random_data
 
 pa = pytest.importorskip("pyarrow")
 
@@ -100,13 +100,17 @@ def test_the_largest_of_each_row_alone() -> None:
 def test_results_come_with_what_is_kept_and_in_names() -> None:
     table = WIDE.append_column("name", pa.array(np.array(NAMES)[DATA.labels]))
     layout = arrow.Layout("name", COLUMN_A_CLASS, "id", keep=["name"], classes=NAMES)
-    rule = passes.find_rule(reduce_over([table], layout), 4)
-    (results,) = arrow.apply([table], rule, layout, scores=SCORES)
+    rule = passes.find_rule(reduce_over([table], layout), 4, scores=JUDGES)
+    assert rule.scores == SCORES + JUDGES
+    (results,) = arrow.apply([table], rule, layout, scores=rule.scores)
     assert isinstance(results, pa.Table)
-    assert results.column_names == ["id", "name", "is_issue", "suggested_label", *SCORES]
+    assert results.column_names == ["id", "name", "is_issue", "suggested_label", *rule.scores]
     expected = conflearn.analyze(*DATA)
     suggested = np.array(NAMES)[expected.suggested_labels]
     assert results["suggested_label"].to_pylist() == suggested.tolist()
+    for judge in JUDGES:
+        scores = conflearn.label_quality_scores(*DATA, method=judge)
+        assert results[judge].to_numpy().tobytes() == scores.tobytes()
     for score in SCORES:
         assert results[score].to_numpy().tobytes() == expected.scores[score].tobytes()
 

@@ -18,7 +18,7 @@ from conflearn.errors import (
 )
 from conflearn.states import SelectionState
 from expected import refused
-from strategies import FILTERS, SCORES, random_data
+from strategies import FILTERS, JUDGES, SCORES, random_data
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
@@ -68,7 +68,7 @@ def test_an_analysis_is_shown_in_a_line() -> None:
     )
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
 def test_filters(filter_by) -> None:
     found = conflearn.dask.find_label_issues(LABELS, PRED_PROBS, filter_by=filter_by)
     assert (found.dtype, found.chunks) == (bool, LABELS.chunks)
@@ -76,14 +76,20 @@ def test_filters(filter_by) -> None:
     assert found.compute().tobytes() == mask.tobytes()
 
 
-def test_analysis() -> None:
-    found = conflearn.dask.analyze(LABELS, PRED_PROBS, rank_by="normalized_margin")
-    expected = conflearn.analyze(*DATA, rank_by="normalized_margin")
+@pytest.mark.parametrize(
+    ("filter_by", "rank_by"),
+    [("prune_by_noise_rate", name) for name in ("normalized_margin", *JUDGES)]
+    + [(name, "self_confidence") for name in JUDGES],
+)
+def test_analysis(filter_by, rank_by) -> None:
+    options = {"filter_by": filter_by, "rank_by": rank_by}
+    found = conflearn.dask.analyze(LABELS, PRED_PROBS, **options)
+    expected = conflearn.analyze(*DATA, **options)
     results, issues = dask.compute(found.results, found.issues)
-    assert list(results) == ["is_issue", "suggested_label", *SCORES]
+    assert list(results) == ["is_issue", "suggested_label", *expected.scores]
     assert results["is_issue"].tobytes() == expected.mask.tobytes()
     assert results["suggested_label"].tobytes() == expected.suggested_labels.tobytes()
-    for score in SCORES:
+    for score in expected.scores:
         assert results[score].tobytes() == expected.scores[score].tobytes()
     assert issues.tobytes() == expected.ranked.tobytes()
     assert found.thresholds.tobytes() == expected.thresholds.tobytes()
@@ -110,7 +116,7 @@ def test_chunks_of_unknown_sizes() -> None:
     expected = conflearn.analyze(DATA.labels[kept], DATA.pred_probs[kept])
     found = conflearn.dask.analyze(labels, pred_probs)
     assert found.issues.compute().tobytes() == expected.ranked.tobytes()
-    for filter_by in ("predicted_neq_given", "confident_learning"):
+    for filter_by in ("predicted_neq_given", "confident_learning", *JUDGES):
         mask = conflearn.find_label_issues(
             DATA.labels[kept], DATA.pred_probs[kept], filter_by=filter_by
         )

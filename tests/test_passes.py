@@ -21,7 +21,15 @@ from conflearn import passes
 from conflearn.errors import InputError, InputTypeError, LabelError, OptionError, ShapeError
 from conflearn.states import SelectionState
 from expected import refused
-from strategies import FILTERS, PRUNE_FILTERS, PRUNE_OPTIONS, SCORES, Data, random_data
+from strategies import (
+    FILTERS,
+    JUDGES,
+    PRUNE_FILTERS,
+    PRUNE_OPTIONS,
+    SCORES,
+    Data,
+    random_data,
+)
 
 TIES = random_data(300, 4, decimals=1, n_absent=1)
 
@@ -59,26 +67,28 @@ def reduce_over(
 @given(
     ends=st.lists(st.integers(0, 300), max_size=6),
     seed=st.integers(0, 5),
-    filter_by=st.sampled_from(FILTERS),
+    filter_by=st.sampled_from(FILTERS + JUDGES),
+    rank_by=st.sampled_from(SCORES + JUDGES),
     data=st.data(),
 )
-def test_parts_give_the_answers_of_the_whole(ends, seed, filter_by, data) -> None:
+def test_parts_give_the_answers_of_the_whole(ends, seed, filter_by, rank_by, data) -> None:
     whole = random_data(300, 4, seed=seed, decimals=1, n_absent=seed % 2)
     parts = parts_of(whole, ends)
     reduce = reduce_over(whole, parts, order=lambda fed: data.draw(st.permutations(fed)))
-    found = passes.analyze(reduce, n_classes=4, filter_by=filter_by)
-    expected = conflearn.analyze(*whole, filter_by=filter_by)
+    found = passes.analyze(reduce, n_classes=4, filter_by=filter_by, scores=[rank_by])
+    expected = conflearn.analyze(*whole, filter_by=filter_by, rank_by=rank_by)
     results = found.rule.apply(*whole, rows=0, entropies=True)
+    assert found.rule.scores == tuple(expected.scores)
     assert results.is_issue.tobytes() == expected.mask.tobytes()
     assert results.suggested_labels.tobytes() == expected.suggested_labels.tobytes()
-    for score in SCORES:
+    for score in found.rule.scores:
         assert getattr(results, score).tobytes() == expected.scores[score].tobytes()
     assert found.thresholds.tobytes() == expected.thresholds.tobytes()
     assert found.num_issues == expected.num_issues
     assert found.confident_joint.tobytes() == expected.confident_joint.tobytes()
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_a_rule_is_found_in_no_more_passes_than_needed(filter_by, dtype) -> None:
     data = random_data(300, 4, decimals=2, dtype=dtype)
@@ -92,7 +102,8 @@ def test_a_rule_is_found_in_no_more_passes_than_needed(filter_by, dtype) -> None
     rule = passes.find_rule(reduce, 4, filter_by=filter_by)
     mask = conflearn.find_label_issues(*data, filter_by=filter_by)
     assert rule.apply(*data, rows=0).is_issue.tobytes() == mask.tobytes()
-    needed = {"predicted_neq_given": 0, "confident_learning": 1}.get(filter_by, 3)
+    few = {"predicted_neq_given": 0, "confident_learning": 1, "relative_confidence": 1}
+    needed = few.get(filter_by, 3)
     if needed == 3:
         assert rule.flags(np.arange(300)).tobytes() == mask.tobytes()
         assert rule.flags(np.array([5, 3], np.uint64)).tolist() == [mask[5], mask[3]]
@@ -101,6 +112,20 @@ def test_a_rule_is_found_in_no_more_passes_than_needed(filter_by, dtype) -> None
     else:
         assert rule.flagged_rows is None
     assert kinds == ["ThresholdState", "JointState", "SelectionState"][:needed]
+
+
+@pytest.mark.parametrize("filter_by", ["prune_by_class", *JUDGES])
+def test_passes_that_several_ask_for_are_done_once(filter_by) -> None:
+    once = reduce_over(TIES, parts_of(TIES, [100, 200]))
+    kinds: list[str] = []
+
+    def reduce(state: Any) -> Any:
+        kinds.append(type(state).__name__)
+        return once(state)
+
+    passes.analyze(reduce, 4, filter_by=filter_by, scores=["relative_confidence"])
+    expected = ["ThresholdState", "JointState", "SelectionState"]
+    assert kinds == expected[: 2 if filter_by in JUDGES else 3]
 
 
 def test_clean_data_flag_nothing() -> None:
@@ -224,7 +249,7 @@ def test_options_are_checked_before_rows_are_read() -> None:
     with refused(OptionError, "n_classes must be at least 2"):
         passes.analyze(never, 1)
     with refused(OptionError, "temperature"):
-        passes.analyze(never, 2, temperature=2.0)
+        passes.analyze(never, 2, kind="scores", temperature=2.0)
     with refused(InputError, "classes"):
         passes.analyze(never, 2, classes=["a", "b", "c"])
 

@@ -20,7 +20,7 @@ from conflearn.errors import (
     OptionError,
 )
 from expected import refused
-from strategies import SCORES, random_data
+from strategies import JUDGES, random_data
 
 ray = pytest.importorskip("ray")
 pa = pytest.importorskip("pyarrow")
@@ -89,7 +89,12 @@ def test_what_is_kept_may_be_named_twice() -> None:
     assert found["is_issue"].tobytes() == conflearn.find_label_issues(*DATA).tobytes()
 
 
-def test_analysis() -> None:
+@pytest.mark.parametrize(
+    ("filter_by", "rank_by"),
+    [("prune_by_noise_rate", "normalized_margin")] + [(name, name) for name in JUDGES],
+)
+def test_analysis(filter_by, rank_by) -> None:
+    options = {"filter_by": filter_by, "rank_by": rank_by}
     names = ["ant", "bee", "cat", "dog"]
     found = conflearn.ray.analyze(
         dataset_of(name=np.array(names)[DATA.labels]),
@@ -97,16 +102,16 @@ def test_analysis() -> None:
         id="id",
         keep=["name"],
         classes=names,
-        rank_by="normalized_margin",
+        **options,
     )
-    expected = conflearn.analyze(*DATA, rank_by="normalized_margin")
-    assert repr(found).startswith("<Analysis of 400 labels in 4 classes, filter_by='prune_by_noise")
+    expected = conflearn.analyze(*DATA, **options)
+    assert repr(found).startswith(f"<Analysis of 400 labels in 4 classes, filter_by='{filter_by}'")
     results = in_order(found.results)
-    assert list(results) == ["id", "name", "is_issue", "suggested_label", *SCORES]
+    assert list(results) == ["id", "name", "is_issue", "suggested_label", *expected.scores]
     assert results["is_issue"].tobytes() == expected.mask.tobytes()
     suggested = np.array(names)[expected.suggested_labels]
     assert results["suggested_label"].tolist() == suggested.tolist()
-    for score in SCORES:
+    for score in expected.scores:
         assert results[score].tobytes() == expected.scores[score].tobytes()
     assert [row["id"] for row in found.issues().iter_rows()] == expected.ranked.tolist()
     assert found.thresholds.tobytes() == expected.thresholds.tobytes()

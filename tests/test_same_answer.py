@@ -16,7 +16,7 @@ import pytest
 
 import conflearn
 from conflearn.errors import ConflearnCopyWarning
-from strategies import FILTERS, SCORES, Data, random_data
+from strategies import FILTERS, JUDGES, SCORES, Data, random_data
 
 Answers = dict[str, np.ndarray]
 
@@ -32,7 +32,7 @@ def everything(labels: Any, pred_probs: Any, **options: Any) -> Answers:
         "off_diagonal": conflearn.off_diagonal_examples(*data, **options),
         "number": np.array(conflearn.num_label_issues(*data, **options)),
     }
-    for method in SCORES:
+    for method in SCORES + JUDGES:
         answers[f"scores by {method}"] = conflearn.label_quality_scores(
             *data, method=method, **options
         )
@@ -43,10 +43,14 @@ def everything(labels: Any, pred_probs: Any, **options: Any) -> Answers:
         answers[f"scores by adjusted {method}"] = conflearn.label_quality_scores(
             *data, method=method, adjust_pred_probs=True, **options
         )
-    for filter_by in FILTERS:
+    for filter_by in FILTERS + JUDGES:
         answers[f"mask by {filter_by}"] = conflearn.find_label_issues(
             *data, filter_by=filter_by, **options
         )
+    for judge in JUDGES:
+        analysis = conflearn.analyze(*data, filter_by=judge, **options)
+        answers[f"scores of the analysis by {judge}"] = analysis.scores[judge]
+        answers[f"suggested by {judge}"] = analysis.suggested_labels
     for mode in ("hard", "soft", "importance"):
         answers[f"weights by {mode}"] = conflearn.sample_weights(*data, mode=mode, **options)
     analysis = conflearn.analyze(*data, **options)
@@ -64,12 +68,17 @@ def everything(labels: Any, pred_probs: Any, **options: Any) -> Answers:
 BY_LAPACK = ("weights by soft", "weights by importance")
 
 
-def assert_same_but_entropy(narrow: Answers, wide: Answers) -> None:
-    """Entropy alone adds narrow cells up in float32."""
-    for answers in (narrow, wide):
-        answers.pop("ranked by confidence_weighted_entropy")
-    scores = "scores by confidence_weighted_entropy"
-    np.testing.assert_allclose(narrow.pop(scores), wide.pop(scores), atol=3e-7)
+def assert_same_but_sums(narrow: Answers, wide: Answers) -> None:
+    """Entropies and judges add narrow cells up in float32."""
+    for name in ("confidence_weighted_entropy", *JUDGES):
+        for answers in (narrow, wide):
+            answers.pop(f"ranked by {name}")
+        scores = f"scores by {name}"
+        np.testing.assert_allclose(narrow.pop(scores), wide.pop(scores), atol=3e-7)
+    for judge in JUDGES:
+        for what in ("mask", "scores of the analysis", "suggested"):
+            for answers in (narrow, wide):
+                answers.pop(f"{what} by {judge}")
     assert_same(narrow, wide)
 
 
@@ -200,7 +209,7 @@ def test_the_memory_order_of_labels_does_not_show(
 def test_a_narrow_matrix_means_its_exact_values(width: np.dtype) -> None:
     labels, pred_probs = random_data(2003, 11)
     narrow = pred_probs.astype(width)
-    assert_same_but_entropy(everything(labels, narrow), everything(labels, narrow.astype(float)))
+    assert_same_but_sums(everything(labels, narrow), everything(labels, narrow.astype(float)))
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"])
@@ -254,7 +263,7 @@ def test_the_bfloat16_of_torch_is_read_as_it_is() -> None:
     torch = pytest.importorskip("torch")
     labels, pred_probs = random_data(503, 5)
     tensor = torch.from_numpy(pred_probs).to(torch.bfloat16)
-    assert_same_but_entropy(everything(labels, tensor), everything(labels, tensor.double().numpy()))
+    assert_same_but_sums(everything(labels, tensor), everything(labels, tensor.double().numpy()))
 
 
 @pytest.mark.parametrize("convert", [lambda p: p.astype(">f8"), lambda p: (p > 0.5).astype(int)])

@@ -23,7 +23,7 @@ from conflearn.errors import (
     ShapeError,
 )
 from expected import announced, refused
-from strategies import FILTERS, PRIOR_METHODS, SCORES
+from strategies import FILTERS, JUDGES, PRIOR_METHODS, SCORES
 
 VALUES: tuple[Any, ...] = (np.float16, ml_dtypes.bfloat16, np.float32, np.float64)
 CLASSES: tuple[Any, ...] = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint32, np.uint64)
@@ -97,17 +97,17 @@ def everything(labels: np.ndarray, pred_probs: Any, **options: Any) -> dict[str,
     answers["joint"] = conflearn.estimate_joint(*data, **options)
     answers["calibrated"] = conflearn.confident_joint(*data, **options)
     mask = np.arange(n) % 3 != 1
-    for method in SCORES:
-        for adjust in (False, True)[: 1 + (method != SCORES[2])]:
+    for method in SCORES + JUDGES:
+        for adjust in (False, True)[: 1 + (method in SCORES[:2])]:
             answers[f"{method} {adjust}"] = conflearn.label_quality_scores(
                 *data, method=method, adjust_pred_probs=adjust, **options
             )
             answers[f"order by {method} {adjust}"] = conflearn.order_label_issues(
                 mask, *data, rank_by=method, adjust_pred_probs=adjust, **options
             )
-    for filter_by in FILTERS:
+    for filter_by in FILTERS + JUDGES:
         answers[filter_by] = conflearn.find_label_issues(*data, filter_by=filter_by, **options)
-        for method in SCORES:
+        for method in SCORES + JUDGES:
             answers[f"{filter_by} by {method}"] = conflearn.rank_label_issues(
                 *data, filter_by=filter_by, rank_by=method, **options
             )

@@ -10,6 +10,7 @@ import scipy.sparse
 from hypothesis import given, settings
 
 import conflearn
+from conflearn import passes
 from conflearn.errors import (
     InputTypeError,
     LabelError,
@@ -18,7 +19,15 @@ from conflearn.errors import (
     ShapeError,
     StateError,
 )
-from conflearn.states import Cuts, JointState, Rule, SelectionState, ThresholdState, look
+from conflearn.states import (
+    CheckState,
+    Cuts,
+    JointState,
+    Rule,
+    SelectionState,
+    ThresholdState,
+    look,
+)
 from expected import refused
 from strategies import FILTERS, PRUNE_OPTIONS, SCORES, datasets, random_data
 
@@ -124,6 +133,67 @@ def test_batches_give_what_all_rows_give(filter_by, kind, temperature, data):
         if wants:
             entropies = whole.scores["confidence_weighted_entropy"][i:j]
             np.testing.assert_array_equal(found.confidence_weighted_entropy, entropies)
+
+
+@pytest.mark.parametrize(("kind", "temperature"), KINDS)
+@given(data=st.data())
+def test_checks_of_batches_are_those_of_all_rows(kind, temperature, data):
+    labels, pred_probs = data.draw(datasets())
+    meant = {"kind": kind, "temperature": temperature}
+    batches = data.draw(cut_up(len(labels)))
+    n_classes = pred_probs.shape[1]
+    whole = CheckState(n_classes, **meant)
+    whole.update(labels, pred_probs)
+
+    def in_parts(state, i, j):
+        rows = data.draw(st.sampled_from([i, np.arange(i, j)]))
+        state.update(labels[i:j], pred_probs[i:j], rows=rows)
+
+    parts = of_batches(lambda: CheckState(n_classes, **meant), in_parts, batches, data)
+    assert parts == whole
+    assert parts.to_bytes() == whole.to_bytes()
+    assert parts.report() == conflearn.check_inputs(labels, pred_probs, **meant)
+
+    def as_seen(state, i, j):
+        seen = look(labels[i:j], pred_probs[i:j], None, first_row=i, sample_of=len(labels), **meant)
+        state.add(seen)
+
+    seen = of_batches(lambda: CheckState(n_classes, **meant), as_seen, batches, data)
+    analysis = conflearn.analyze(labels, pred_probs, **meant)
+    assert seen.report() == analysis.checks
+    assert seen == analysis._checks
+    assert seen.n_examples == len(labels)
+    np.testing.assert_array_equal(seen.given_counts, whole.given_counts)
+
+
+def test_a_joint_and_checks_come_from_one_look():
+    labels, pred_probs = random_data(5000, 4)
+    thresholds, _ = states_of(labels, pred_probs)
+    joint, checks = JointState(thresholds.finish()), CheckState(4)
+    for i in range(0, 5000, 800):
+        batch = labels[i : i + 800], pred_probs[i : i + 800]
+        checks.add(joint.update(*batch, first_row=i, sample_of=5000))
+    assert checks.report() == conflearn.analyze(labels, pred_probs).checks
+    with refused(StateError, "4 classes", "5 classes"):
+        checks.merge(CheckState(5))
+    with refused(StateError, "probabilities", "scores"):
+        checks.add(look(*batch, None, kind="scores"))
+    with refused(InputTypeError, "look is a tuple", "JointState.update"):
+        checks.add(batch)
+
+
+def test_checks_can_be_fed_as_any_state():
+    labels, pred_probs = random_data(500, 4)
+    state = CheckState(4)
+    for i in range(0, 500, 100):
+        passes.feed(state, labels[i : i + 100], pred_probs[i : i + 100], rows=np.arange(i, i + 100))
+    assert state.report() == conflearn.check_inputs(labels, pred_probs)
+    names = list("abcd")
+    named = conflearn.check_inputs(np.array(names)[labels], pred_probs, classes=names)
+    assert state.report(names) == named
+    assert CheckState(3).report().findings == ()
+    with refused(ShapeError, "classes has 2 entries"):
+        state.report(["a", "b"])
 
 
 @pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "prune_by_class", "both"])
@@ -233,23 +303,26 @@ def test_batches_without_rows_change_nothing():
     thresholds, joint = states_of(*random_data(50, 3))
     cuts = Cuts.plan(joint)
     selection, same = SelectionState(cuts), SelectionState(cuts)
-    before = [state.to_bytes() for state in (thresholds, joint, selection)]
+    checks = CheckState(3)
+    before = [state.to_bytes() for state in (thresholds, joint, selection, checks)]
     thresholds.update(*nothing)
     seen = joint.update(*nothing)
     selection.update(*nothing, rows=0)
-    assert [state.to_bytes() for state in (thresholds, joint, selection)] == before
+    checks.update(*nothing)
+    checks.add(seen)
+    assert [state.to_bytes() for state in (thresholds, joint, selection, checks)] == before
     assert selection == same
     assert seen.n_examples == len(seen.scores("self_confidence")) == 0
     assert len(seen.mask("confident_learning")) == len(seen.most_probable_others()) == 0
     results = Rule(thresholds.finish(), "confident_learning").apply(*nothing, entropies=True)
-    assert all(len(column) == 0 for column in results)
+    assert all(len(column) == 0 for column in results if column is not None)
 
 
 def test_a_fault_adds_nothing_and_is_named_by_its_row():
     labels, pred_probs = random_data(50, 3)
     thresholds, joint = states_of(labels, pred_probs)
-    selection = SelectionState(Cuts.plan(joint))
-    before = [state.to_bytes() for state in (thresholds, joint, selection)]
+    selection, checks = SelectionState(Cuts.plan(joint)), CheckState(3)
+    before = [state.to_bytes() for state in (thresholds, joint, selection, checks)]
     bad = pred_probs.copy()
     bad[7] = np.nan
     with refused(ProbabilityError, "pred_probs[1007"):
@@ -258,9 +331,11 @@ def test_a_fault_adds_nothing_and_is_named_by_its_row():
         joint.update(labels, bad, first_row=1000)
     with refused(ProbabilityError, "pred_probs[1007"):
         selection.update(labels, bad, rows=1000)
+    with refused(ProbabilityError, "pred_probs[1007"):
+        checks.update(labels, bad, rows=1000)
     with refused(LabelError, "labels[1003]", "9"):
         joint.update(np.where(np.arange(50) == 3, 9, labels), pred_probs, first_row=1000)
-    assert [state.to_bytes() for state in (thresholds, joint, selection)] == before
+    assert [state.to_bytes() for state in (thresholds, joint, selection, checks)] == before
 
 
 def test_states_that_do_not_belong_together_are_refused():
@@ -312,8 +387,8 @@ def test_bytes_that_are_no_state_are_refused():
     data = thresholds.to_bytes()
     with refused(StateError, "another kind", "JointState"):
         JointState.from_bytes(data)
-    with refused(StateError, "version 3", "version 2"):
-        ThresholdState.from_bytes(data[:8] + b"\3" + data[9:])
+    with refused(StateError, "version 4", "version 3"):
+        ThresholdState.from_bytes(data[:8] + b"\4" + data[9:])
     for damaged in (b"", b"hello", data[:-1], data + b"x", data[:-1] + b"~"):
         with refused(StateError, "hold no ThresholdState"):
             ThresholdState.from_bytes(damaged)
@@ -324,6 +399,14 @@ def test_bytes_that_are_no_state_are_refused():
         changed[place] ^= 0x40
         with pytest.raises(StateError):
             ThresholdState.from_bytes(changed)
+    with refused(StateError, "another kind", "CheckState"):
+        CheckState.from_bytes(data)
+    checks = CheckState(3)
+    checks.update(*random_data(50, 3))
+    data = checks.to_bytes()
+    for place in range(0, len(data), 7):
+        with pytest.raises(StateError):
+            CheckState.from_bytes(data[:place] + bytes([data[place] ^ 0x40]) + data[place + 1 :])
 
 
 def test_arguments_are_checked():
@@ -337,7 +420,7 @@ def test_arguments_are_checked():
     with refused(InputTypeError, "cuts", "str"):
         Rule(thresholds.finish(), "both", cuts="x")
     with refused(OptionError, "temperature"):
-        ThresholdState(3, temperature=2)
+        ThresholdState(3, kind="scores", temperature=2)
     with refused(ShapeError, "thresholds", "(1, 2)"):
         JointState([[0.5, 0.5]])
     with refused(OptionError, "confident_learning", "Rule"):
@@ -433,6 +516,11 @@ def test_states_are_small():
     thresholds, joint = states_of(*random_data(20_000, 10, noise=0.1))
     assert len(thresholds.to_bytes()) < 500
     assert len(joint.to_bytes()) < 1000
+    checks = CheckState(10)
+    for seed in range(4):
+        checks.update(*random_data(50_000, 10, noise=0.1, seed=seed))
+    # Of equal rows a sample: 65,536 different ones.
+    assert len(checks.to_bytes()) < 2_000_000
 
 
 def states_of(labels, pred_probs):

@@ -21,7 +21,7 @@ from conflearn.errors import (
 )
 from conflearn.stream import order, result_columns, selection
 from expected import refused
-from strategies import FILTERS, PRUNE_OPTIONS, SCORES, Data, datasets, random_data
+from strategies import FILTERS, JUDGES, PRUNE_OPTIONS, SCORES, Data, datasets, random_data
 from streams import (
     FORMS,
     Sliceable,
@@ -36,12 +36,13 @@ forms = st.sampled_from(FORMS)
 block_rows = st.integers(1, 40)
 #: How many candidates memory has room for: some take several passes, all take one.
 budgets = st.sampled_from([1, 2, 7, 2_000_000])
+ranks = st.sampled_from(SCORES + JUDGES)
 
 
 # --- The same answer
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
 @given(data=datasets(), form=forms, n_rows=block_rows, most=budgets)
 @settings(max_examples=30)
 def test_the_same_examples_are_flagged(
@@ -52,10 +53,8 @@ def test_the_same_examples_are_flagged(
         assert_same(conflearn.find_label_issues(*input_, filter_by=filter_by), expected)
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
-@given(
-    data=datasets(), form=forms, n_rows=block_rows, most=budgets, rank_by=st.sampled_from(SCORES)
-)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
+@given(data=datasets(), form=forms, n_rows=block_rows, most=budgets, rank_by=ranks)
 @settings(max_examples=30)
 def test_they_come_in_the_same_order(
     filter_by: Any, data: Data, form: str, n_rows: int, most: int, rank_by: Any
@@ -66,10 +65,8 @@ def test_they_come_in_the_same_order(
     assert_same(ranked, expected)
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
-@given(
-    data=datasets(), form=forms, n_rows=block_rows, most=budgets, rank_by=st.sampled_from(SCORES)
-)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
+@given(data=datasets(), form=forms, n_rows=block_rows, most=budgets, rank_by=ranks)
 @settings(max_examples=30)
 def test_the_analysis_is_the_same(
     filter_by: Any, data: Data, form: str, n_rows: int, most: int, rank_by: Any
@@ -80,11 +77,11 @@ def test_the_analysis_is_the_same(
     assert_same_analysis(analysis, expected)
 
 
-@pytest.mark.parametrize("method", SCORES)
+@pytest.mark.parametrize("method", SCORES + JUDGES)
 @given(data=datasets(), form=forms, n_rows=block_rows, adjust=st.booleans())
 @settings(max_examples=30)
 def test_scores_are_the_same(method: Any, data: Data, form: str, n_rows: int, adjust: bool) -> None:
-    options = {"method": method, "adjust_pred_probs": adjust and method != SCORES[2]}
+    options = {"method": method, "adjust_pred_probs": adjust and method in SCORES[:2]}
     expected = conflearn.label_quality_scores(*data, **options)
     with streaming(data, form, n_rows) as input_:
         assert_same(conflearn.label_quality_scores(*input_, **options), expected)
@@ -113,8 +110,10 @@ def test_counts_are_the_same(data: Data, form: str, n_rows: int, calibrate: bool
             assert_same(there, here)
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
-@pytest.mark.parametrize("kind", ["logits", "scores"])
+@pytest.mark.parametrize(
+    ("kind", "filter_by"),
+    [("logits", name) for name in FILTERS + JUDGES] + [("scores", name) for name in FILTERS],
+)
 @given(data=datasets(), form=forms, n_rows=block_rows)
 @settings(max_examples=15)
 def test_logits_and_scores_are_looked_at_in_blocks_too(
@@ -140,7 +139,7 @@ def test_filters_listen_to_their_options(options: dict[str, Any], form: str) -> 
             )
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
 def test_every_width_is_read_in_blocks(filter_by: Any, width: np.dtype, tmp_path: Path) -> None:
     labels, pred_probs = random_data(400, 5, seed=2)
     narrow = Data(labels, pred_probs.astype(width))

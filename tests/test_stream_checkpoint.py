@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,7 +22,7 @@ from conflearn.errors import InputTypeError, OptionError, StateError
 from conflearn.stream import checkpoint, result_columns, selection
 from conflearn.stream.run import Run
 from expected import refused
-from strategies import FILTERS, SCORES, Data, random_data
+from strategies import FILTERS, JUDGES, SCORES, Data, random_data
 from streams import assert_same, assert_same_analysis, small_blocks, streamed
 
 N_ROWS = 230
@@ -147,7 +148,7 @@ def test_an_analysis_that_is_killed_at_any_moment_is_the_same(
 
 
 @pytest.mark.parametrize("is_written", [False, True])
-@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "predicted_neq_given"])
+@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "predicted_neq_given", *JUDGES])
 def test_a_run_that_is_killed_again_and_again_comes_to_an_end(
     filter_by: Any, is_written: bool, data: Data, files: Data, tmp_path: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_an_end(
     for call, how in (
         (conflearn.find_label_issues, {}),
         (conflearn.rank_label_issues, {"rank_by": SCORES[2]}),
+        *((conflearn.rank_label_issues, {"rank_by": judge}) for judge in JUDGES),
     ):
         ranked, n_calls = until_done(
             lambda call=call, how=how: call(
@@ -178,6 +180,7 @@ def test_every_function_goes_on(data: Data, files: Data, tmp_path: Path) -> None
         conflearn.num_label_issues,
         conflearn.label_quality_scores,
     ]
+    calls += [partial(conflearn.label_quality_scores, method=judge) for judge in JUDGES]
     for call in calls:
         answer, n_calls = until_done(lambda call=call: call(*files, checkpoint=folder), 5)
         assert n_calls > 1

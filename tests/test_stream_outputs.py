@@ -17,7 +17,7 @@ import conflearn
 from conflearn.errors import InputTypeError, MissingDependencyError, OptionError, ProbabilityError
 from conflearn.stream import result_columns, selection
 from expected import refused
-from strategies import FILTERS, SCORES, Data, random_data
+from strategies import FILTERS, JUDGES, SCORES, Data, random_data
 from streams import FORMS, assert_same, assert_same_analysis, small_blocks, streamed
 
 FILES = {
@@ -45,7 +45,7 @@ def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
 def test_an_npy_file_holds_the_mask(filter_by: Any, form: str, data: Data, tmp_path: Path) -> None:
     out = tmp_path / "mask.npy"
     mask = conflearn.find_label_issues(
@@ -60,23 +60,28 @@ def test_an_npy_file_holds_the_mask(filter_by: Any, form: str, data: Data, tmp_p
 
 
 @pytest.mark.parametrize("most", [3, 2_000_000])
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("rank_by", ["self_confidence", *JUDGES])
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
 def test_an_npy_file_holds_the_order(
-    filter_by: Any, most: int, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filter_by: Any,
+    rank_by: Any,
+    most: int,
+    data: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(selection, "MOST", most)
     out = tmp_path / "ranked.npy"
-    rows = conflearn.rank_label_issues(
-        *streamed(data, "npy", tmp_path), filter_by=filter_by, out=str(out)
-    )
-    expected = conflearn.rank_label_issues(*data, filter_by=filter_by)
+    options = {"filter_by": filter_by, "rank_by": rank_by}
+    rows = conflearn.rank_label_issues(*streamed(data, "npy", tmp_path), out=str(out), **options)
+    expected = conflearn.rank_label_issues(*data, **options)
     assert_same(rows, expected)
     assert_same(np.load(out), expected)
 
 
 def test_an_npy_file_holds_scores(data: Data, tmp_path: Path) -> None:
     out = tmp_path / "scores.npy"
-    for method in SCORES:
+    for method in SCORES + JUDGES:
         scores = conflearn.label_quality_scores(*data, method=method, out=out)
         expected = conflearn.label_quality_scores(*data, method=method)
         assert_same(scores, expected)
@@ -91,7 +96,7 @@ def test_a_file_of_no_rows_can_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("most", [3, 2_000_000])
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("filter_by", FILTERS + JUDGES)
 def test_a_folder_holds_the_analysis(
     filter_by: Any,
     form: str,
@@ -105,7 +110,8 @@ def test_a_folder_holds_the_analysis(
     analysis = conflearn.analyze(*streamed(data, form, tmp_path), filter_by=filter_by, out=out)
     expected = conflearn.analyze(*data, filter_by=filter_by)
     assert_same_analysis(analysis, expected)
-    assert {file.name for file in out.iterdir()} == FILES
+    judged = {f"{name}.npy" for name in JUDGES if name == filter_by}
+    assert {file.name for file in out.iterdir()} == FILES | judged
     assert_same(np.load(out / "is_issue.npy"), expected.mask)
     assert_same(np.load(out / "ranked.npy"), expected.ranked)
     assert_same(np.load(out / "given_label.npy"), data.labels)

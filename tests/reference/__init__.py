@@ -32,6 +32,7 @@ from reference.joint import (
     off_diagonal_examples,
     round_row,
 )
+from reference.judges import noise_floor, relative_confidence
 from reference.noise import (
     joint_counts,
     learnable_classes,
@@ -60,6 +61,7 @@ __all__ = [
     "joint_counts",
     "label_quality_scores",
     "learnable_classes",
+    "noise_floor",
     "num_issues_of_joint",
     "num_label_issues",
     "off_diagonal_examples",
@@ -68,6 +70,7 @@ __all__ = [
     "pair_noise_matrix",
     "points_with_sum",
     "prune_counts",
+    "relative_confidence",
     "round_row",
     "sample_weights",
     "suggested_labels",

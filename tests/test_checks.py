@@ -1,0 +1,634 @@
+"""Checks of inputs: each finds what it is for, nothing near it, and nothing in healthy data."""
+
+import json
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+
+import conflearn
+from conflearn.checks import Finding, InputReport, counted
+from conflearn.errors import LabelError, OptionError, ProbabilityError, ShapeError
+from expected import refused
+from strategies import Data, datasets, random_data
+from streams import FORMS, streaming
+
+N, K = 5000, 6
+
+
+def model(n_examples: int = N, n_classes: int = K, *, noise: float = 0.1, seed: int = 0) -> Data:
+    """Labels, and a calibrated model of them that has not seen them: what is healthy."""
+    rng = np.random.default_rng(seed)
+    shares = rng.uniform(1, 2, n_classes)
+    pred_probs = rng.dirichlet(0.25 * shares / shares.mean(), n_examples)
+    true_labels = (pred_probs.cumsum(axis=1) < rng.random((n_examples, 1))).sum(axis=1)
+    true_labels = np.minimum(true_labels, n_classes - 1)
+    is_wrong = rng.random(n_examples) < noise
+    labels = np.where(is_wrong, rng.integers(0, n_classes, n_examples), true_labels)
+    # It says 0 of nothing, as a softmax does not.
+    return Data(labels, 0.999 * pred_probs + 0.001 / n_classes)
+
+
+HEALTHY = model()
+
+
+def normalized(rows: Any) -> Any:
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+def found(*args: Any, **options: Any) -> dict[str, str]:
+    """The findings by name, with their severities."""
+    report = conflearn.check_inputs(*args, **options)
+    assert all(one.seen and one.why and one.what_to_do for one in report)
+    json.dumps(report.to_dict())
+    return {one.name: one.severity for one in report}
+
+
+def the_only(*args: Any, **options: Any) -> Finding:
+    report = conflearn.check_inputs(*args, **options)
+    assert len(report) == 1, report.names
+    return report[0]
+
+
+# --- Nothing is found in what is healthy
+
+
+def test_healthy_data_are_healthy() -> None:
+    for seed in range(20):
+        assert found(*model(seed=seed)) == {}
+        assert found(*model(noise=0.2, seed=seed)) == {}
+        # To a model that knows the truth, so many wrong labels look as if it were too sure.
+        assert found(*model(noise=0.4, seed=seed)) == {"miscalibrated": "note"}
+        assert found(*model(300, 3, seed=seed)) == {}
+        assert found(*model(20_000, 50, seed=seed)) == {}
+
+
+def test_real_data_are_healthy(real_data: Data) -> None:
+    for check in (conflearn.check_inputs, lambda *data: conflearn.analyze(*data).checks):
+        report = check(*real_data)
+        assert report.names == ()
+        assert report.is_healthy
+    assert "doubts" not in repr(conflearn.analyze(*real_data))
+
+
+@pytest.mark.parametrize("noise", [0, 0.2])
+def test_digits_are_healthy(noise: float) -> None:
+    images, digits = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    labels = np.where(rng.random(1797) < noise, rng.integers(0, 10, 1797), digits)
+    classifier = LogisticRegression(max_iter=1000)
+    pred_probs = cross_val_predict(classifier, images / 16, labels, cv=5, method="predict_proba")
+    assert conflearn.check_inputs(labels, pred_probs).is_healthy
+    assert conflearn.check_inputs(labels, np.log(pred_probs), kind="scores").names == ()
+
+
+@given(data=datasets())
+def test_any_data_are_reported_on(data: Data) -> None:
+    for kind in ("probabilities", "logits", "scores"):
+        report = conflearn.check_inputs(*data, kind=kind)
+        assert report.n_examples == len(data.labels)
+        json.dumps(report.to_dict())
+        assert str(report)
+
+
+# --- Labels and model that agree too well
+
+
+def test_a_model_that_was_trained_on_the_labels_is_suspected() -> None:
+    labels = model(8000).labels
+    certain = normalized(np.eye(K)[labels] + 0.01 * np.random.default_rng(0).random((8000, K)))
+    suspected = the_only(labels, certain)
+    assert (suspected.name, suspected.severity) == ("in_sample", "warning")
+    assert "all 8,000 rows" in suspected.seen
+    assert suspected.what_to_do.startswith("was the model trained on these examples?")
+    assert suspected.figures["n_disagreements"] == 0
+    assert found(labels[:1000], certain[:1000]) == {"in_sample": "note"}
+    assert found(labels[:250], certain[:250]) == {}
+    assert found(labels, np.log(certain), kind="scores") == {"in_sample": "warning"}
+
+
+def test_a_few_disagreements_clear_a_superb_model() -> None:
+    labels = model(8000).labels
+    rng = np.random.default_rng(0)
+    for n_wrong, expected in ((1, {}), (9, {}), (80, {})):
+        given_labels = labels.copy()
+        given_labels[:n_wrong] = (labels[:n_wrong] + 1) % K
+        certain = normalized(np.eye(K)[labels] + 0.01 * rng.random((8000, K)))
+        assert found(given_labels, certain) == expected
+    # Of more rows, a few prove nothing.
+    labels = np.tile(labels, 5)
+    certain = normalized(np.eye(K)[labels] + 0.01 * rng.random((40_000, K)))
+    labels[:9] = (labels[:9] + 1) % K
+    assert found(labels, certain) == {"in_sample": "warning"}
+
+
+def test_doubts_that_are_never_justified_are_suspicious() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, K, 1500)
+    others = (1 - np.eye(K)[labels]) / (K - 1)
+    for most, spread, severity in ((1, 0.4, "warning"), (0.9, 0.001, "note")):
+        # The second model is never surer than 0.9, as if it had been trained to that.
+        share = most - spread * rng.random((1500, 1))
+        pred_probs = share * np.eye(K)[labels] + (1 - share) * others
+        assert found(labels, pred_probs)["in_sample"] == severity
+
+
+@pytest.mark.parametrize("noise", [0, 0.2])
+def test_forests_and_neighbours_are_caught(noise: float) -> None:
+    images, digits = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    labels = np.where(rng.random(1797) < noise, rng.integers(0, 10, 1797), digits)
+    forest = RandomForestClassifier(random_state=0)
+    neighbours = KNeighborsClassifier()
+    in_sample = forest.fit(images, labels).predict_proba(images)
+    assert found(labels, in_sample)["in_sample"] == "warning"
+    if noise:
+        in_sample = neighbours.fit(images, labels).predict_proba(images)
+        suspected = conflearn.check_inputs(labels, in_sample)[0]
+        assert (suspected.name, suspected.severity) == ("in_sample", "warning")
+        assert "none of these it has a probability below 0.2" in suspected.seen
+    for classifier in (forest, neighbours):
+        pred_probs = cross_val_predict(classifier, images, labels, cv=5, method="predict_proba")
+        assert "in_sample" not in found(labels, pred_probs)
+
+
+def test_one_class_that_has_nearly_all_rows_is_no_evidence() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random(20_000) < 0.002).astype(int)
+    pred_probs = np.stack([1 - 1e-4 * rng.random(20_000), np.zeros(20_000)], axis=1)
+    pred_probs[:, 1] = 1 - pred_probs[:, 0]
+    assert "in_sample" not in found(labels, pred_probs)
+
+
+# --- Labels and model that do not agree at all
+
+
+def test_rows_of_other_examples_are_found() -> None:
+    labels, pred_probs = HEALTHY
+    shuffled = np.random.default_rng(1).permutation(labels)
+    hopeless = the_only(shuffled, pred_probs)
+    assert (hopeless.name, hopeless.severity) == ("hopeless_model", "error")
+    assert "same order" in hopeless.what_to_do
+    accuracy = hopeless.figures["accuracy"]
+    assert accuracy == pytest.approx(np.mean(pred_probs.argmax(axis=1) == shuffled))
+    by_chance = (np.bincount(labels) @ np.bincount(pred_probs.argmax(axis=1))) / N**2
+    assert hopeless.figures["accuracy_by_chance"] == pytest.approx(by_chance)
+    assert found(shuffled, np.log(pred_probs), kind="logits") == {"hopeless_model": "error"}
+    assert found(shuffled, np.log(pred_probs), kind="scores") == {"hopeless_model": "warning"}
+    # A tenth of what the model knows is better than nothing.
+    half = np.where(np.random.default_rng(2).random(N) < 0.2, labels, shuffled)
+    assert "hopeless_model" not in found(half, pred_probs)
+
+
+def test_few_rows_prove_nothing() -> None:
+    labels, pred_probs = (part[:40] for part in HEALTHY)
+    assert "hopeless_model" not in found(np.roll(labels, 1), pred_probs)
+
+
+def test_the_shares_of_the_classes_are_no_model() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random(50_000) < 0.05).astype(int)
+    constant = np.full((50_000, 2), [0.95, 0.05])
+    assert found(labels, constant)["hopeless_model"] == "error"
+    # It never predicts the rare class, but it knows more of it than its share.
+    odds = np.where(labels, 2.0, 0.8) * rng.gamma(2, 0.5, 50_000)
+    rare = np.minimum(0.05 * odds, 0.4)
+    knows = np.stack([1 - rare, rare], axis=1)
+    assert (knows.argmax(axis=1) == 0).all()
+    assert "hopeless_model" not in found(labels, knows)
+
+
+# --- Columns in another order
+
+
+def test_reversed_columns_are_named() -> None:
+    labels, pred_probs = HEALTHY
+    reversed_ = the_only(labels, pred_probs[:, ::-1])
+    assert (reversed_.name, reversed_.severity) == ("reversed_columns", "error")
+    assert "pred_probs[:, ::-1]" in reversed_.what_to_do
+    assert reversed_.figures["order"] == list(range(K))[::-1]
+    accuracy = np.mean(pred_probs.argmax(axis=1) == labels)
+    assert reversed_.figures["agreement_reordered"] == pytest.approx(accuracy)
+    assert found(labels[:60], pred_probs[:60, ::-1])["reversed_columns"] == "error"
+    two = np.stack([pred_probs[:, 3:].sum(axis=1), pred_probs[:, :3].sum(axis=1)], axis=1)
+    assert found(labels // 3, two.clip(0, 1))["reversed_columns"] == "error"
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+@pytest.mark.parametrize("n_moved", [2, 3, 6])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_right_order_is_found(noise: float, n_moved: int, seed: int) -> None:
+    labels, pred_probs = model(noise=noise, seed=seed)
+    rng = np.random.default_rng(seed)
+    moved, order = rng.permutation(K)[:n_moved], np.arange(K)
+    order[moved] = np.roll(moved, 1)
+    wrong = pred_probs[:, order]
+    report = conflearn.check_inputs(labels, wrong)
+    assert report.names == ("permuted_columns",)
+    np.testing.assert_array_equal(wrong[:, report[0].figures["order"]], pred_probs)
+    assert report[0].figures["n_moved"] == n_moved
+    assert str(report[0].figures["order"]) in report[0].what_to_do
+    scores = conflearn.check_inputs(labels, np.log(wrong), kind="scores")
+    assert scores[0].figures == report[0].figures
+
+
+def test_many_columns_are_put_in_order() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 800, 16_000)
+    logits = rng.normal(size=(16_000, 800)).astype(np.float32)
+    logits[np.arange(16_000), labels] += 4
+    order = rng.permutation(800)
+    report = conflearn.check_inputs(labels, logits[:, order], kind="logits")
+    np.testing.assert_array_equal(order[report[0].figures["order"]], np.arange(800))
+    assert "figures['order']" in report[0].what_to_do
+
+
+def test_classes_that_are_confused_are_not_permuted() -> None:
+    """A third of one class is given another, and the model takes half of that for a third one."""
+    labels, pred_probs = HEALTHY
+    rng = np.random.default_rng(0)
+    confused = np.where((labels == 0) & (rng.random(N) < 0.6), 1, labels)
+    assert found(confused, pred_probs).keys() <= {"miscalibrated", "prior_shift"}
+    weak = 0.8 * pred_probs[:, [1, 0, 2, 3, 4, 5]] + 0.2 * pred_probs
+    assert "permuted_columns" in found(labels, weak)
+    weak = 0.5 * pred_probs[:, [1, 0, 2, 3, 4, 5]] + 0.5 * pred_probs
+    assert "permuted_columns" not in found(labels, weak)
+
+
+# --- Classes
+
+
+def test_absent_classes_are_named() -> None:
+    labels, pred_probs = HEALTHY
+    names = ["ant", "bee", "cat", "dog", "elk", "fox"]
+    keep = labels != 2
+    absent = the_only(labels[keep], pred_probs[keep], classes=None)
+    assert (absent.name, absent.severity) == ("absent_classes", "warning")
+    assert absent.figures["absent"] == [2]
+    named = conflearn.check_inputs(np.array(names)[labels[keep]], pred_probs[keep], classes=names)
+    assert "class 'cat'" in named[0].seen
+    # Nobody is taken for it either.
+    wide = np.concatenate([pred_probs, np.full((N, 1), 1e-9)], axis=1)
+    assert found(labels, wide) == {"absent_classes": "note"}
+
+
+def test_rare_classes_are_noted() -> None:
+    labels, pred_probs = HEALTHY
+    for n_left, expected in ((1, {"rare_classes": "note"}), (4, {"rare_classes": "note"}), (5, {})):
+        keep = (labels != 2) | (np.cumsum(labels == 2) <= n_left)
+        keep &= (pred_probs.argmax(axis=1) != 2) | (labels == 2)
+        assert found(labels[keep], pred_probs[keep]) == expected
+
+
+def test_many_classes_are_not_all_named() -> None:
+    rng = np.random.default_rng(0)
+    report = conflearn.check_inputs(rng.integers(0, 2, 50), rng.dirichlet(np.ones(30), 50))
+    absent = next(one for one in report if one.name == "absent_classes")
+    assert "28 classes (2, 3, 4, 5, 6 and 23 more)" in absent.seen
+
+
+def test_shares_of_another_training_set_are_found() -> None:
+    labels, pred_probs = HEALTHY
+    for weight, severity in ((1, None), (2, None), (8, "note"), (50, "warning")):
+        weights = np.r_[weight, np.ones(K - 1)]
+        shifted = conflearn.check_inputs(labels, normalized(pred_probs * weights))
+        found_ = {one.name: one for one in shifted}
+        assert severity or "prior_shift" not in found_
+        if severity:
+            assert found_["prior_shift"].severity == severity
+            assert found_["prior_shift"].figures["class"] == 0
+            assert "0 is given to" in found_["prior_shift"].seen
+
+
+# --- Probabilities
+
+
+def test_rows_that_do_not_sum_to_one_are_found() -> None:
+    labels, pred_probs = HEALTHY
+    rng = np.random.default_rng(0)
+    wide = pred_probs * rng.uniform(0.5, 1, (N, 1))
+    wide[17] = 0
+    sums = the_only_named("row_sums", labels, wide)
+    assert sums.severity == "warning"
+    assert (sums.figures["least_sum"], sums.figures["row_of_least"]) == (0, 17)
+    assert sums.figures["n_off_by_0.05"] == np.sum(abs(wide.sum(axis=1) - 1) > 0.05)
+    assert "row 17 sums to 0" in sums.seen
+    slightly = pred_probs * rng.uniform(0.97, 1, (N, 1))
+    assert found(labels, slightly) == {"row_sums": "note"}
+    assert found(labels, pred_probs * rng.uniform(0.992, 1, (N, 1))) == {}
+    assert found(labels, pred_probs.astype(np.float16)) == {}
+    assert found(labels, np.log(wide + 1e-9), kind="logits").get("row_sums") is None
+
+
+def test_a_row_without_probabilities_is_noted() -> None:
+    labels, pred_probs = HEALTHY
+    pred_probs = pred_probs.copy()
+    pred_probs[41] = 0
+    sums = the_only(labels, pred_probs)
+    assert (sums.name, sums.severity) == ("row_sums", "note")
+    assert "row 41 sums to 0" in sums.seen
+
+
+def the_only_named(name: str, *args: Any, **options: Any) -> Finding:
+    return next(one for one in conflearn.check_inputs(*args, **options) if one.name == name)
+
+
+@pytest.mark.parametrize(
+    "power",
+    [0.15, 0.35],
+)
+def test_models_that_are_not_sure_enough(power: float) -> None:
+    labels, pred_probs = HEALTHY
+    assert found(labels, normalized(pred_probs**0.75)) == {}
+    off = the_only_named("miscalibrated", labels, normalized(pred_probs**power))
+    assert off.severity == "note"
+    assert "not sure enough" in off.seen
+    assert "temperature below 1" in off.what_to_do
+    logits = np.log(pred_probs)
+    by_temperature = the_only_named(
+        "miscalibrated", labels, logits, kind="logits", temperature=1 / power
+    )
+    assert by_temperature.figures.keys() == off.figures.keys()
+    assert by_temperature.figures["accuracy"] == off.figures["accuracy"]
+    assert by_temperature.figures["calibration_error"] == pytest.approx(
+        off.figures["calibration_error"]
+    )
+
+
+def test_models_that_are_too_sure() -> None:
+    labels, pred_probs = model(noise=0.35)
+    sure = normalized(pred_probs**8)
+    off = the_only_named("miscalibrated", labels, sure)
+    assert off.severity == "note"
+    assert "too sure" in off.seen
+    assert "temperature above 1" in off.what_to_do
+    most, hit = sure.max(axis=1), sure.argmax(axis=1) == labels
+    bins = np.minimum((most * 15).astype(int), 14)
+    error = sum(abs(most[bins == i].sum() - hit[bins == i].sum()) for i in range(15)) / N
+    assert off.figures["calibration_error"] == pytest.approx(error)
+
+
+def test_zeros_of_narrow_numbers_are_found() -> None:
+    labels, pred_probs = HEALTHY
+    sharp = normalized(pred_probs**6)
+    misses = pred_probs.argmax(axis=1) != labels
+    narrow = sharp.astype(np.float16)
+    n_zeros = int((narrow[np.arange(N), labels] == 0).sum())
+    assert n_zeros > 0.1 * misses.sum()
+    saturated = the_only_named("saturated_probabilities", labels, narrow)
+    assert saturated.figures["n_rows_with_least"] == n_zeros
+    assert saturated.figures["share_of_zeros"] == pytest.approx((narrow == 0).mean())
+    assert "float32" in saturated.what_to_do
+    assert "saturated_probabilities" not in found(labels, sharp)
+    one_hot = np.eye(K)[pred_probs.argmax(axis=1)]
+    assert the_only_named("saturated_probabilities", labels, one_hot).severity == "warning"
+    logits = the_only_named(
+        "saturated_probabilities", labels, 1e3 * np.log(pred_probs), kind="logits"
+    )
+    assert "temperature above 1" in logits.what_to_do
+
+
+def test_clipped_probabilities_are_found() -> None:
+    labels, pred_probs = HEALTHY
+    least = normalized(pred_probs.clip(0.01, None)) - 0
+    clipped = pred_probs.clip(0.01, 0.98)
+    both = the_only_named("clipped_probabilities", labels, clipped)
+    assert both.figures["least_of_given_class"] == 0.01
+    assert both.figures["largest"] == 0.98
+    assert both.figures["n_rows_with_largest"] == (clipped.max(axis=1) == 0.98).sum()
+    assert "is 0.01 in" in both.seen
+    assert "the largest one is 0.98 in" in both.seen
+    assert "clipped_probabilities" not in found(labels, least)
+    below = the_only_named("clipped_probabilities", labels, np.minimum(pred_probs, 0.9))
+    assert (below.severity, below.figures["largest"]) == ("note", 0.9)
+    two = np.stack([pred_probs[:, 0], 1 - pred_probs[:, 0]], axis=1)
+    mostly = found((labels > 0).astype(int), two.clip(0.45, 0.55))
+    assert mostly["clipped_probabilities"] == "warning"
+
+
+# --- Equal rows
+
+
+def with_duplicates(n: int, dtype: Any = np.float64) -> Data:
+    labels, pred_probs = model()
+    pred_probs = pred_probs.astype(dtype)
+    pred_probs[:n] = pred_probs[1000 : 1000 + n]
+    labels = labels.copy()
+    labels[:n] = np.where(
+        np.arange(n) % 2, labels[1000 : 1000 + n], (labels[1000 : 1000 + n] + 1) % K
+    )
+    return Data(labels, pred_probs)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_rows_with_different_labels_are_found(dtype: Any) -> None:
+    labels, pred_probs = with_duplicates(20, dtype)
+    twice = the_only(labels, pred_probs)
+    assert (twice.name, twice.severity) == ("conflicting_duplicates", "note")
+    figures = twice.figures
+    assert (figures["n_same"], figures["n_conflicting"], figures["n_groups"]) == (40, 20, 10)
+    assert figures["n_compared"] == N
+    assert figures["rows"] == [0, 1000, 2, 1002, 4, 1004, 6, 1006, 8, 1008]
+    assert f"0 ({labels[0]}) and 1000 ({labels[1000]})" in twice.seen
+    many = the_only(*with_duplicates(200, dtype))
+    assert many.severity == "warning"
+    for kind in ("logits", "scores"):
+        of_kind = the_only_named("conflicting_duplicates", labels, np.log(pred_probs), kind=kind)
+        assert of_kind.figures == figures
+
+
+def test_coarse_rows_are_equal_by_chance() -> None:
+    labels, pred_probs = model(noise=0.3)
+    assert "conflicting_duplicates" not in found(labels, pred_probs.round(2))
+    assert "conflicting_duplicates" not in found(labels, normalized(pred_probs.round(1) + 0.01))
+    two = np.stack([pred_probs[:, 0], 1 - pred_probs[:, 0]], axis=1).astype(np.float32)
+    assert "conflicting_duplicates" not in found((labels > 0).astype(int), two)
+    images, digits = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    noisy = np.where(rng.random(1797) < 0.2, rng.integers(0, 10, 1797), digits)
+    for classifier in (KNeighborsClassifier(), RandomForestClassifier(30, random_state=0)):
+        coarse = cross_val_predict(classifier, images, noisy, cv=5, method="predict_proba")
+        assert "conflicting_duplicates" not in found(noisy, coarse)
+
+
+def test_of_many_rows_a_sample_is_compared() -> None:
+    labels, pred_probs = model(150_000, 4)
+    pred_probs[:6000] = pred_probs[6000:12_000]
+    labels[:6000] = (labels[6000:12_000] + 1) % 4
+    twice = the_only_named("conflicting_duplicates", labels, pred_probs)
+    n_compared = twice.figures["n_compared"]
+    assert 60_000 < n_compared < 80_000
+    assert twice.figures["n_conflicting"] == pytest.approx(12_000 * n_compared / 150_000, rel=0.05)
+
+
+# --- The same of all forms
+
+
+@given(data=datasets())
+def test_sparse_rows_are_those_of_the_matrix(data: Data) -> None:
+    labels, pred_probs = data
+    dense, stored = found(labels, pred_probs), found(labels, scipy.sparse.csr_array(pred_probs))
+    # What a row does not store may be what it lacks.
+    dense.pop("row_sums", None)
+    stored.pop("row_sums", None)
+    assert {**stored, "clipped_probabilities": ""} == {**dense, "clipped_probabilities": ""}
+
+
+def test_top_k_is_checked_by_what_it_stores() -> None:
+    labels, pred_probs = HEALTHY
+    classes = np.argsort(-pred_probs, axis=1)[:, :3]
+    top = conflearn.TopK(classes, np.take_along_axis(pred_probs, classes, 1), n_classes=K)
+    saturated = the_only(labels, top)
+    assert (saturated.name, saturated.severity) == ("saturated_probabilities", "note")
+    assert "store the probability of the given class" in saturated.what_to_do
+    reversed_ = conflearn.TopK(K - 1 - top.classes, top.values, n_classes=K)
+    assert found(labels, reversed_)["reversed_columns"] == "error"
+    too_much = conflearn.TopK(top.classes, np.minimum(2 * top.values, 1), n_classes=K)
+    assert found(labels, too_much)["row_sums"] == "warning"
+
+
+ILL: dict[str, Data] = {
+    "healthy": HEALTHY,
+    "reversed": Data(HEALTHY.labels, HEALTHY.pred_probs[:, ::-1]),
+    "twice": with_duplicates(300),
+    "clipped": Data(HEALTHY.labels, HEALTHY.pred_probs.clip(0.02, 0.98)),
+    "shuffled": Data(np.random.default_rng(0).permutation(HEALTHY.labels), HEALTHY.pred_probs),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ILL)
+def test_blocks_show_the_same(name: str, form: str) -> None:
+    data = ILL[name]
+    expected = conflearn.check_inputs(*data)
+    analysis = conflearn.analyze(*data)
+    with streaming(data, form, 700) as input_:
+        assert conflearn.check_inputs(*input_) == expected
+        streamed = conflearn.analyze(*input_)
+        assert streamed.checks == analysis.checks
+        assert repr(streamed) == repr(analysis)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "logits", "scores"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_nothing_shows_in_a_report_but_the_data(kind: Any, order: Any, n_threads: int) -> None:
+    labels, pred_probs = random_data(9000, 12, decimals=3, noise=0.4)
+    plain = conflearn.check_inputs(labels, pred_probs, kind=kind)
+    again = conflearn.check_inputs(
+        labels, np.asarray(pred_probs, order=order), kind=kind, n_threads=n_threads
+    )
+    assert again == plain
+    options = {"kind": kind, "n_threads": n_threads}
+    of_batches = conflearn.check_inputs(
+        None,
+        [(labels[i : i + 999], pred_probs[i : i + 999]) for i in range(0, 9000, 999)],
+        **options,
+    )
+    assert of_batches == plain
+
+
+def test_an_analysis_leaves_out_equal_rows_alone() -> None:
+    for name, data in ILL.items():
+        whole = conflearn.check_inputs(*data)
+        analysis = conflearn.analyze(*data)
+        names = [one for one in whole.names if one != "conflicting_duplicates"]
+        assert list(analysis.checks.names) == names, name
+        assert whole.left_out == ()
+        assert analysis.checks.left_out == ("conflicting_duplicates",)
+        doubts = "doubts about the inputs" in repr(analysis)
+        assert doubts == (not analysis.checks.is_healthy)
+    assert "  doubts about the inputs: reversed_columns (error); print .checks" in repr(
+        conflearn.analyze(*ILL["reversed"])
+    )
+
+
+def test_an_analysis_looks_at_a_sample_of_many_rows() -> None:
+    labels, pred_probs = model(60_000, 4)
+    wide = pred_probs * np.random.default_rng(0).uniform(0.5, 1, (60_000, 1))
+    whole = the_only_named("row_sums", labels, wide)
+    sampled = next(one for one in conflearn.analyze(labels, wide).checks if one.name == "row_sums")
+    assert whole.figures["n_rows"] == 60_000
+    n_rows = sampled.figures["n_rows"]
+    assert 1900 < n_rows <= 2000
+    share = whole.figures["n_off_by_0.05"] / 60_000
+    assert sampled.figures["n_off_by_0.05"] / n_rows == pytest.approx(share, abs=0.03)
+
+
+def test_a_mean_of_models_is_checked_too() -> None:
+    labels, pred_probs = HEALTHY
+    ensemble = [pred_probs[:, ::-1], normalized(pred_probs[:, ::-1] ** 0.5)]
+    assert conflearn.analyze(labels, ensemble).checks.names[0] == "reversed_columns"
+
+
+# --- The report
+
+
+def test_a_report_is_a_sequence_of_findings() -> None:
+    labels, pred_probs = with_duplicates(20)
+    wide = pred_probs[:, ::-1] * np.random.default_rng(0).uniform(0.5, 1, (N, 1))
+    report = conflearn.check_inputs(labels, wide)
+    assert isinstance(report, InputReport)
+    assert [one.severity for one in report] == ["error", "warning"]
+    assert report[0] in report
+    assert report[-1:] == report.findings[-1:]
+    assert not report.is_healthy
+    assert (report.n_examples, report.n_classes, report.kind) == (N, K, "probabilities")
+    assert repr(report).startswith(
+        "InputReport of 5,000 labels in 6 classes: 1 error, 1 warning\n"
+        "  error: reversed_columns\n"
+        "    seen: the most probable class is the given one in"
+    )
+    assert "\n    do:   divide each row by its sum" in str(report)
+    assert max(map(len, str(report).splitlines())) <= 98
+    records = report.to_records()
+    assert [record["name"] for record in records] == list(report.names)
+    assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
+    assert pickle.loads(pickle.dumps(report)) == report
+
+
+def test_a_healthy_report_says_so() -> None:
+    report = conflearn.check_inputs(*HEALTHY)
+    assert repr(report) == "InputReport of 5,000 labels in 6 classes: nothing found"
+    assert report.is_healthy
+    assert not report
+    assert report.to_dict()["findings"] == []
+
+
+def test_an_analysis_keeps_its_checks_when_pickled() -> None:
+    analysis = conflearn.analyze(*ILL["reversed"])
+    again = pickle.loads(pickle.dumps(analysis))
+    assert again.checks == analysis.checks
+    assert repr(again) == repr(analysis)
+
+
+def test_bounds_are_those_of_the_core() -> None:
+    sums = np.array([1 - bound - 1e-4 for bound in counted.OFF_BOUNDS] + [1])
+    pred_probs = np.stack([sums, np.zeros(5)], axis=1)
+    state = conflearn.states.CheckState(2)
+    state.update(np.zeros(5, int), pred_probs)
+    assert state._core.sums_off() == ([4, 3, 2, 1], [0, 0, 0, 0])
+
+
+def test_inputs_that_are_none_are_refused() -> None:
+    labels, pred_probs = HEALTHY
+    with refused(ProbabilityError, "pred_probs[3, 1]"):
+        bad = pred_probs.copy()
+        bad[3, 1] = np.nan
+        conflearn.check_inputs(labels, bad)
+    with refused(LabelError, "labels[0]"):
+        conflearn.check_inputs(labels + K, pred_probs)
+    with refused(ShapeError, "labels"):
+        conflearn.check_inputs(labels[1:], pred_probs)
+    with refused(OptionError, "kind"):
+        conflearn.check_inputs(labels, pred_probs, kind="odds")
+    with refused(OptionError, "temperature"):
+        conflearn.check_inputs(labels, pred_probs, kind="scores", temperature=2)
