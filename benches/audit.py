@@ -12,30 +12,20 @@ number of errors, and precision and recall if as many rows are flagged as are es
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 import conflearn
 from conflearn.errors import OptionError
 from conflearn.reviews.plan import AuditPlan
 from conflearn.reviews.strata import cut_strata, draw_cells, first_allocation
+from known_truth import Reviewed, read
 from markdown_table import markdown_table, verdict
 
 #: An interval of 95 percent holds at least so often; a guarantee of 90 percent is broken no more.
 COVERAGE_TARGET, BROKEN_TARGET = 0.93, 0.1
 RATE, CONFIDENCE = 0.3, 0.9
 N_ROWS = 20_000
-
-
-class Reviewed(NamedTuple):
-    """A data set of which everything is known."""
-
-    name: str
-    labels: npt.NDArray[np.int64]
-    pred_probs: npt.NDArray[Any]
-    is_wrong: npt.NDArray[np.bool_]
 
 
 def main() -> None:
@@ -72,16 +62,6 @@ def made() -> Iterator[Reviewed]:
             pred_probs = weights / weights.sum(axis=1, keepdims=True)
             labels = np.where(is_wrong, others, true_labels)
             yield Reviewed(f"{model} model, {n_classes} classes", labels, pred_probs, is_wrong)
-
-
-def read(folder: Path | None) -> Iterator[Reviewed]:
-    """Read the files of which the truth is known."""
-    for path in sorted(folder.glob("*.npz")) if folder else ():
-        with np.load(path, allow_pickle=False) as arrays:
-            if "true_labels" in arrays:
-                labels = arrays["labels"].astype(np.int64)
-                is_wrong = labels != arrays["true_labels"]
-                yield Reviewed(path.stem, labels, arrays["pred_probs"], is_wrong)
 
 
 def simulated(data: Reviewed, n_reviews: int, n_audits: int) -> list[str]:

@@ -9,13 +9,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use conflearn_core::blocks::Workers;
-use conflearn_core::issues::{Removals, Search, find_label_issues};
+use conflearn_core::issues::{Search, find_label_issues};
 use conflearn_core::prune::Filter;
 use conflearn_core::quality::{Adjust, Method, label_quality_scores};
 use conflearn_core::simd::Level;
 use conflearn_core::threads::on_this_thread;
 use conflearn_core::thresholds::confident_thresholds;
-use conflearn_core::{Labels, Matrix, PredProbs, Result, Several};
+use conflearn_core::{Labels, Matrix, PredProbs, Result};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use half::f16;
@@ -38,7 +38,7 @@ fn main() {
     let filters =
         [("sweep", Filter::ConfidentLearning), ("sweep_and_prune", Filter::PruneByNoiseRate)];
     for (name, filter) in filters {
-        let search = search(filter);
+        let search = Search::of(filter);
         examples.of_all_formats(&mut criterion, name, |labels, pred_probs, workers| {
             find_label_issues(labels, &pred_probs.view(), &search, workers).map(drop)
         });
@@ -46,8 +46,11 @@ fn main() {
     examples.of_all_formats(&mut criterion, "thresholds", |labels, pred_probs, workers| {
         confident_thresholds(labels, &pred_probs.view(), workers).map(drop)
     });
-    let scores =
-        [("margin", Method::NormalizedMargin), ("entropy", Method::ConfidenceWeightedEntropy)];
+    let scores = [
+        ("margin", Method::NormalizedMargin),
+        ("entropy", Method::ConfidenceWeightedEntropy),
+        ("relative", Method::RelativeConfidence),
+    ];
     for (name, method) in scores {
         examples.of_all_formats(&mut criterion, name, |labels, pred_probs, workers| {
             let view = pred_probs.view();
@@ -55,15 +58,6 @@ fn main() {
         });
     }
     criterion.final_summary();
-}
-
-fn search(filter: Filter) -> Search {
-    Search {
-        filter,
-        removals: Removals::Joint { confident_joint: None, frac_noise: 1.0, per_class: None },
-        min_examples_per_class: 1,
-        several: Several::MostProbable,
-    }
 }
 
 /// The same rows in every width.
