@@ -13,8 +13,6 @@ from conflearn.errors import InputError, OptionError, ProbabilityError, ShapeErr
 from conflearn.states import SampleState, ThresholdState
 from strategies import FILTERS, random_data
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
-
 
 def calibrated(pred_probs: Any, temperature: float, class_bias: Any) -> np.ndarray:
     """P^(1/T) exp(b), normalised, in plain numpy."""
