@@ -558,9 +558,9 @@ def test_an_analysis_looks_at_a_sample_of_many_rows() -> None:
     sampled = next(one for one in conflearn.analyze(labels, wide).checks if one.name == "row_sums")
     assert whole.figures["n_rows"] == 60_000
     n_rows = sampled.figures["n_rows"]
-    assert 1900 < n_rows <= 2000
+    assert 950 < n_rows <= 1000
     share = whole.figures["n_off_by_0.05"] / 60_000
-    assert sampled.figures["n_off_by_0.05"] / n_rows == pytest.approx(share, abs=0.03)
+    assert sampled.figures["n_off_by_0.05"] / n_rows == pytest.approx(share, abs=0.05)
 
 
 def test_a_mean_of_models_is_checked_too() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 import conflearn
 import reference
 from conflearn import judges, multilabel, passes
+from conflearn.cleanlab.filter import find_label_issues as find_label_issues_of_cleanlab
 from conflearn.errors import (
     InputError,
     InputTypeError,
@@ -372,5 +373,7 @@ def test_other_functions_have_other_lists(judge: Any) -> None:
     ):
         with refused(OptionError, f"={judge!r} is not one of"):
             call()
+    with pytest.raises(AssertionError, match=f"filter_by='{judge}' is not one of"):
+        find_label_issues_of_cleanlab(labels, pred_probs, filter_by=judge)
     with refused(OptionError, f"does not go with method={judge!r}"):
         conflearn.label_quality_scores(labels, pred_probs, method=judge, adjust_pred_probs=True)

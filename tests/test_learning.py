@@ -25,7 +25,7 @@ from conflearn.errors import (
     WeightWarning,
 )
 from noisy import noisy_blobs
-from strategies import FILTERS, SCORES
+from strategies import FILTERS, JUDGES, SCORES
 
 pytest.importorskip("sklearn")
 
@@ -88,8 +88,8 @@ def test_what_it_finds_is_what_analyze_finds() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        *({"filter_by": name} for name in FILTERS),
-        *({"rank_by": name} for name in SCORES),
+        *({"filter_by": name} for name in FILTERS + JUDGES),
+        *({"rank_by": name} for name in SCORES + JUDGES),
         {"frac_noise": 0.5},
         {"num_to_remove_per_class": [2, 0, 1]},
         {"min_examples_per_class": 49},
@@ -431,6 +431,10 @@ def test_decision_values_are_no_probabilities_of_being_right() -> None:
         fitted(LinearSVC(), prune="soft")
     with pytest.raises(OptionError, match="confidence_weighted_entropy"):
         fitted(LinearSVC(), rank_by="confidence_weighted_entropy")
+    for judge in JUDGES:
+        for name in ("filter_by", "rank_by"):
+            with pytest.raises(OptionError, match=f"{name}='{judge}' needs probabilities"):
+                fitted(LinearSVC(), **{name: judge})
     fitted(CalibratedClassifierCV(LinearSVC(), cv=2), prune="soft")
 
 

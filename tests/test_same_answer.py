@@ -56,6 +56,8 @@ def everything(labels: Any, pred_probs: Any, **options: Any) -> Answers:
     analysis = conflearn.analyze(*data, **options)
     answers["analysis"] = analysis.ranked
     answers["suggested"] = analysis.suggested_labels
+    answers["checks on the way"] = np.array(str(analysis.checks))
+    answers["checks"] = np.array(str(conflearn.check_inputs(*data, **options)))
     names = options.pop("classes", None)
     health = conflearn.dataset_health(*data, class_names=names, **options)
     answers["health"] = np.array(health.health_score)

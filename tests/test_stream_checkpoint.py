@@ -179,8 +179,8 @@ def test_every_function_goes_on(data: Data, files: Data, tmp_path: Path) -> None
         conflearn.estimate_joint,
         conflearn.num_label_issues,
         conflearn.label_quality_scores,
+        *(partial(conflearn.label_quality_scores, method=judge) for judge in JUDGES),
     ]
-    calls += [partial(conflearn.label_quality_scores, method=judge) for judge in JUDGES]
     for call in calls:
         answer, n_calls = until_done(lambda call=call: call(*files, checkpoint=folder), 5)
         assert n_calls > 1

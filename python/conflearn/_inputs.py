@@ -120,6 +120,11 @@ class Inputs(NamedTuple):
             return Meaning("scores" if matrix.kind == "scores" else "probabilities")
         return Meaning(matrix.kind, matrix.temperature, matrix.class_bias)
 
+    def reduce(self, state: Any) -> Any:
+        """Feed all rows to an empty state, as a run over blocks does."""
+        state.update_with(self)
+        return state
+
     @property
     def n_examples(self) -> int:
         """N."""

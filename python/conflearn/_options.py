@@ -50,7 +50,6 @@ __all__ = [
 
 ALPHA = 0.8
 SOFTMIN_TEMPERATURE = 0.1
-CUT = 0.5
 
 
 class Options(NamedTuple):
@@ -63,7 +62,7 @@ class Options(NamedTuple):
     confident_joint: npt.NDArray[np.float64] | CompressedRows | None = None
     prune_counts: npt.NDArray[np.int64] | None = None
     several: Several = "most_probable"
-    cut: float = CUT
+    cut: float | None = None
     #: Those that the core is to ask, where it does not fit them on the way.
     judges: "tuple[_core.Judge, ...]" = ()
 
@@ -103,10 +102,10 @@ def read_options(
     )
 
 
-def read_cut(cut: object, filter_by: Filter) -> float:
+def read_cut(cut: object, filter_by: Filter) -> float | None:
     """Coerce the score below which a filter flags, or say why it has none."""
     if cut is None:
-        return CUT
+        return None
     share = as_share(cut, "cut")
     if filter_by not in CUT_FILTERS:
         raise OptionError(

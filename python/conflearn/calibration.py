@@ -1,6 +1,7 @@
 """Calibration: the temperature and the class biases that make probabilities fit the labels."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypedDict
@@ -217,14 +218,8 @@ def fit_calibration(
     inputs = read_or_open(
         labels, pred_probs, classes, n_threads, kind, 1.0, progress=progress, checkpoint=checkpoint
     )
-    if isinstance(inputs, Inputs):
-        state = SampleState(inputs.n_classes, kind=inputs.kind)
-        state.update_with(inputs)
-    else:
-        from conflearn.stream.calibration import sample
-
-        with inputs.of("fit_calibration", {}):
-            state = sample(inputs)
+    with nullcontext() if isinstance(inputs, Inputs) else inputs.of("fit_calibration", {}):
+        state: SampleState = inputs.reduce(SampleState(inputs.n_classes, kind=inputs.kind))
     rows = state.finish()
     temperature, class_bias = rows.fit(
         _core.default_n_threads() if n_threads is None else n_threads

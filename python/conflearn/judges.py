@@ -5,23 +5,26 @@ each of which fills a state, wherever the rows are: a function ``reduce(state)``
 `conflearn.passes`. One batch that is in memory is fitted to by the core itself, on its way.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeAlias
 
 from conflearn import _core
-from conflearn._inputs import Inputs, read_meaning
+from conflearn._inputs import Inputs, Meaning, read_meaning
 from conflearn._names import JUDGES, JudgeName, Kind
 from conflearn._options import refuse_scores
 from conflearn.states import JointState, Judge, SampleState, ThresholdState
 
-__all__ = ["fit", "fit_in_memory", "reduce_in_memory"]
+__all__ = ["Reduce", "fit", "fit_in_memory", "fit_named", "once"]
+
+#: From an empty state to one that has been fed all rows.
+Reduce: TypeAlias = Callable[[Any], Any]
 
 #: What the core fits in the sweep that it makes anyway.
 _FITTED_ON_THE_WAY: tuple[JudgeName, ...] = ("relative_confidence",)
 
 
 def fit(
-    reduce: Callable[[Any], Any],
+    reduce: Reduce,
     n_classes: int,
     rule: JudgeName,
     kind: Kind = "probabilities",
@@ -76,25 +79,34 @@ def fit(
     return Judge.noise_floor(joint, temperature, class_bias, sample.least_given)
 
 
+def fit_named(
+    reduce: Reduce,
+    n_classes: int,
+    names: Collection[str],
+    meaning: Meaning,
+    n_threads: int | None = None,
+) -> list[Judge]:
+    """Fit those of some filters and scores that are judges."""
+    rules = [rule for rule in JUDGES if rule in names]
+    return [fit(reduce, n_classes, rule, *meaning, n_threads) for rule in rules]
+
+
+def once(reduce: Reduce) -> Reduce:
+    """Have a pass done once for all who ask for it."""
+    filled: dict[tuple[type, bytes], Any] = {}
+
+    def reduce_once(state: Any) -> Any:
+        key = type(state), state.to_bytes()
+        if key not in filled:
+            filled[key] = reduce(state)
+        return filled[key]
+
+    return reduce_once
+
+
 def fit_in_memory(inputs: Inputs, *names: str) -> tuple[_core.Judge, ...]:
     """Fit those of some filters and scores that need it before the core is called."""
-    wanted = [rule for rule in JUDGES if rule in names and rule not in _FITTED_ON_THE_WAY]
-    if not wanted:
-        return ()
-    reduce = reduce_in_memory(inputs)
-    how = {**inputs.meaning._asdict(), "n_threads": inputs.n_threads}
-    return tuple(fit(reduce, inputs.n_classes, rule, **how)._core for rule in wanted)  # noqa: SLF001
-
-
-def reduce_in_memory(inputs: Inputs) -> Callable[[Any], Any]:
-    """Return what feeds a state one batch that is in memory."""
-    labels, matrix, n_threads = inputs
-
-    def reduce(state: Any) -> Any:
-        if isinstance(state, JointState):
-            state.update_with(inputs)
-        else:
-            state._core.update(labels, matrix, 0, n_threads)  # noqa: SLF001 - of this package
-        return state
-
-    return reduce
+    needed = set(names) - set(_FITTED_ON_THE_WAY)
+    reduce = once(inputs.reduce)
+    judges = fit_named(reduce, inputs.n_classes, needed, inputs.meaning, inputs.n_threads)
+    return tuple(judge._core for judge in judges)  # noqa: SLF001 - of this package

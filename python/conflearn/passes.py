@@ -26,7 +26,7 @@ one holds all parts itself:
 array([ True, False, False])
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias, TypedDict
@@ -38,7 +38,6 @@ from conflearn._coerce import as_class_names, as_count, one_of
 from conflearn._coerce.objects import first_true, spelled
 from conflearn._inputs import Meaning, read_meaning
 from conflearn._names import (
-    CUT_FILTERS,
     JUDGES,
     SCORES,
     UNRANKED_FILTERS,
@@ -52,7 +51,7 @@ from conflearn._options import read_options, refuse_scores
 from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputError, InputTypeError, OptionError, ShapeError
 from conflearn.health import DatasetHealth
-from conflearn.judges import fit
+from conflearn.judges import Reduce, fit_named, once
 from conflearn.noise_model import NoiseModel
 from conflearn.recommendation import choose
 from conflearn.states import (
@@ -60,7 +59,6 @@ from conflearn.states import (
     Cuts,
     Flagged,
     JointState,
-    Judge,
     Rule,
     SampleState,
     SelectionState,
@@ -82,9 +80,6 @@ __all__ = [
 ]
 
 State: TypeAlias = ThresholdState | JointState | SampleState | SelectionState | CheckState
-
-#: From an empty state to one that has been fed all rows.
-Reduce: TypeAlias = Callable[[Any], Any]
 
 #: Filters for which rows need no numbers: nothing goes by which is lower, and no sample is taken.
 UNNUMBERED_FILTERS = tuple(name for name in UNRANKED_FILTERS if name != "noise_floor")
@@ -454,7 +449,7 @@ class _Search:
         if n < _LEAST_CLASSES:
             raise OptionError(f"n_classes must be at least 2, but is {n}")
         meaning = read_meaning(kind, temperature, class_bias)
-        reduce_once = _once(reduce)
+        reduce_once = once(_of_rows(reduce))
         filter_, threshold = choose(reduce_once, n, meaning, filter_by, cut)
         options = read_options(
             n,
@@ -476,13 +471,6 @@ class _Search:
             ThresholdState(self.n_classes, **self.meaning._asdict())
         )
         return state
-
-    def judges(self) -> list[Judge]:
-        return [
-            fit(self.reduce_once, self.n_classes, name, **self.meaning._asdict())
-            for name in JUDGES
-            if name in self.names
-        ]
 
     def joint(self, before: ThresholdState) -> JointState:
         joint: JointState = self.reduce_once(JointState(before.finish(), **self.meaning._asdict()))
@@ -520,21 +508,18 @@ class _Search:
             cuts=cuts,
             **self.meaning._asdict(),
             flagged=flagged,
-            judges=self.judges(),
-            cut=self.options.cut if self.options.filter_by in CUT_FILTERS else None,
+            judges=fit_named(self.reduce_once, self.n_classes, self.names, self.meaning),
+            cut=self.options.cut,
         )
 
 
-def _once(reduce: Reduce) -> Reduce:
-    """Have a pass done once for all who ask for it, and refuse data without rows."""
-    filled: dict[tuple[type, bytes], Any] = {}
+def _of_rows(reduce: Reduce) -> Reduce:
+    """Refuse data without rows."""
 
-    def reduce_once(state: Any) -> Any:
-        key = type(state), state.to_bytes()
-        if key not in filled:
-            filled[key] = reduce(state)
-        if isinstance(state, ThresholdState) and not filled[key].n_examples:
+    def reduce_rows(state: Any) -> Any:
+        filled = reduce(state)
+        if isinstance(filled, ThresholdState) and not filled.n_examples:
             raise ShapeError("the data are empty; there must be at least one row")
-        return filled[key]
+        return filled
 
-    return reduce_once
+    return reduce_rows

@@ -1,6 +1,7 @@
 """Which rule fits the data: the filter to use, where nobody has chosen one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -11,7 +12,7 @@ from conflearn._names import Filter, Kind, Score
 from conflearn._options import refuse_scores
 from conflearn._runs import Path, Progress, read_or_open
 from conflearn.errors import OptionError
-from conflearn.judges import reduce_in_memory
+from conflearn.judges import Reduce
 from conflearn.states import SampleState
 
 if TYPE_CHECKING:
@@ -137,14 +138,12 @@ def recommend(
         checkpoint=checkpoint,
     )
     refuse_scores("recommend", inputs.kind)
-    if isinstance(inputs, Inputs):
-        return _of(reduce_in_memory(inputs), inputs.n_classes, inputs.meaning, inputs.n_threads)
-    with inputs.of("recommend", {}):
+    with nullcontext() if isinstance(inputs, Inputs) else inputs.of("recommend", {}):
         return _of(inputs.reduce, inputs.n_classes, inputs.meaning, inputs.n_threads)
 
 
 def choose(
-    reduce: Callable[[Any], Any],
+    reduce: Reduce,
     n_classes: int,
     meaning: Meaning,
     filter_by: Any,
@@ -165,13 +164,10 @@ def choose(
 
 def choose_for(inputs: "Inputs | Run", filter_by: Any, cut: Any) -> tuple[Any, Any]:
     """Do the same for what a call is about to look at."""
-    reduce = reduce_in_memory(inputs) if isinstance(inputs, Inputs) else inputs.reduce
-    return choose(reduce, inputs.n_classes, inputs.meaning, filter_by, cut, inputs.n_threads)
+    return choose(inputs.reduce, inputs.n_classes, inputs.meaning, filter_by, cut, inputs.n_threads)
 
 
-def _of(
-    reduce: Callable[[Any], Any], n_classes: int, meaning: Meaning, n_threads: int | None
-) -> Recommendation:
+def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None) -> Recommendation:
     state = cast("SampleState", reduce(SampleState(n_classes, **meaning._asdict())))
     sample = state.finish()
     fitted = sample.fit(_core.default_n_threads() if n_threads is None else n_threads)

@@ -4,11 +4,14 @@ import math
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from conflearn.checks.counted import Counted
 from conflearn.checks.report import Finding, Severity
 
 __all__ = ["hopeless_model", "in_sample"]
+
+Floats = npt.NDArray[np.float64]
 
 #: Even of MNIST's test labels, 15 in 10,000 are wrong (Northcutt, Athalye and Mueller, "Pervasive
 #: label errors in test sets destabilize machine learning benchmarks", NeurIPS 2021): a model that
@@ -32,8 +35,8 @@ _LEAST_ROWS = 300
 _LEAST_KAPPA = 0.1
 #: Standard errors.
 _ERRORS = 3
-#: Of the entropy of the labels: with a loss above this, probabilities know nothing but the shares
-#: of the classes. Cross-validation alone takes it a little above 1.
+#: Of the log loss of the shares of the classes: with a loss above this, probabilities know nothing
+#: else. Cross-validation alone takes it a little above 1.
 _KNOWS_NOTHING = 0.99
 
 
@@ -86,16 +89,15 @@ def hopeless_model(counted: Counted) -> Finding | None:
     by_chance = float(shares @ counted.predicted_counts)
     if by_chance >= n or np.count_nonzero(counted.given_counts) < 2:  # noqa: PLR2004 - classes
         return None
-    # One more than the variance: a few rows of classes that nobody is taken for prove nothing.
+    # One more than the variance: a few rows, of classes that nobody is taken for, prove nothing.
     error = math.sqrt(by_chance * (1 - by_chance / n) + 1)
     excess = hits - by_chance
     may_be_chance = excess <= _ERRORS * error
     is_useless = excess + _ERRORS * error < _LEAST_KAPPA * (n - by_chance)
     if not (may_be_chance and is_useless):
         return None
-    present = shares[shares > 0]
-    entropy = float(-(present * np.log(present)).sum())
-    if counted.has_probabilities and counted.log_loss < _KNOWS_NOTHING * entropy:
+    loss, of_shares = counted.sums.log_loss, _loss_of_shares(counted, shares)
+    if counted.has_probabilities and loss < _KNOWS_NOTHING * of_shares:
         return None
     seen = (
         f"the most probable class is the given one in {hits / n:.1%} of the rows; if both had "
@@ -104,10 +106,10 @@ def hopeless_model(counted: Counted) -> Finding | None:
     figures = {"accuracy": hits / n, "accuracy_by_chance": by_chance / n}
     if counted.has_probabilities:
         seen += (
-            f", and the log loss is {counted.log_loss:.2f}, where the shares of the classes alone "
-            f"give {entropy:.2f}"
+            f", and the log loss is {loss:.2f}, where the shares of the classes alone give "
+            f"{of_shares:.2f}"
         )
-        figures |= {"log_loss": counted.log_loss, "log_loss_of_shares": entropy}
+        figures |= {"log_loss": loss, "log_loss_of_shares": of_shares}
     return Finding(
         "hopeless_model",
         # Scores can tell examples of a class apart even if one class is always the largest.
@@ -118,6 +120,18 @@ def hopeless_model(counted: Counted) -> Finding | None:
         "order, and that columns stand for these classes; else train a better model first",
         figures,
     )
+
+
+def _loss_of_shares(counted: Counted, shares: Floats) -> float:
+    """Find the log loss of a model that says the shares of the classes, in the rows looked at.
+
+    Of all rows it is the entropy of the labels.
+    """
+    counts = counted.sums.given_counts
+    if not counts.any():  # of scores
+        return 0.0
+    is_there = counts > 0
+    return float(-(counts[is_there] @ np.log(shares[is_there])) / counts.sum())
 
 
 def _at_most(n_events: int) -> float:

@@ -65,8 +65,11 @@ class Sums(NamedTuple):
     n_sparse: int
     #: Cells that are 0, of rows that store all.
     n_zeros: int
-    #: The mean of the cells of each class, of shape (K,).
+    #: How many of these rows are given each class, and the mean of its cells, of shape (K,).
+    given_counts: Ints
     means: Floats
+    #: The mean of -ln P(given class), in nats.
+    log_loss: float
     #: How many rows sum to less than 1 by more than each of `OFF_BOUNDS`, and to more.
     below: Sequence[int]
     above: Sequence[int]
@@ -98,9 +101,8 @@ class Counted:
     given_counts: Ints
     pairs: Pairs
     bins: Bins
-    #: The mean of P(given class), and of its negative logarithm.
+    #: The mean of P(given class).
     self_confidence: float
-    log_loss: float
     #: Of the largest probability of each row the largest, and of P(given class) the smallest.
     largest: Extreme
     least_own: Extreme
@@ -121,14 +123,15 @@ class Counted:
             pairs=Pairs(*state.pairs()),
             bins=Bins(*state.bins()),
             self_confidence=state.self_confidence,
-            log_loss=state.log_loss,
             largest=Extreme(*largest),
             least_own=Extreme(*least_own),
             sums=Sums(
                 n_rows,
                 n_sparse,
                 n_zeros,
+                state.sampled_counts(),
                 state.class_means(),
+                state.log_loss,
                 below,
                 above,
                 None if row_sums is None else (RowSum(*row_sums[0]), RowSum(*row_sums[1])),

@@ -112,8 +112,7 @@ class Rule:
         self.meaning = read_meaning(kind, temperature, class_bias)
         self.thresholds = thresholds
         self.cuts = cuts
-        read_cut(cut, self.filter_by)
-        self.cut = cut
+        self.cut = read_cut(cut, self.filter_by)
         self.judges = as_judges(judges)
         self._check_judges()
         if self.filter_by == "confident_learning" and thresholds is None:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_count
-from conflearn._inputs import read_meaning
+from conflearn._inputs import Inputs, read_meaning
 from conflearn._names import Kind
 from conflearn.states.batch import as_n_classes, read_batch
 from conflearn.states.state import State
@@ -85,8 +85,11 @@ class ThresholdState(State[_core.ThresholdState]):
         """
         batch = read_batch(labels, pred_probs, n_threads, self.meaning, self.n_classes)
         if batch is not None:
-            first = as_count(first_row, "first_row")
-            self._core.update(batch.labels, batch.pred_probs, first, batch.n_threads)
+            self.update_with(batch, as_count(first_row, "first_row"))
+
+    def update_with(self, batch: Inputs, first_row: int = 0) -> None:
+        """Do the same with a batch that is coerced already."""
+        self._core.update(batch.labels, batch.pred_probs, first_row, batch.n_threads)
 
     def merge(self, other: "ThresholdState") -> None:
         """Add what another state has seen.

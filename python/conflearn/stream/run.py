@@ -7,9 +7,8 @@ are counted, progress is told, errors name the block, and what a checkpoint has 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +16,10 @@ import numpy.typing as npt
 import conflearn
 from conflearn._coerce.objects import spelled
 from conflearn._inputs import Meaning
-from conflearn._names import JUDGES, Kind
+from conflearn._names import Kind
 from conflearn._options import refuse_scores
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
-from conflearn.judges import fit
+from conflearn.judges import fit_named, once
 from conflearn.passes import feed
 from conflearn.sources.cells import coercible_again
 from conflearn.sources.source import Reading
@@ -106,8 +105,8 @@ class Run:
         self._checkpoint: Checkpoint | None = None
         self._outputs = Outputs(None, None)
         self._given_counts: npt.NDArray[np.int64] | None = None
-        #: States as they were empty, and as the passes filled them.
-        self._filled: list[tuple[State, State]] = []
+        #: From an empty state to one that was fed all rows, by one pass for all who ask for it.
+        self.reduce = once(self._fill)
 
     @property
     def kind(self) -> Kind:
@@ -291,9 +290,11 @@ class Run:
         if self._checkpoint is not None:
             self._checkpoint.forget(name)
 
-    def reduce(self, state: Fitted) -> Fitted:
-        """Fill a state by a pass, unless an equal one has been filled."""
+    def judges(self, names: Collection[str]) -> list[Judge]:
+        """Fit those of some filters and scores that are judges."""
+        return fit_named(self.reduce, self.n_classes, names, self.meaning, self.n_threads)
 
+    def _fill(self, state: Fitted) -> Fitted:
         def step(state: Fitted, block: "Block") -> None:
             feed(
                 state,
@@ -303,30 +304,11 @@ class Run:
                 n_threads=self.n_threads,
             )
 
-        for empty, filled in self._filled:
-            if type(empty) is type(state) and empty == state:
-                return cast("Fitted", filled)
-        filled = self.sweep(_PASSES[type(state)], copy(state), step, once=True)
-        self._filled.append((state, filled))
-        return filled
-
-    def judges(self, names: Collection[str]) -> list[Judge]:
-        """Fit those of some filters and scores that are fitted at all."""
-        return [
-            fit(
-                self.reduce,
-                self.n_classes,
-                name,
-                **self.meaning._asdict(),
-                n_threads=self.n_threads,
-            )
-            for name in JUDGES
-            if name in names
-        ]
+        return self.sweep(_PASSES[type(state)], state, step, once=True)
 
     def _threshold_state(self) -> ThresholdState:
         empty = ThresholdState(self.n_classes, **self.meaning._asdict())
-        state = self.reduce(empty)
+        state: ThresholdState = self.reduce(empty)
         self._given_counts = state.given_counts
         return state
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._names import CUT_FILTERS, JUDGES, UNRANKED_FILTERS, Score
+from conflearn._names import JUDGES, UNRANKED_FILTERS, Score
 from conflearn._options import Options
 from conflearn.states import CheckState, Flagged, JointState, Judge, Look, Rule, look
 from conflearn.stream.order import RECORD, sorted_records
@@ -52,11 +52,10 @@ class Search:
         #: Of the flagged examples, in the order of the rows.
         self._records = run.column("records", RECORD, is_full=False) if order else None
         self.scores = {name: run.column(name, np.float64) for name in scores}
-        #: What the flagged are ranked by, where the selection does not know that: of all rows.
-        self._rank_scores: Column | None = None
-        if order and rank_by in JUDGES and options.filter_by not in UNRANKED_FILTERS:
-            known = self.scores.get(rank_by)
-            self._rank_scores = run.column("rank_by", np.float64) if known is None else known
+        #: These, and what the flagged are ranked by where no selection knows it.
+        self._kept_scores = dict(self.scores)
+        if order and self._ranks_by_kept and rank_by not in scores:
+            self._kept_scores[rank_by] = run.column("rank_by", np.float64)
         #: Labels go with scores: only who wants everything wants them.
         self.given = run.column("given_label", np.int64) if scores else None
         self.suggested = run.column("suggested_label", np.int64) if scores else None
@@ -148,17 +147,20 @@ class Search:
     @property
     def _look_columns(self) -> list[Column]:
         """Those that are filled when rows are looked at."""
-        columns = [] if self.given is None else [self.given, *self.scores.values()]
-        if self._rank_scores is not None and self._rank_by not in self.scores:
-            columns.append(self._rank_scores)
+        given = [] if self.given is None else [self.given]
         by_row = self._options.filter_by in UNRANKED_FILTERS
-        return columns + (self._flag_columns if by_row else [])
+        return [*given, *self._kept_scores.values(), *(self._flag_columns if by_row else [])]
+
+    @property
+    def _ranks_by_kept(self) -> bool:
+        """Whether selected rows are ranked by a score that only the look tells."""
+        return self._rank_by in JUDGES and self._options.filter_by not in UNRANKED_FILTERS
 
     @property
     def _judged(self) -> set[str]:
         """What judges may be asked for."""
         ranked = () if self._records is None else (self._rank_by,)
-        return {self._options.filter_by, *ranked, *self.scores}
+        return {self._options.filter_by, *ranked, *self._kept_scores}
 
     @property
     def _entropies(self) -> bool:
@@ -202,15 +204,13 @@ class Search:
         run.visit("emission", step, self._flag_columns)
 
     def _take_look(self, block: "Block", seen: Look) -> None:
-        for name, column in self.scores.items():
+        for name, column in self._kept_scores.items():
             column.append(seen.scores(name))
         if self.given is not None:
             self.given.append(block.labels)
-        if self._rank_scores is not None and self._rank_by not in self.scores:
-            self._rank_scores.append(seen.scores(self._rank_by))
-        filter_by, cut = self._options.filter_by, self._options.cut
+        filter_by = self._options.filter_by
         if filter_by in UNRANKED_FILTERS:
-            mask = seen.mask(filter_by, cut if filter_by in CUT_FILTERS else None)
+            mask = seen.mask(filter_by, self._options.cut)
             scores = None if self._records is None else seen.scores(self._rank_by)
             others = None if self.suggested is None else seen.others(filter_by)
             self._take_flags(block, mask, scores, others)
@@ -248,8 +248,8 @@ class Search:
                 self.suggested.append(labels)
             self.suggested.patch(rows, flagged.suggested_labels)
         if self._records is not None:
-            ranks = self._rank_scores
-            scores = flagged.scores if ranks is None else ranks.take(rows)
+            kept = self._kept_scores.get(self._rank_by) if self._ranks_by_kept else None
+            scores = flagged.scores if kept is None else kept.take(rows)
             self._records.resize(0)
             self._records.append(_records(scores, rows, given))
 

@@ -117,6 +117,10 @@ state! { impl PyCheckState(CheckState) {
         self.0.cell_counts().into()
     }
 
+    fn sampled_counts<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+        counts(py, self.0.sampled_counts())
+    }
+
     fn class_means<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
         self.0.class_means().into_pyarray(py)
     }

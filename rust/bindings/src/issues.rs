@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use conflearn_core::issues::{self, Removals, Search};
-use conflearn_core::judge::Judge;
+use conflearn_core::judge::{CUT, Judge};
 use conflearn_core::prune::{Filter, PruneCounts};
 use conflearn_core::quality::{Adjust, Method};
 use conflearn_core::{Result, Several};
@@ -25,7 +25,7 @@ pub(crate) struct Options<'py> {
     confident_joint: Option<JointArgument<'py>>,
     prune_counts: Option<PyReadonlyArray2<'py, i64>>,
     several: Named<Several>,
-    cut: f64,
+    cut: Option<f64>,
     judges: Vec<Bound<'py, PyJudge>>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Borrowed<'a> {
     confident_joint: Option<BorrowedJoint<'a>>,
     prune_counts: Option<Square<'a, i64>>,
     several: Several,
-    cut: f64,
+    cut: Option<f64>,
     judges: Vec<Arc<Judge>>,
 }
 
@@ -81,7 +81,7 @@ impl Borrowed<'_> {
             removals,
             min_examples_per_class: self.min_examples_per_class,
             several: self.several,
-            cut: self.cut,
+            cut: self.cut.unwrap_or(CUT),
             judges: self.judges,
         })
     }

@@ -189,13 +189,14 @@ impl PyLook {
         Some(self.0.scores(method.0)?.into_pyarray(py))
     }
 
-    #[pyo3(signature = (filter_by, cut=CUT))]
+    #[pyo3(signature = (filter_by, cut=None))]
     fn mask<'py>(
         &self,
         py: Python<'py>,
         filter_by: Named<Filter>,
-        cut: f64,
+        cut: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyArray1<bool>>>> {
+        let cut = cut.unwrap_or(CUT);
         let mask = enter_state(py, |workers| self.0.mask(filter_by.0, cut, workers))?;
         Ok(mask.map(|mask| mask.into_pyarray(py)))
     }

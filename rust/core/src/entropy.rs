@@ -6,7 +6,7 @@
 //! has none, computes it in software, and takes some twenty times longer for this one score.
 
 use crate::format::Format;
-use crate::lanes::{PART, Terms, sum_of_entries, sum_of_row};
+use crate::lanes::{Terms, sum_of_entries, sum_of_row};
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel, Level};
 
@@ -24,8 +24,7 @@ impl<F: Format> Kernel for Entropy<'_, F> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        let mut room = [F::Real::ZERO; PART];
-        -sum_of_row::<F, _>(self.0, &mut XLogX, &mut room, Fetch::Odd) * F::Real::UNIT
+        -sum_of_row::<F, _>(self.0, &mut XLogX, &mut [], Fetch::Odd) * F::Real::UNIT
     }
 }
 

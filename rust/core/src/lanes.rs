@@ -107,8 +107,8 @@ pub(crate) trait Terms<F: Format> {
     fn see(&mut self, _first: usize, _terms: &mut [F::Real; PART]) {}
 }
 
-/// The sum of the terms of a row; fetches what lies ahead of it. There is room for the terms of one
-/// part, or of all parts if they are kept.
+/// The sum of the terms of a row; fetches what lies ahead of it. There is room for those of all parts
+/// if they are kept.
 #[inline(always)]
 pub(crate) fn sum_of_row<F: Format, T: Terms<F>>(
     row: &[F::Bits],
@@ -119,11 +119,11 @@ pub(crate) fn sum_of_row<F: Format, T: Terms<F>>(
     let mut sums = Sums::ZERO;
     let (parts, rest) = row.as_chunks::<PART>();
     let (room, _) = room.as_chunks_mut::<PART>();
-    let place = |number: usize| if T::ARE_KEPT { number } else { 0 };
     for (number, part) in parts.iter().enumerate() {
         fetch.ahead_of(part);
         // The terms first, then their sums: as one loop, the compiler keeps the sums in memory.
-        let terms = &mut room[place(number)];
+        let mut unkept = [F::Real::ZERO; PART];
+        let terms = if T::ARE_KEPT { &mut room[number] } else { &mut unkept };
         of.fill(terms, number * PART, part);
         sums.add(terms);
         of.see(number * PART, terms);
@@ -131,7 +131,8 @@ pub(crate) fn sum_of_row<F: Format, T: Terms<F>>(
     if !rest.is_empty() {
         fetch.ahead_of(rest);
         let first = parts.len() * PART;
-        let terms = &mut room[place(parts.len())];
+        let mut unkept = [F::Real::ZERO; PART];
+        let terms = if T::ARE_KEPT { &mut room[parts.len()] } else { &mut unkept };
         terms.fill(F::Real::ZERO);
         of.fill_rest(terms, first, rest);
         sums.add(terms);

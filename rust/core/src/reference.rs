@@ -148,8 +148,7 @@ fn flagged<F: Format>(data: &Data, thresholds: &[f64], search: &Search) -> Vec<b
         }
         Filter::RelativeConfidence => {
             let weight = |row: &[f64], class: usize| {
-                let weight = if thresholds[class] < NEVER { 1.0 / thresholds[class] } else { 0.0 };
-                F::Real::of(row[class]).times(F::Real::of(weight))
+                F::Real::of(row[class]).times(F::Real::of(1.0 / thresholds[class]))
             };
             let beats = |i: usize| {
                 let weights: Vec<_> = (0..k).map(|class| weight(&data.rows[i], class)).collect();

@@ -224,7 +224,7 @@ impl Sample {
         let own = powers[classes.partition_point(|&class| class < given)];
         for power in powers.iter_mut() {
             let exponent = (*power - max).mul_add(std::f64::consts::LOG2_E, -1.0);
-            *power = 2.0 * exponent.or_larger(f64::LEAST_EXPONENT).exp2();
+            *power = 2.0 * exponent.or_larger(f64::LEAST_EXPONENT).power_of_two();
         }
         (max, sum_of_all(powers), own)
     }

@@ -60,7 +60,7 @@ impl<R: Exponent> Powers<R> {
     fn power<const LOGITS: bool>(&self, cell: R, shift: R, max: R) -> R {
         let exponent = log::<LOGITS, R>(cell).minus(max).times_plus(self.scale, shift);
         let exponent = exponent.or_larger(R::LEAST_EXPONENT);
-        let power = exponent.exp2();
+        let power = exponent.power_of_two();
         // What has a sign counts as 0 too.
         let is_some = LOGITS || cell > R::ZERO;
         if is_some && exponent > R::LEAST_EXPONENT { power } else { R::ZERO }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{in_units, mean};
+use super::{UNITS, in_units, mean};
 use crate::blocks::Workers;
 use crate::error::Result;
 use crate::format::Meaning;
@@ -13,6 +13,13 @@ use crate::row::RowFacts;
 /// Bins of the largest probability of a row, of equal width: as many as Guo, Pleiss, Sun and
 /// Weinberger take ("On calibration of modern neural networks", ICML 2017).
 const N_BINS: usize = 15;
+
+/// The bin of a probability. What is beyond [0, 1] by rounding goes to the first one, or to the last.
+#[inline(always)]
+fn bin_of(units: i64) -> usize {
+    let one = UNITS as i64;
+    (units.clamp(0, one - 1) * N_BINS as i64 / one) as usize
+}
 
 /// Rows whose largest probability lies in one bin.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,11 +140,11 @@ impl Agreement {
             return;
         }
         let most = facts.own.max(facts.best_other);
-        // What is beyond [0, 1] by rounding goes to the first bin, or to the last.
-        let bin = &mut self.bins[((most * N_BINS as f64) as usize).min(N_BINS - 1)];
+        let units = in_units(most);
+        let bin = &mut self.bins[bin_of(units)];
         bin.n += 1;
         bin.n_hits += u64::from(is_hit);
-        bin.sum += i128::from(in_units(most));
+        bin.sum += i128::from(units);
         self.own += i128::from(in_units(facts.own));
         self.largest.add(most, 1, is_above);
         self.least_own.add(facts.own, 1, is_below);

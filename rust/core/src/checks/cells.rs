@@ -44,8 +44,9 @@ pub(crate) struct CellSums {
     pub(crate) n_sparse: u64,
     /// Of rows that store all cells: cells that are 0.
     pub(crate) n_zeros: u64,
-    /// The sum of -ln P(given class).
+    /// The sum of -ln P(given class), and how many of the rows are given each class.
     loss: i128,
+    pub(crate) given_counts: Vec<u64>,
     by_class: Vec<i128>,
     off: [Off; OFF_BOUNDS.len()],
     /// Of rows that store all cells.
@@ -61,6 +62,7 @@ impl CellSums {
             n_sparse: 0,
             n_zeros: 0,
             loss: 0,
+            given_counts: vec![0; n_sums],
             by_class: vec![0; n_sums],
             off: [Off::default(); OFF_BOUNDS.len()],
             least: None,
@@ -89,6 +91,8 @@ impl CellSums {
         self.n_sparse += other.n_sparse;
         self.n_zeros = self.n_zeros.saturating_add(other.n_zeros);
         self.loss += other.loss;
+        let counts = self.given_counts.iter_mut().zip(&other.given_counts);
+        counts.for_each(|(count, more)| *count += more);
         self.by_class.iter_mut().zip(&other.by_class).for_each(|(sum, more)| *sum += more);
         for (off, more) in self.off.iter_mut().zip(&other.off) {
             off.below += more.below;
@@ -116,8 +120,9 @@ impl CellSums {
     }
 
     #[inline(always)]
-    fn add_sum(&mut self, units: i64, row: u64, own: f64, is_sparse: bool) {
+    fn add_sum(&mut self, units: i64, row: u64, (given, own): (usize, f64), is_sparse: bool) {
         self.n_rows += 1;
+        self.given_counts[given] += 1;
         self.loss += i128::from(in_units(-ln(own.max(LEAST))));
         self.n_sparse += u64::from(is_sparse);
         let beyond = units as f64 / UNITS - 1.0;
@@ -130,22 +135,24 @@ impl CellSums {
         }
     }
 
-    /// Whether they may be those of so many rows and classes.
-    pub(crate) fn could_be_of(&self, n: u64, n_classes: usize, meaning: Meaning) -> bool {
+    /// Whether they may be those of some of so many rows of each class.
+    pub(crate) fn could_be_of(&self, given_counts: &[u64], meaning: Meaning) -> bool {
+        let n_classes = given_counts.len();
         let n_sums = if meaning == Meaning::Probability { n_classes } else { 0 };
         let most = |value: f64| i128::from(self.n_rows) * (i128::from(in_units(value)) + 1);
         let (most, most_loss) = (most(Meaning::Probability.largest()), most(-ln(LEAST)));
         let is_off =
             |off: &Off| off.below.checked_add(off.above).is_some_and(|both| both <= self.n_rows);
         let n_dense = self.n_rows.saturating_sub(self.n_sparse);
-        self.n_rows <= n
+        self.given_counts.len() == n_sums
+            && self.given_counts.iter().zip(given_counts).all(|(count, most)| count <= most)
+            && self.given_counts.iter().sum::<u64>() == self.n_rows
             && self.n_sparse <= self.n_rows
             && u128::from(self.n_zeros) <= u128::from(n_dense) * n_classes as u128
             && (-most_loss..=most_loss).contains(&self.loss)
             && self.by_class.len() == n_sums
             && self.by_class.iter().all(|sum| (-most..=most).contains(sum))
             && self.off.iter().all(is_off)
-            && (n_sums > 0 || self.n_rows == 0)
             && self.least.is_some() == (n_dense > 0)
             && self.largest.is_some() == (n_dense > 0)
     }
@@ -179,16 +186,6 @@ fn factor(value: f64) -> u64 {
     bits ^ (bits >> 32)
 }
 
-/// Added to a probability, this leaves it in units of 2^-40 in the lower bits: no conversion of
-/// float to integer is as fast. The sum of both lies between 2^12 and 2^13, where a float64 has steps
-/// of 2^-40.
-const ALIGNED: f64 = 6144.0;
-
-#[inline(always)]
-fn aligned_units(value: f64) -> i64 {
-    (value + ALIGNED).to_bits().wrapping_sub(ALIGNED.to_bits()).cast_signed()
-}
-
 /// Lanes of cells that are summed by themselves; even, so that those of odd columns are known.
 const LANES: usize = 8;
 
@@ -218,20 +215,20 @@ impl CellTally {
         multipliers: &[u64],
     ) -> Hashes {
         if F::HAS_PROBABILITIES {
-            self.add_cells::<F>(cells, F::value(cells[given]), row);
+            self.add_cells::<F>(cells, given, row);
         }
         if multipliers.is_empty() { Hashes::default() } else { hashes::<F>(cells, multipliers) }
     }
 
     #[inline(always)]
-    fn add_cells<F: Format>(&mut self, cells: &[F::Bits], own: f64, row: u64) {
+    fn add_cells<F: Format>(&mut self, cells: &[F::Bits], given: usize, row: u64) {
         let (mut sums, mut zeros) = ([0_i64; LANES], [0_u64; LANES]);
         let (pieces, rest) = cells.as_chunks::<LANES>();
         let (columns, columns_of_rest) = self.columns.as_chunks_mut::<LANES>();
         for (cells, columns) in pieces.iter().zip(columns) {
             for lane in 0..LANES {
                 let value = F::real(cells[lane]).double();
-                let units = aligned_units(value);
+                let units = in_units(value);
                 columns[lane] += units;
                 sums[lane] += units;
                 zeros[lane] += u64::from(value <= 0.0);
@@ -240,13 +237,13 @@ impl CellTally {
         let (mut sum, mut n_zeros) = (sums.iter().sum::<i64>(), zeros.iter().sum::<u64>());
         for (&cell, column) in rest.iter().zip(columns_of_rest) {
             let value = F::real(cell).double();
-            let units = aligned_units(value);
+            let units = in_units(value);
             *column += units;
             sum += units;
             n_zeros += u64::from(value <= 0.0);
         }
         self.sums.n_zeros += n_zeros;
-        self.sums.add_sum(sum, row, own, false);
+        self.sums.add_sum(sum, row, (given, F::value(cells[given])), false);
         self.row_added();
     }
 
@@ -259,7 +256,7 @@ impl CellTally {
                 own = value;
             }
             if let Some(column) = self.columns.get_mut(class as usize) {
-                let units = aligned_units(value);
+                let units = in_units(value);
                 *column += units;
                 sum += units;
             }
@@ -271,7 +268,7 @@ impl CellTally {
             }
         }
         if !self.columns.is_empty() {
-            self.sums.add_sum(sum, row, own, true);
+            self.sums.add_sum(sum, row, (given, own), true);
             self.row_added();
         }
         hashes

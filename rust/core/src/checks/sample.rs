@@ -5,8 +5,8 @@
 const MOST_ROWS: u64 = 10_000;
 
 /// Of fewer rows than these, all; of more, one in so many, until there are enough.
-const FEW_ROWS: u64 = 2_000;
-const LEAST_STEP: u64 = 64;
+const FEW_ROWS: u64 = 1_000;
+const LEAST_STEP: u64 = 100;
 
 /// Which rows of a batch are looked at more closely.
 #[derive(Debug, Clone, Copy)]

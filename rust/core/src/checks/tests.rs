@@ -130,6 +130,9 @@ fn agrees_with_definition(state: &CheckState, data: &Data, is_sparse: bool) {
     for (j, class_mean) in state.class_means().into_iter().enumerate() {
         assert!((class_mean - mean(&|i| data.rows[i][j])).abs() < 1e-11);
     }
+    let given = |class: usize| data.given.iter().filter(|&&given| given as usize == class).count();
+    let counts: Vec<u64> = (0..k).map(|class| given(class) as u64).collect();
+    assert_eq!((state.given_counts(), state.sampled_counts()), (&counts[..], &counts[..]));
     let sums: Vec<f64> = data.rows.iter().map(|row| row.iter().sum()).collect();
     let n_zeros = data.rows.iter().flatten().filter(|&&cell| cell <= 0.0).count();
     let [below, above] = state.sums_off();

@@ -436,7 +436,7 @@ fn softmin(scores: &mut [f64], temperature: f64) -> f64 {
             let exponent = (least - scores[lane]) * scale - 1.0;
             let exponent = exponent.or_larger(f64::LEAST_EXPONENT);
             // Unlike `exp2` of the standard library it is the same on every CPU.
-            let power = Exponent::exp2(exponent);
+            let power = Exponent::power_of_two(exponent);
             let weight = if exponent > f64::LEAST_EXPONENT { power } else { 0.0 };
             weights[lane] += weight;
             sums[lane] += scores[lane] * weight;

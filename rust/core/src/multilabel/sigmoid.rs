@@ -39,7 +39,7 @@ fn probability<R: Exponent>(logit: R, scale: R) -> R {
     let (zero, one) = (R::ZERO, R::of(1.0));
     let below_zero = if logit > zero { zero.minus(logit) } else { logit };
     let exponent = below_zero.times_plus(scale, R::of(-1.0)).or_larger(R::LEAST_EXPONENT);
-    let power = exponent.exp2();
+    let power = exponent.power_of_two();
     let half = if exponent > R::LEAST_EXPONENT { power } else { zero };
     let a = half.plus(half);
     let above = if logit < zero { a } else { one };

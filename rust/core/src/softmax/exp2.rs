@@ -30,7 +30,7 @@ pub trait Exponent: Real {
     /// `self * factor + term`, rounded once.
     fn times_plus(self, factor: Self, term: Self) -> Self;
     /// 2^self for an exponent from `LEAST_EXPONENT` to -1.
-    fn exp2(self) -> Self;
+    fn power_of_two(self) -> Self;
     /// As a cell.
     fn cell(self) -> <Self::Probability as Format>::Bits;
 }
@@ -86,7 +86,7 @@ macro_rules! exponent {
 
             #[inline(always)]
             #[allow(clippy::approx_constant)] // the first coefficient is near ln 2, and fits better
-            fn exp2(self) -> Self {
+            fn power_of_two(self) -> Self {
                 // Where the spacing of floats is 1, an addition rounds to whole numbers.
                 let shifted = self + $half;
                 let f = self - (shifted - $half);
@@ -149,7 +149,7 @@ mod tests {
         let (mut before, mut worst) = (0.0_f32, 0.0_f64);
         for bits in (1.0_f32.to_bits()..=100.0_f32.to_bits()).rev() {
             let exponent = -f32::from_bits(bits);
-            let power = exponent.exp2();
+            let power = exponent.power_of_two();
             assert!(power >= before, "{exponent}");
             before = power;
             if bits % 64 == 0 {
@@ -158,20 +158,20 @@ mod tests {
             }
         }
         assert!(worst < 1.6e-7, "{worst:e}");
-        assert_eq!((-1.0_f32).exp2(), 0.5);
+        assert_eq!((-1.0_f32).power_of_two(), 0.5);
     }
 
     proptest! {
         #[test]
         fn float64_powers_are_close_and_rise(exponent in -900.0..-1.0_f64) {
             let exact = f64::exp2(exponent);
-            let power = Exponent::exp2(exponent);
+            let power = Exponent::power_of_two(exponent);
             prop_assert!((power - exact).abs() <= 4e-16 * exact);
             let mut next = exponent;
             for _ in 0..8 {
-                let below = Exponent::exp2(next);
+                let below = Exponent::power_of_two(next);
                 next = next.next_up();
-                prop_assert!(Exponent::exp2(next.min(-1.0)) >= below);
+                prop_assert!(Exponent::power_of_two(next.min(-1.0)) >= below);
             }
         }
     }

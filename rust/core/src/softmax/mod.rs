@@ -77,7 +77,7 @@ impl<'a, F: Format<Real: Exponent>> Softmax<'a, F> {
     #[inline(always)]
     fn probability(&self, logit: F::Real, normalizer: &Normalizer<F::Real>) -> F::Real {
         let exponent = exponent(logit, normalizer.max, self.scale);
-        let power = exponent.exp2();
+        let power = exponent.power_of_two();
         let power = if exponent > F::Real::LEAST_EXPONENT { power } else { F::Real::ZERO };
         power.times(normalizer.inverse_sum)
     }
@@ -184,7 +184,7 @@ impl<R: Exponent> OnlineSums<R> {
             if self.sum > 0.0 {
                 let exponent = exponent(self.max, piece_max, scale);
                 let is_not_0 = exponent > R::LEAST_EXPONENT;
-                let power = if is_not_0 { 2.0 * exponent.exp2().double() } else { 0.0 };
+                let power = if is_not_0 { 2.0 * exponent.power_of_two().double() } else { 0.0 };
                 self.weighted = power * (self.weighted + (exponent.double() + 1.0) * self.sum);
                 self.sum *= power;
             }
@@ -220,7 +220,7 @@ fn sums<F: Format<Real: Exponent>>(
     for cells in piece.as_chunks::<LANES>().0 {
         for lane in 0..LANES {
             let exponent = exponent(F::real(cells[lane]), max, scale);
-            let power = exponent.exp2();
+            let power = exponent.power_of_two();
             sums[lane] = sums[lane].plus(power);
             weighted[lane] = power.times_plus(exponent, weighted[lane]);
         }

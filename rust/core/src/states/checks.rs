@@ -170,6 +170,12 @@ impl CheckState {
         [self.cells.n_rows, self.cells.n_sparse, self.cells.n_zeros]
     }
 
+    /// How many of these rows are given each class; empty of scores.
+    #[must_use]
+    pub fn sampled_counts(&self) -> &[u64] {
+        &self.cells.given_counts
+    }
+
     /// The mean of each class's cells in these rows; empty of scores.
     #[must_use]
     pub fn class_means(&self) -> Vec<f64> {
@@ -227,7 +233,7 @@ impl Wire for CheckState {
         if !self.agreement.could_be_of(&self.given_counts, n, meaning) {
             return Err("its counts are not those of so many examples");
         }
-        if !self.cells.could_be_of(n, n_classes, meaning) {
+        if !self.cells.could_be_of(&self.given_counts, meaning) {
             return Err("its sums are not those of so many rows");
         }
         if !self.duplicates.could_be_of(n, n_classes) {
