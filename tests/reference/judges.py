@@ -52,7 +52,8 @@ def noise_floor(
     rows = np.arange(n)
     raised = np.maximum(pred_probs, 0)
     is_empty = ~raised.any(axis=1)
-    raised[rows, labels] = np.maximum(raised[rows, labels], least_given)
+    own = raised[rows, labels]
+    raised[rows, labels] = np.where(own > 0, own, least_given)
     raised[is_empty] = 0
     powers = raised ** (1 / temperature) * np.exp(class_bias)
     sums = powers.sum(axis=1, keepdims=True)

@@ -75,12 +75,16 @@ pub struct Reliability {
     pub accuracies: Vec<f64>,
 }
 
+/// A row of a sample: its given class, and its entries by ascending class, none of them 0.
+pub(crate) type SampledRow<'a> = (u32, &'a [u32], &'a [f32]);
+
 impl Sample {
-    /// Of no rows, whose given classes have these probabilities.
-    pub(crate) fn new(n_classes: usize, own: impl Iterator<Item = f64>) -> Self {
-        let least = own.filter(|&own| own > 0.0).fold(f64::INFINITY, f64::min);
-        let least_given = if least.is_finite() { SHARE_OF_LEAST * least } else { LEAST_GIVEN };
-        Self { n_classes, least_given, starts: vec![0], ..Self::default() }
+    /// Of these rows.
+    pub(crate) fn of<'a>(
+        n_classes: usize,
+        rows: impl Iterator<Item = SampledRow<'a>> + Clone,
+    ) -> Self {
+        simd::dispatch(Level::chosen(), Sampling { n_classes, rows })
     }
 
     /// What a given class is taken to have of which the model says nothing.
@@ -89,30 +93,22 @@ impl Sample {
         self.least_given
     }
 
-    /// Adds a row: its given class, and its entries by ascending class, none of them 0.
-    pub(crate) fn push(&mut self, given: u32, entries: impl Iterator<Item = (u32, f64)>) {
+    /// Adds a row.
+    #[inline(always)]
+    fn push(&mut self, (given, classes, values): SampledRow<'_>) {
+        let at = classes.partition_point(|&class| class < given);
+        let rest = at + usize::from(classes.get(at) == Some(&given));
         // One row that the model is sure about must not decide.
-        let least = self.least_given.max(LEAST_GIVEN);
-        let mut is_missing = true;
-        for (class, value) in entries {
-            if is_missing && class >= given {
-                if class > given {
-                    self.push_entry(given, least);
-                }
-                is_missing = false;
-            }
-            self.push_entry(class, if class == given { value.max(LEAST_GIVEN) } else { value });
-        }
-        if is_missing {
-            self.push_entry(given, least);
-        }
+        let own = if rest > at { f64::from(values[at]) } else { self.least_given };
+        self.classes.extend_from_slice(&classes[..at]);
+        self.classes.push(given);
+        self.classes.extend_from_slice(&classes[rest..]);
+        let log = |&value: &f32| ln(f64::from(value));
+        self.logs.extend(values[..at].iter().map(log));
+        self.logs.push(ln(own.max(LEAST_GIVEN)));
+        self.logs.extend(values[rest..].iter().map(log));
         self.given.push(given);
         self.starts.push(self.classes.len());
-    }
-
-    fn push_entry(&mut self, class: u32, value: f64) {
-        self.classes.push(class);
-        self.logs.push(ln(value));
     }
 
     /// How many rows.
@@ -293,6 +289,29 @@ impl Sample {
             confidences: bins.iter().map(|bin| share(bin.1, bin.0)).collect(),
             accuracies: bins.iter().map(|bin| share(bin.2 as f64, bin.0)).collect(),
         }
+    }
+}
+
+/// A sample of rows, as compiled for a CPU level.
+struct Sampling<R> {
+    n_classes: usize,
+    rows: R,
+}
+
+impl<'a, R: Iterator<Item = SampledRow<'a>> + Clone> Kernel for Sampling<R> {
+    type Output = Sample;
+
+    #[inline(always)]
+    fn run(self) -> Sample {
+        let Self { n_classes, rows } = self;
+        let own = |(given, classes, values): SampledRow<'_>| {
+            Some(f64::from(values[classes.binary_search(&given).ok()?]))
+        };
+        let least = rows.clone().filter_map(own).fold(f64::INFINITY, f64::min);
+        let least_given = if least.is_finite() { SHARE_OF_LEAST * least } else { LEAST_GIVEN };
+        let mut sample = Sample { n_classes, least_given, starts: vec![0], ..Sample::default() };
+        rows.for_each(|row| sample.push(row));
+        sample
     }
 }
 

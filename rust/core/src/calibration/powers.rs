@@ -4,7 +4,7 @@ use super::Calibration;
 use crate::entropy::Real;
 use crate::error::Result;
 use crate::format::{Bits, Format};
-use crate::lanes::{PART, Sums};
+use crate::lanes::{PART, Sums, Terms, sum_of_row};
 use crate::pred_probs::Kind;
 use crate::scan::Fetch;
 use crate::simd::{self, Kernel, Level};
@@ -58,12 +58,7 @@ impl<R: Exponent> Powers<R> {
     /// The power of a cell.
     #[inline(always)]
     fn power<const LOGITS: bool>(&self, cell: R, shift: R, max: R) -> R {
-        let exponent = log::<LOGITS, R>(cell).minus(max).times_plus(self.scale, shift);
-        let exponent = exponent.or_larger(R::LEAST_EXPONENT);
-        let power = exponent.power_of_two();
-        // What has a sign counts as 0 too.
-        let is_some = LOGITS || cell > R::ZERO;
-        if is_some && exponent > R::LEAST_EXPONENT { power } else { R::ZERO }
+        raised(exponent::<LOGITS, R>(cell, self.scale, shift, max))
     }
 
     /// What the powers of a row of valid cells are divided by.
@@ -80,53 +75,15 @@ impl<R: Exponent> Powers<R> {
         &self,
         cells: &[F::Bits],
     ) -> Normalizer<R> {
-        let (max, sum) = self.sum_of::<LOGITS, F>(cells, least::<LOGITS, R>(), |_, _| ());
+        let max = log::<LOGITS, R>(largest::<LOGITS, F>(cells));
+        let mut row = Row::<R, LOGITS, false> { powers: self, max, apart: NO_PLACE };
+        let sum = sum_of_row::<F, _>(cells, &mut row, &mut [], Fetch::Nothing);
         Self::of_sum(max, sum)
     }
 
-    /// The logarithm of the largest cell, or of `own` if that is larger; and the sum of the powers, of
-    /// which `see` sees a part at a time before it is added.
-    #[inline(always)]
-    fn sum_of<const LOGITS: bool, F: Format<Real = R>>(
-        &self,
-        cells: &[F::Bits],
-        own: R,
-        mut see: impl FnMut(usize, &mut [R; PART]),
-    ) -> (R, f64) {
-        let mut largest = [least::<LOGITS, R>(); PART];
-        let (parts, rest) = cells.as_chunks::<PART>();
-        for cells in parts {
-            for (largest, &cell) in largest.iter_mut().zip(cells) {
-                *largest = largest.or_larger(F::real(cell));
-            }
-        }
-        for (largest, &cell) in largest.iter_mut().zip(rest) {
-            *largest = largest.or_larger(F::real(cell));
-        }
-        let max = log::<LOGITS, R>(largest_lane(largest).or_larger(own));
-        let mut sums = Sums::ZERO;
-        let (of_parts, of_rest) = self.shifts.as_chunks::<PART>();
-        for (number, (cells, shifts)) in parts.iter().zip(of_parts).enumerate() {
-            let mut terms = [R::ZERO; PART];
-            for place in 0..PART {
-                terms[place] = self.power::<LOGITS>(F::real(cells[place]), shifts[place], max);
-            }
-            see(number * PART, &mut terms);
-            sums.add(&terms);
-        }
-        if !rest.is_empty() {
-            let mut terms = [R::ZERO; PART];
-            for (term, (&cell, &shift)) in terms.iter_mut().zip(rest.iter().zip(of_rest)) {
-                *term = self.power::<LOGITS>(F::real(cell), shift, max);
-            }
-            see(cells.len() - rest.len(), &mut terms);
-            sums.add(&terms);
-        }
-        (max, sums.total())
-    }
-
-    /// The powers of a row of valid probabilities of which none is negative; what they are multiplied by
-    /// to sum to 1. One class is taken to have at least so much, unless all have nothing.
+    /// The powers of a row of valid probabilities of which none is negative, in room for whole parts;
+    /// what they are multiplied by to sum to 1. One class has so much instead of 0, unless all have
+    /// nothing.
     #[inline(always)]
     pub(crate) fn raise<F: Format<Real = R>>(
         &self,
@@ -135,19 +92,11 @@ impl<R: Exponent> Powers<R> {
         powers: &mut [R],
         fetch: Fetch,
     ) -> R {
-        fetch.ahead_of(cells);
         let raw = F::real(cells[class]);
-        let own = raw.or_larger(least);
-        let write = |first: usize, terms: &mut [R; PART]| {
-            let to = &mut powers[first..];
-            let n = to.len().min(PART);
-            to[..n].copy_from_slice(&terms[..n]);
-            // Added by itself, as where it is not stored.
-            if let Some(term) = terms.get_mut(class.wrapping_sub(first)) {
-                *term = R::ZERO;
-            }
-        };
-        let (max, sum) = self.sum_of::<false, F>(cells, own, write);
+        let own = if raw > R::ZERO { raw } else { least };
+        let max = largest::<false, F>(cells).or_larger(own).ln_in_units();
+        let mut row = Row::<R, false, true> { powers: self, max, apart: class };
+        let sum = sum_of_row::<F, _>(cells, &mut row, powers, fetch);
         let own = if sum > 0.0 { own } else { raw };
         let (own, inverse) = self.with_own(own, class, max, sum);
         powers[class] = own;
@@ -168,7 +117,7 @@ impl<R: Exponent> Powers<R> {
         let largest = cells.iter().map(real).fold(R::ZERO, R::or_larger);
         let stored = |class: usize| classes.binary_search(&(class as u32)).ok();
         let raw = least.and_then(|(class, _)| stored(class)).map_or(R::ZERO, |at| real(&cells[at]));
-        let own = least.map_or(R::ZERO, |(_, least)| raw.or_larger(least));
+        let own = if raw > R::ZERO { raw } else { least.map_or(R::ZERO, |(_, least)| least) };
         let max = largest.or_larger(own).ln_in_units();
         for ((power, &cell), &class) in powers.iter_mut().zip(cells).zip(classes) {
             *power = self.power::<false>(F::real(cell), self.shifts[class as usize], max);
@@ -241,6 +190,54 @@ impl<R: Exponent> Powers<R> {
     }
 }
 
+/// A row as its powers are added up. Those of one class may be left out: it is added by itself, as
+/// where it is not stored.
+struct Row<'a, R, const LOGITS: bool, const KEPT: bool> {
+    powers: &'a Powers<R>,
+    /// The largest cell, as a logarithm.
+    max: R,
+    apart: usize,
+}
+
+/// No class is left out.
+const NO_PLACE: usize = usize::MAX;
+
+impl<R: Exponent, const LOGITS: bool, const KEPT: bool> Row<'_, R, LOGITS, KEPT> {
+    /// In two loops: a chain of operations that is half as long keeps a CPU twice as busy.
+    #[inline(always)]
+    fn write<F: Format<Real = R>>(&self, terms: &mut [R], first: usize, cells: &[F::Bits]) {
+        let Self { powers, max, .. } = *self;
+        let (scale, shifts) = (powers.scale, &powers.shifts[first..first + cells.len()]);
+        for (term, (&cell, &shift)) in terms.iter_mut().zip(cells.iter().zip(shifts)) {
+            *term = exponent::<LOGITS, R>(F::real(cell), scale, shift, max);
+        }
+        for term in &mut terms[..cells.len()] {
+            *term = raised(*term);
+        }
+        if let Some(term) = terms.get_mut(self.apart.wrapping_sub(first)) {
+            *term = R::ZERO;
+        }
+    }
+}
+
+impl<F, R, const LOGITS: bool, const KEPT: bool> Terms<F> for Row<'_, R, LOGITS, KEPT>
+where
+    R: Exponent,
+    F: Format<Real = R>,
+{
+    const ARE_KEPT: bool = KEPT;
+
+    #[inline(always)]
+    fn fill<const N: usize>(&self, terms: &mut [R; N], first: usize, cells: &[F::Bits; N]) {
+        self.write::<F>(terms, first, cells);
+    }
+
+    #[inline(always)]
+    fn fill_rest(&self, terms: &mut [R; PART], first: usize, cells: &[F::Bits]) {
+        self.write::<F>(terms, first, cells);
+    }
+}
+
 impl<F: Format<Real: Exponent>> Raise<F> for Powers<F::Real> {
     fn raise(&self, classes: &[u32], cells: &mut [F::Bits], terms: &mut Vec<F::Real>) {
         simd::dispatch(Level::chosen(), Entries::<F> { powers: self, classes, cells, terms });
@@ -277,7 +274,35 @@ fn log<const LOGITS: bool, R: Real>(cell: R) -> R {
     if LOGITS { cell } else { cell.ln_in_units() }
 }
 
-/// Below all cells that are not ruled out.
-fn least<const LOGITS: bool, R: Exponent>() -> R {
-    if LOGITS { R::LOWEST } else { R::ZERO }
+/// The logarithm of the power of a cell, to base 2.
+#[inline(always)]
+fn exponent<const LOGITS: bool, R: Exponent>(cell: R, scale: R, shift: R, max: R) -> R {
+    let exponent = log::<LOGITS, R>(cell).minus(max).times_plus(scale, shift);
+    let exponent = exponent.or_larger(R::LEAST_EXPONENT);
+    // What has a sign counts as 0 too.
+    if LOGITS || cell > R::ZERO { exponent } else { R::LEAST_EXPONENT }
+}
+
+/// 2 to an exponent, unless it is so low that the power counts as 0.
+#[inline(always)]
+fn raised<R: Exponent>(exponent: R) -> R {
+    let power = exponent.power_of_two();
+    if exponent > R::LEAST_EXPONENT { power } else { R::ZERO }
+}
+
+/// The largest of some cells, or what lies below all that are not ruled out.
+#[inline(always)]
+fn largest<const LOGITS: bool, F: Format>(cells: &[F::Bits]) -> F::Real {
+    let least = if LOGITS { F::Real::LOWEST } else { F::Real::ZERO };
+    let mut largest = [least; PART];
+    let (parts, rest) = cells.as_chunks::<PART>();
+    for cells in parts {
+        for (largest, &cell) in largest.iter_mut().zip(cells) {
+            *largest = largest.or_larger(F::real(cell));
+        }
+    }
+    for (largest, &cell) in largest.iter_mut().zip(rest) {
+        *largest = largest.or_larger(F::real(cell));
+    }
+    largest_lane(largest)
 }

@@ -10,9 +10,10 @@
 //! the sum of all and 1/50, the weight of "none of the classes". The power is below 1 because people
 //! err where a model errs too: a label tells less than if the two were independent.
 //!
-//! T comes from the confident joint C, not calibrated: T[k, j] is in proportion to C[j, k], and a tenth
-//! of a row more in proportion to the given labels, so that nothing is impossible; f_j is the mean of T[k, j] over the other classes k, as often as each was
-//! guessed. Of the K x K rates only those are stored that were counted.
+//! T comes from the confident joint C, not calibrated: T[k, j] is in proportion to C[j, k] + s_j / 10,
+//! where s are the shares of the given labels, so that nothing is impossible; f_j is the mean of
+//! T[k, j] over the other classes k, as often as each was guessed. Of the K x K rates only those are
+//! stored that were counted, as multiples of what they were if nothing had been.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +21,11 @@ use super::{Judge, Judgement, Scratch};
 use crate::calibration::{Calibration, Powers};
 use crate::error::{Error, Result};
 use crate::format::Format;
-use crate::lanes::{LANES, PART, Sums, sum_of_entries};
+use crate::lanes::{PART, Sums, sum_of_entries};
 use crate::pred_probs::Kind;
 use crate::row::NO_CLASS;
 use crate::scan::Fetch;
-use crate::softmax::Exponent;
+use crate::softmax::{Exponent, largest_lane};
 use crate::states::Spec;
 
 /// The weight of "none of the classes".
@@ -49,20 +50,19 @@ pub struct NoiseFloor {
     least_given: f64,
     /// f, one a class.
     floors: Vec<f64>,
-    /// 1 / max(T_kk - f_k, 1/20).
-    factors: Vec<f64>,
-    /// What every rate T[k, y]^(3/4) of a class k that was not counted is in proportion to.
-    of_true: Vec<f64>,
-    /// And of a given class y.
-    of_given: Vec<f64>,
-    /// T[k, k]^(3/4).
+    /// What the weight of a class k is in proportion to where nothing was counted:
+    /// (T[k, y] / (s_y / 10))^power / max(T_kk - f_k, 1/20).
+    slopes: Vec<f64>,
+    /// The weight of "none of the classes", beside these, for each given class.
+    nones: Vec<f64>,
+    /// How many times as large the weight of the given class is, because it was counted.
     diagonal: Vec<f64>,
     /// Where the counted rates of each given class begin, and the end.
     starts: Vec<u64>,
     /// The true class of each, ascending; not the given one.
     trues: Vec<u32>,
-    /// T[true, given]^(3/4).
-    rates: Vec<f64>,
+    /// And the same multiple of its weight.
+    multiples: Vec<f64>,
 }
 
 impl NoiseFloor {
@@ -100,14 +100,16 @@ impl NoiseFloor {
         let mut floors: Vec<f64> = (0..n_classes)
             .map(|class| SMOOTHING * shares[class] * (smooth - priors[class] / sums[class]))
             .collect();
+        let smoothing = |class: usize| SMOOTHING * shares[class].max(LEAST_LABEL_SHARE);
+        let multiple = |given: usize, count: u64| power(1.0 + count as f64 / smoothing(given));
         let mut starts = vec![0; n_classes + 1];
-        let (mut trues, mut rates) = (Vec::new(), Vec::new());
+        let (mut trues, mut multiples) = (Vec::new(), Vec::new());
         for &&(given, guess, count) in &others {
             let (given, guess) = (given as usize, guess as usize);
             floors[given] += priors[guess] * (count as f64 / sums[guess]);
             starts[given + 1] += 1;
             trues.push(guess as u32);
-            rates.push(power((count as f64 + SMOOTHING * shares[given]) / sums[guess]));
+            multiples.push(multiple(given, count));
         }
         for class in 0..n_classes {
             starts[class + 1] += starts[class];
@@ -116,22 +118,19 @@ impl NoiseFloor {
         floors.iter_mut().enumerate().for_each(|(class, floor)| *floor /= rest(class));
         let own =
             |class: usize| (of_diagonal[class] as f64 + SMOOTHING * shares[class]) / sums[class];
-        let factor = |class: usize| 1.0 / (own(class) - floors[class]).max(LEAST_GAP);
+        let gap = |class: usize| (own(class) - floors[class]).max(LEAST_GAP);
+        let classes = 0..n_classes;
         Ok(Judge::NoiseFloor(Box::new(Self {
-            factors: (0..n_classes).map(factor).collect(),
-            of_true: sums.iter().map(|&sum| power(1.0 / sum)).collect(),
-            of_given: shares
-                .iter()
-                .map(|&share| power(SMOOTHING * share.max(LEAST_LABEL_SHARE)))
-                .collect(),
-            diagonal: (0..n_classes).map(|class| power(own(class))).collect(),
+            slopes: classes.clone().map(|class| power(1.0 / sums[class]) / gap(class)).collect(),
+            nones: classes.clone().map(|class| NONE / power(smoothing(class))).collect(),
+            diagonal: classes.map(|class| multiple(class, of_diagonal[class])).collect(),
             spec,
             calibration,
             least_given,
             floors,
             starts,
             trues,
-            rates,
+            multiples,
         })))
     }
 
@@ -146,16 +145,15 @@ impl NoiseFloor {
         {
             return Err("its calibration is out of range");
         }
-        let per_class =
-            [&self.floors, &self.factors, &self.of_true, &self.of_given, &self.diagonal];
+        let per_class = [&self.floors, &self.slopes, &self.nones, &self.diagonal];
         let in_range = |value: &f64| (0.0..=1e30).contains(value);
         if per_class.iter().any(|values| values.len() != n_classes)
             || !per_class.iter().all(|values| values.iter().all(in_range))
-            || !self.rates.iter().all(in_range)
+            || !self.multiples.iter().all(in_range)
         {
             return Err("it does not hold the numbers of each class");
         }
-        let n_rates = self.rates.len() as u64;
+        let n_rates = self.multiples.len() as u64;
         let rows_ascend = || {
             self.starts.windows(2).all(|ends| {
                 let row = &self.trues[ends[0] as usize..ends[1] as usize];
@@ -175,10 +173,10 @@ impl NoiseFloor {
         Ok(())
     }
 
-    /// The counted rates of a given class.
+    /// The true classes that were counted of a given class, and the multiples of their weights.
     fn counted(&self, given: usize) -> (&[u32], &[f64]) {
         let places = self.starts[given] as usize..self.starts[given + 1] as usize;
-        (&self.trues[places.clone()], &self.rates[places])
+        (&self.trues[places.clone()], &self.multiples[places])
     }
 }
 
@@ -192,51 +190,48 @@ fn power(rate: f64) -> f64 {
 pub(super) struct Posterior<'a, R> {
     judge: &'a NoiseFloor,
     powers: Powers<R>,
-    /// f, 1 / (T - f) and what rates are in proportion to: one a class, and zeros up to the next full
-    /// part.
-    floors: Vec<R>,
-    factors: Vec<R>,
-    of_true: Vec<R>,
+    /// What weights are in proportion to, and what lies below the floor: one a class, and zeros up to
+    /// the next full part.
+    slopes: Vec<R>,
+    offsets: Vec<R>,
     least_share: R,
     least_given: R,
 }
 
-/// What is known of a row before the counted rates are looked at.
+/// What is known of a row before it is looked at what was counted.
 struct Weighed<R> {
-    /// The sum of r times what rates are in proportion to.
-    smooth: f64,
-    /// r of the given class.
+    /// The sum of all weights.
+    total: f64,
+    /// That of the given class.
     own: R,
-    /// The largest of these products among the others, and its class.
+    /// The largest of the others, and its class.
     best: (R, u32),
 }
 
 impl<'a, R: Exponent> Posterior<'a, R> {
     pub(super) fn new(judge: &'a NoiseFloor) -> Self {
         let n_classes = judge.spec.n_classes;
-        let padded = |values: &[f64]| {
-            let values = values.iter().map(|&value| R::of(value));
+        let padded = |values: &mut dyn Iterator<Item = f64>| {
+            let mut values: Vec<R> = values.map(R::of).collect();
+            values.resize(n_classes.next_multiple_of(PART), R::ZERO);
             values
-                .chain(std::iter::repeat(R::ZERO))
-                .take(n_classes.next_multiple_of(PART))
-                .collect()
         };
+        let offsets = judge.floors.iter().zip(&judge.slopes).map(|(floor, slope)| floor * slope);
         Self {
             powers: Powers::new(&judge.calibration, Kind::Probabilities, n_classes),
-            floors: padded(&judge.floors),
-            factors: padded(&judge.factors),
-            of_true: padded(&judge.of_true),
+            slopes: padded(&mut judge.slopes.iter().copied()),
+            offsets: padded(&mut { offsets }),
             least_share: R::of(LEAST_SHARE),
             least_given: R::of(judge.least_given),
             judge,
         }
     }
 
-    /// r of a class that has a probability.
+    /// The weight of a class that has a probability, if nothing was counted.
     #[inline(always)]
-    fn above(&self, probability: R, floor: R, factor: R) -> R {
-        let above = probability.minus(floor);
-        above.or_larger(probability.times(self.least_share)).times(factor)
+    fn weight(&self, probability: R, slope: R, offset: R) -> R {
+        let weight = probability.times(slope);
+        weight.minus(offset).or_larger(weight.times(self.least_share))
     }
 
     /// Of a row of valid cells of which none is negative.
@@ -248,72 +243,42 @@ impl<'a, R: Exponent> Posterior<'a, R> {
         scratch: &mut Scratch<R>,
         fetch: Fetch,
     ) -> Judgement {
-        scratch.clear();
-        scratch.resize(self.floors.len(), R::ZERO);
-        let least = (given, self.least_given);
-        let inverse = self.powers.raise::<F>(cells, least, &mut scratch[..cells.len()], fetch);
-        let parts = scratch.as_chunks_mut::<PART>().0;
-        let (floors, factors) = (self.floors.as_chunks().0, self.factors.as_chunks().0);
-        let of_true = self.of_true.as_chunks::<PART>().0;
-        let mut smooth = Sums::ZERO;
-        let (mut own, mut largest) = ((R::ZERO, R::ZERO), [R::ZERO; LANES]);
-        for (number, above) in parts.iter_mut().enumerate() {
-            let (floors, factors): (&[R; PART], &[R; PART]) = (&floors[number], &factors[number]);
-            let of_true = &of_true[number];
-            let mut products = [R::ZERO; PART];
+        scratch.resize(self.slopes.len(), R::ZERO);
+        let inverse = self.powers.raise::<F>(cells, (given, self.least_given), scratch, fetch);
+        let (mut sums, mut own) = (Sums::ZERO, R::ZERO);
+        let (mut largest, mut part_of_largest) = (R::ZERO, 0);
+        let (slopes, offsets) = (self.slopes.as_chunks::<PART>().0, self.offsets.as_chunks().0);
+        for (number, weights) in scratch.as_chunks_mut::<PART>().0.iter_mut().enumerate() {
+            let (slopes, offsets): (_, &[R; PART]) = (&slopes[number], &offsets[number]);
             for place in 0..PART {
-                let probability = above[place].times(inverse);
-                above[place] = self.above(probability, floors[place], factors[place]);
-                products[place] = above[place].times(of_true[place]);
+                let probability = weights[place].times(inverse);
+                weights[place] = self.weight(probability, slopes[place], offsets[place]);
             }
             // By itself, as where it is not stored.
-            let place = given.wrapping_sub(number * PART);
-            if place < PART {
-                own = (above[place], products[place]);
-                products[place] = R::ZERO;
+            if let Some(weight) = weights.get_mut(given.wrapping_sub(number * PART)) {
+                own = std::mem::replace(weight, R::ZERO);
             }
-            smooth.add(&products);
-            for products in products.as_chunks::<LANES>().0 {
-                for lane in 0..LANES {
-                    largest[lane] = largest[lane].or_larger(products[lane]);
-                }
+            sums.add(weights);
+            let of_part = largest_lane(*weights);
+            if of_part > largest {
+                (largest, part_of_largest) = (of_part, number);
             }
         }
-        let largest = largest.into_iter().fold(R::ZERO, R::or_larger);
-        let best = (largest, self.class_of(scratch, given, largest));
-        let smooth = smooth.total() + own.1.double();
-        let weighed = Weighed { smooth, own: own.0, best };
-        let (trues, rates) = self.judge.counted(given);
-        let counted = trues.iter().zip(rates);
+        let best = if largest > R::ZERO {
+            let first = part_of_largest * PART;
+            let place = scratch[first..].iter().position(|&weight| weight == largest);
+            (largest, place.map_or(NO_CLASS, |place| (first + place) as u32))
+        } else {
+            (R::ZERO, NO_CLASS)
+        };
+        let weighed = Weighed { total: sums.total() + own.double(), own, best };
+        let (trues, multiples) = self.judge.counted(given);
+        let counted = trues.iter().zip(multiples);
         self.judgement(
             given,
             &weighed,
-            counted.map(|(&class, &rate)| (class, rate, scratch[class as usize])),
+            counted.map(|(&class, &multiple)| (class, multiple, scratch[class as usize])),
         )
-    }
-
-    /// The first class with such a product, but the given one.
-    #[inline(always)]
-    fn class_of(&self, above: &[R], given: usize, product: R) -> u32 {
-        if product == R::ZERO {
-            return NO_CLASS;
-        }
-        let chunks = above.as_chunks::<LANES>().0.iter().zip(self.of_true.as_chunks::<LANES>().0);
-        for (number, (above, of_true)) in chunks.enumerate() {
-            let is = |lane: usize| above[lane].times(of_true[lane]) == product;
-            // As numbers, not as bools: only so are all lanes compared at once.
-            let mut any = R::ZERO;
-            for lane in 0..LANES {
-                any = any.or_larger(if is(lane) { product } else { R::ZERO });
-            }
-            if any > R::ZERO {
-                let found = (0..LANES).find(|&lane| number * LANES + lane != given && is(lane));
-                if let Some(lane) = found {
-                    return (number * LANES + lane) as u32;
-                }
-            }
-        }
-        NO_CLASS
     }
 
     /// Of a row of which a few such cells are stored, each but once, by ascending class.
@@ -322,48 +287,40 @@ impl<'a, R: Exponent> Posterior<'a, R> {
         &self,
         (classes, cells): (&[u32], &[F::Bits]),
         given: usize,
-        scratch: &mut Scratch<R>,
+        weights: &mut Scratch<R>,
     ) -> Judgement {
-        let n = classes.len();
-        scratch.clear();
-        scratch.resize(2 * n, R::ZERO);
-        let (above, products) = scratch.split_at_mut(n);
+        weights.clear();
+        weights.resize(classes.len(), R::ZERO);
         let least = (given, self.least_given);
-        let (inverse, power) = self.powers.raise_entries::<F>(classes, cells, Some(least), above);
+        let (inverse, power) = self.powers.raise_entries::<F>(classes, cells, Some(least), weights);
         let of = |power: R, class: usize| {
-            let probability = power.times(inverse);
-            let above = self.above(probability, self.floors[class], self.factors[class]);
-            (above, above.times(self.of_true[class]))
+            self.weight(power.times(inverse), self.slopes[class], self.offsets[class])
         };
         // Whether it is stored or not.
-        let (own, of_own) = of(power, given);
+        let own = of(power, given);
         let mut best = (R::ZERO, NO_CLASS);
-        for (place, &class) in classes.iter().enumerate() {
-            if class as usize == given {
-                (above[place], products[place]) = (R::ZERO, R::ZERO);
-                continue;
-            }
-            (above[place], products[place]) = of(above[place], class as usize);
-            if products[place] > best.0 {
-                best = (products[place], class);
+        for (weight, &class) in weights.iter_mut().zip(classes) {
+            let is_given = class as usize == given;
+            *weight = if is_given { R::ZERO } else { of(*weight, class as usize) };
+            if *weight > best.0 {
+                best = (*weight, class);
             }
         }
-        let smooth = sum_of_entries(classes, products) + of_own.double();
-        let weighed = Weighed { smooth, own, best };
-        let (trues, rates) = self.judge.counted(given);
-        let stored = classes.iter().zip(&*above);
+        let total = sum_of_entries(classes, weights) + own.double();
+        let (trues, multiples) = self.judge.counted(given);
+        let stored = classes.iter().zip(&*weights);
         self.judgement(
             given,
-            &weighed,
-            stored.filter_map(|(class, &above)| {
+            &Weighed { total, own, best },
+            stored.filter_map(|(class, &weight)| {
                 let place = trues.binary_search(class).ok()?;
-                Some((*class, rates[place], above))
+                Some((*class, multiples[place], weight))
             }),
         )
     }
 
-    /// From the sums over a row, and what is counted of its given class: class, rate and r, by
-    /// ascending class. Those with an r of 0 may be left out.
+    /// From the sums over a row, and what was counted of its given class: class, multiple and weight,
+    /// by ascending class. Those of the weight 0 may be left out.
     #[inline(always)]
     fn judgement(
         &self,
@@ -371,24 +328,21 @@ impl<'a, R: Exponent> Posterior<'a, R> {
         weighed: &Weighed<R>,
         counted: impl Iterator<Item = (u32, f64, R)>,
     ) -> Judgement {
-        let NoiseFloor { of_true, of_given, diagonal, .. } = self.judge;
-        let Weighed { smooth, own, best } = weighed;
-        let of_given = of_given[given];
-        let own = own.double();
-        let weight = own * diagonal[given];
-        // What the rates that were counted add to those that are in proportion to the labels.
-        let mut total = of_given * smooth + own * (diagonal[given] - of_given * of_true[given]);
-        let mut other = (best.0.double() * of_given, best.1);
-        for (class, rate, above) in counted {
-            let above = above.double();
-            total += above * (rate - of_given * of_true[class as usize]);
-            let weight = above * rate;
+        let Weighed { mut total, own, best } = *weighed;
+        let multiple = self.judge.diagonal[given];
+        let own_weight = own.double() * multiple;
+        total += own.double() * (multiple - 1.0);
+        let mut other = (best.0.double(), best.1);
+        for (class, multiple, weight) in counted {
+            let weight = weight.double();
+            total += weight * (multiple - 1.0);
+            let weight = weight * multiple;
             if weight > other.0 || (weight == other.0 && weight > 0.0 && class < other.1) {
                 other = (weight, class);
             }
         }
         // Rounding may leave a sum a little below one of its terms.
-        let score = (weight / (total.max(weight) + NONE)).clamp(0.0, 1.0);
-        Judgement::of_weights(score, given, weight, other)
+        let score = own_weight / (total.max(own_weight) + self.judge.nones[given]);
+        Judgement::of_weights(score.clamp(0.0, 1.0), given, own_weight, other)
     }
 }

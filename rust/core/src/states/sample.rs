@@ -108,8 +108,7 @@ impl SampleState {
             let read = with_matrix!(pred_probs, workers, matrix => {
                 read(labels, matrix, &places, workers)?
             });
-            batch.rows.extend(kept.iter().zip(read).map(|(&(hash, place), entries)| {
-                let (classes, values) = entries.into_iter().unzip();
+            batch.rows.extend(kept.iter().zip(read).map(|(&(hash, place), (classes, values))| {
                 SampledRow { hash, given: labels.given(place) as u32, classes, values }
             }));
             let n_rows = batch.rows.len();
@@ -162,16 +161,9 @@ impl SampleState {
     /// The sample.
     #[must_use]
     pub fn sample(&self) -> Sample {
-        let own = |row: &SampledRow| {
-            let place = row.classes.binary_search(&row.given).ok()?;
-            Some(f64::from(row.values[place]))
-        };
-        let mut sample = Sample::new(self.spec.n_classes, self.rows.iter().filter_map(own));
-        for row in &self.rows {
-            let values = row.values.iter().map(|&value| f64::from(value));
-            sample.push(row.given, row.classes.iter().copied().zip(values));
-        }
-        sample
+        let rows = self.rows.iter();
+        let rows = rows.map(|row| (row.given, &row.classes[..], &row.values[..]));
+        Sample::of(self.spec.n_classes, rows)
     }
 
     /// As bytes.
@@ -196,8 +188,8 @@ impl PartialEq for SampleState {
     }
 }
 
-/// The entries of a row that are not 0, in float32.
-type Entries = Vec<(u32, f32)>;
+/// The entries of a row that are not 0: classes, and cells in float32.
+type Entries = (Vec<u32>, Vec<f32>);
 
 fn read<F: Format>(
     labels: &Labels,
@@ -209,7 +201,8 @@ fn read<F: Format>(
         let narrow = |(class, value): (u32, f64)| (class, value as f32);
         let of_row = |&row: &usize| {
             entries.check(row)?;
-            Ok(entries.entries(row).into_iter().map(narrow).filter(|entry| entry.1 > 0.0).collect())
+            let stored = entries.entries(row).into_iter().map(narrow);
+            Ok(stored.filter(|entry| entry.1 > 0.0).unzip())
         };
         return places.iter().map(of_row).collect();
     }
@@ -232,8 +225,12 @@ impl<F: Format> RowKernel<F> for Copied {
         (): &mut (),
     ) -> Result<Entries, BadCell> {
         check_row::<F>(cells)?;
-        let narrow = |(class, &cell): (u32, &F::Bits)| (class, F::value(cell) as f32);
-        Ok((0..).zip(cells).map(narrow).filter(|entry| entry.1 > 0.0).collect())
+        let values: Vec<f32> = cells.iter().map(|&cell| F::value(cell) as f32).collect();
+        let classes = 0..values.len() as u32;
+        if values.iter().all(|&value| value > 0.0) {
+            return Ok((classes.collect(), values));
+        }
+        Ok(classes.zip(values).filter(|entry| entry.1 > 0.0).unzip())
     }
 }
 
