@@ -114,7 +114,7 @@ def test_wilson_intervals() -> None:
 @pytest.mark.parametrize("n_hits", [1, 2, 49])
 def test_intervals_next_to_zero_and_one_are_those_of_poisson(n_hits) -> None:
     found = share_interval(Stratum(10**9, 50, n_hits, n_hits / 50), 0.95)
-    rate = stats.chi2.ppf(0.05, 2 * min(n_hits, 50 - n_hits)) / 2 / 50
+    rate = stats.chi2.ppf(0.025, 2 * min(n_hits, 50 - n_hits)) / 2 / 50
     assert (found.low if n_hits < 25 else 1 - found.high) == pytest.approx(rate)
 
 
@@ -127,8 +127,12 @@ def test_what_was_seen_is_certain() -> None:
 
 def test_a_sum_of_one_stratum_is_that_stratum() -> None:
     stratum = Stratum(1000, 40, 5, 0.125)
-    one = share_interval(stratum, 0.9)
-    assert sum_interval([stratum], 0.9) == pytest.approx([1000 * number for number in one])
+    # 95 percent of Student's distribution: of twice as many degrees of freedom as there are hits
+    # below, others above.
+    low = share_interval(stratum, 0.9, 1.812461).low
+    high = share_interval(stratum, 0.9, 1.666914).high
+    found = sum_interval([stratum], 0.9)
+    assert found == pytest.approx((125, 1000 * low, 1000 * high), rel=1e-4)
 
 
 def test_cells_of_unequal_size_make_no_bias() -> None:

@@ -14,25 +14,39 @@ from expected import refused
 from strategies import random_data
 
 
-def noisy(share: float, n: int = 3000, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
+def noisy(
+    share: float, n: int = 3000, k: int = 5, knowledge: float = 4
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels of which a share is wrong at random, and a model that knows the classes well."""
     rng = np.random.default_rng(0)
     true = rng.integers(0, k, n)
-    logits = rng.normal(size=(n, k)) + 4 * np.eye(k)[true]
+    logits = rng.normal(size=(n, k)) + knowledge * np.eye(k)[true]
     pred_probs = np.exp(logits)
     pred_probs /= pred_probs.sum(axis=1, keepdims=True)
     wrong = rng.random(n) < share
     return np.where(wrong, (true + rng.integers(1, k, n)) % k, true), pred_probs
 
 
-def test_the_cut_is_lower_where_few_labels_are_wrong() -> None:
-    clean, dirty = (conflearn.recommend(*noisy(share)) for share in (0.0, 0.2))
-    assert (clean.filter_by, clean.cut) == ("noise_floor", 0.3)
-    assert (dirty.filter_by, dirty.cut) == ("noise_floor", 0.5)
-    assert clean.figures["surely_contradicted"] < 0.2 * clean.figures["contradicted"]
-    assert 0.15 < dirty.figures["surely_contradicted"] < 0.25
-    assert "contradicts" in repr(dirty)
-    assert pickle.loads(pickle.dumps(dirty)) == dirty
+def test_the_cut_follows_how_often_a_sure_model_contradicts() -> None:
+    data = noisy(0.0), noisy(0.01, knowledge=2), noisy(0.2)
+    clean, few, many = (conflearn.recommend(*one) for one in data)
+    ratios = [
+        one.figures["surely_contradicted"] / one.figures["contradicted"]
+        for one in (clean, few, many)
+    ]
+    assert ratios[0] < 0.05 < ratios[1] < 0.25 < ratios[2]
+    assert [one.cut for one in (clean, few, many)] == [0.5, 0.3, 0.6]
+    assert {one.filter_by for one in (clean, few, many)} == {"noise_floor"}
+    assert 0.15 < many.figures["surely_contradicted"] < 0.25
+    assert "contradicts" in repr(many)
+    assert pickle.loads(pickle.dumps(many)) == many
+
+
+def test_a_model_that_contradicts_nothing() -> None:
+    labels = np.arange(300) % 3
+    found = conflearn.recommend(labels, np.where(np.eye(3)[labels] > 0, 0.9, 0.05))
+    assert found.figures["contradicted"] == 0
+    assert found.cut == 0.5
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2])

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Recommendation", "choose", "choose_for", "recommend"]
 
-#: Where the model contradicts labels so much less often in the half of the rows in which it is
-#: surer, it rather doubts itself than the labels.
-_FEW_SURELY = 0.2
-_CUT, _CUT_IF_DOUBTFUL = 0.5, 0.3
+#: How often the model contradicts labels in the half of the rows in which it is surer, over how
+#: often it does in all: below the first, hardly ever; below the second, it rather doubts itself
+#: than the labels.
+_HARDLY_EVER, _DOUBTFUL = 0.05, 0.25
+#: The cuts below the first, below the second, and from there on.
+_CUT_IF_NEVER, _CUT_IF_DOUBTFUL, _CUT_IF_SURE = 0.5, 0.3, 0.6
 
 
 class Choice(TypedDict):
@@ -111,9 +113,11 @@ def recommend(
     -----
     It is always ``noise_floor``, which finds more errors than the other rules on average of all
     kinds of data that were tried (see ``benches/detection.py``); what differs is the cut. A sample
-    of rows is calibrated as `fit_calibration` does. If the model contradicts the labels less than a
-    fifth as often in the half of the rows in which it is surer as in all rows, it is its own doubt
-    that shows, as where few labels are wrong: then the cut is 0.3, else 0.5.
+    of rows is calibrated as `fit_calibration` does. How often does the model contradict the labels
+    in the half of the rows in which it is surer, beside all rows? A quarter as often or more: then
+    most that it contradicts is wrong, and the cut is 0.6. Less: its own doubt shows, as where few
+    labels are wrong, and the cut is 0.3. Less than a twentieth: what is wrong is wrong where it
+    doubts, and the cut is 0.5.
 
     Examples
     --------
@@ -172,15 +176,10 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
     sample = state.finish()
     fitted = sample.fit(_core.default_n_threads() if n_threads is None else n_threads)
     every, surer = sample.contradictions(*fitted)
-    is_doubtful = surer < _FEW_SURELY * every or every == 0
-    seen = (
-        f"The model contradicts {every:.1%} of the labels, and {surer:.1%} of those in the half in "
-        "which it is surer"
-    )
+    cut, why = _cut_for(every, surer)
     reason = (
-        f"{seen}: it rather doubts itself than the labels, so that few are flagged."
-        if is_doubtful
-        else f"{seen}: where it is sure, too, so that what it contradicts is flagged."
+        f"The model contradicts {every:.1%} of the labels, and {surer:.1%} of those in the half in "
+        f"which it is surer: {why}."
     )
     figures = {
         "contradicted": every,
@@ -192,7 +191,19 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
     return Recommendation(
         filter_by="noise_floor",
         rank_by="noise_floor",
-        cut=_CUT_IF_DOUBTFUL if is_doubtful else _CUT,
+        cut=cut,
         reason=reason,
         figures=MappingProxyType(figures),
     )
+
+
+def _cut_for(every: float, surer: float) -> tuple[float, str]:
+    """Choose the cut, and say why, from how often labels are contradicted."""
+    if surer >= _DOUBTFUL * every > 0:
+        return (
+            _CUT_IF_SURE,
+            "it does where it is sure, too, so most of what it contradicts is wrong",
+        )
+    if surer >= _HARDLY_EVER * every > 0:
+        return _CUT_IF_DOUBTFUL, "it rather doubts itself than the labels, so few are flagged"
+    return _CUT_IF_NEVER, "labels are wrong, if any, where it doubts"

@@ -1,9 +1,12 @@
 """Confidence intervals of shares of which a sample is known, and of sums over strata.
 
 Shares: Wilson's interval (Wilson 1927, JASA 22), as if rows were drawn from a population without
-end, and next to 0 and 1, where it holds too seldom, with the limits of Brown, Cai and DasGupta
-(2001, Statistical Science 16, section 4.1.1). Sums: the square-and-add rule, or MOVER (Zou and
-Donner 2008, Statistics in Medicine 27), which keeps the skewness of each stratum's interval.
+end. Next to 0 and 1, where it holds too seldom (Brown, Cai and DasGupta 2001, Statistical Science
+16), it has the exact limits of rare events (Garwood 1936, Biometrika 28). Sums: the square-and-add
+rule, or MOVER (Zou and Donner 2008, Statistics in Medicine 27), which keeps the skewness of each
+stratum's interval. How far a sum varies is itself known from a few hits only (or from a few others,
+above it): so the quantile is that of Student's distribution, with the degrees of freedom of
+Satterthwaite (1946, Biometrics Bulletin 2).
 """
 
 import math
@@ -41,23 +44,26 @@ class Stratum(NamedTuple):
     share: float
 
 
-def share_interval(stratum: Stratum, confidence: float) -> Interval:
-    """Find between what the share of hits lies."""
+def share_interval(stratum: Stratum, confidence: float, quantile: float | None = None) -> Interval:
+    """Find between what the share of hits lies.
+
+    So many standard errors make the interval: by default, as the normal distribution says.
+    """
     size, n, n_hits, share = stratum
     if n == size:
         return Interval(share, share, share)
     if not n:
         return Interval(share, 0.0, 1.0)
-    spread = NormalDist().inv_cdf((1 + confidence) / 2) ** 2 / n
+    spread = (_normal_quantile(confidence) if quantile is None else quantile) ** 2 / n
     middle = (share + spread / 2) / (1 + spread)
     half = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
     low, high = middle - half, middle + half
     n_few = 3 if n >= _MANY_REVIEWS else 2
     n_others = n - n_hits
     if 1 <= n_hits <= n_few:
-        low = min(low, _least_rate(n_hits, 1 - confidence) / n)
+        low = min(low, _least_rate(n_hits, (1 - confidence) / 2) / n)
     if 1 <= n_others <= n_few:
-        high = max(high, 1 - _least_rate(n_others, 1 - confidence) / n)
+        high = max(high, 1 - _least_rate(n_others, (1 - confidence) / 2) / n)
     # What was seen is certain.
     return Interval(share, max(low, n_hits / size), min(high, 1 - n_others / size))
 
@@ -68,7 +74,18 @@ def sum_interval(strata: Sequence[Stratum], confidence: float) -> Interval:
     Of strata that nobody looked at, none or all may be hits: that is added as it is.
     """
     looked_at = [one for one in strata if one.n_reviewed]
-    shares = np.array([share_interval(one, confidence) for one in looked_at]).reshape(-1, 3)
+    below = _student_quantile(confidence, _degrees_of_freedom(looked_at, of_others=False))
+    above = _student_quantile(confidence, _degrees_of_freedom(looked_at, of_others=True))
+    shares = np.array(
+        [
+            (
+                one.share,
+                share_interval(one, confidence, below).low,
+                share_interval(one, confidence, above).high,
+            )
+            for one in looked_at
+        ]
+    ).reshape(-1, 3)
     sizes = np.array([one.size for one in looked_at], np.float64)
     estimates, lows, highs = sizes * shares.T
     known = float(estimates.sum())
@@ -81,6 +98,32 @@ def sum_interval(strata: Sequence[Stratum], confidence: float) -> Interval:
         known + sum(one.size * one.share for one in unseen),
         max(low, float(n_hits)),
         min(high, float(sizes.sum()) - n_others) + sum(one.size for one in unseen),
+    )
+
+
+def _degrees_of_freedom(strata: Sequence[Stratum], *, of_others: bool) -> float:
+    """Say how well the variance of a sum of hits, or of others, is known.
+
+    A count is about as large as its variance: of one stratum, these are twice its hits.
+    """
+    weights = np.array([one.size / one.n_reviewed for one in strata])
+    counts = np.array([one.n_reviewed - one.n_hits if of_others else one.n_hits for one in strata])
+    squares = float(counts @ weights**4) if strata else 0.0
+    return 2 * float(counts @ weights**2) ** 2 / squares if squares else math.inf
+
+
+def _normal_quantile(confidence: float) -> float:
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def _student_quantile(confidence: float, n_free: float) -> float:
+    """Find the quantile of Student (Fisher and Cornish 1960, Technometrics 2)."""
+    z = _normal_quantile(confidence)
+    return (
+        z
+        + (z**3 + z) / (4 * n_free)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n_free**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n_free**3)
     )
 
 
