@@ -90,12 +90,8 @@ def miscalibrated(counted: Counted) -> Finding | None:
         "thresholds and rankings go by how sure the model usually is, so little is lost; but the "
         "probabilities are no chances, and what takes them for such is off"
         + (". Of many wrong labels, a good model looks too sure too" if is_overconfident else ""),
-        (
-            f"pass a temperature {advice}"
-            if counted.kind == "logits"
-            else f"pass the logits, with kind='logits' and a temperature {advice}, if there are any"
-        )
-        + "; or calibrate the probabilities by examples that the model has not seen",
+        f"pass a temperature {advice} and class biases, which conflearn.fit_calibration finds; or "
+        "calibrate the probabilities by examples that the model has not seen",
         {
             "calibration_error": error,
             "calibration_error_beyond_chance": beyond_chance,

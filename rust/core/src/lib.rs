@@ -27,7 +27,8 @@
 //! that are not 0) → [`prune`], [`rank`] (from what the sweep kept of each row) → [`issues`], [`health`] and
 //! [`analysis`], which put them together. [`quality`] scores rows by itself. [`multilabel`] has two
 //! sweeps of its own, over cells instead of rows. [`states`] are for rows that are not all there at once.
-//! [`checks`] counts what shows that labels and matrix are not what they should be.
+//! [`calibration`] fits a temperature and class biases to a sample, [`judge`] looks at each row by itself in the
+//! sweep, and [`checks`] counts what shows that labels and matrix are not what they should be.
 
 pub mod analysis;
 pub mod blocks;
@@ -38,6 +39,7 @@ mod entropy;
 mod error;
 pub mod file;
 mod format;
+mod hash;
 pub mod health;
 mod input;
 pub mod issues;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sample::mixed;
 use super::{UNITS, in_units, mean};
 use crate::entropy::{Real, ln};
 use crate::format::{Format, Meaning};
+use crate::hash::mixed;
 
 /// Rows are counted whose sum is off 1 by more than this.
 pub const OFF_BOUNDS: [f64; 4] = [0.001, 0.01, 0.05, 0.25];

@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cells::Hashes;
-use super::sample::mixed;
+use crate::hash::mixed;
 
 /// Most different rows that are kept.
 const MOST_KEPT: usize = 1 << 16;

@@ -1,5 +1,7 @@
 //! A few rows that stand for all: one of each stretch of equal length.
 
+use crate::hash::mixed;
+
 /// Most rows of a sample: a mean of probabilities is then within 0.005 of that of all rows, as a
 /// standard error, and reading them takes a hundredth of what a million rows take.
 const MOST_ROWS: u64 = 10_000;
@@ -36,16 +38,6 @@ impl Sample {
             .map(|row| (row - first_row) as usize)
             .collect()
     }
-}
-
-/// A hash of 64 bits in which each bit depends on each (the finalizer of SplitMix64: Steele, Lea and
-/// Flood, "Fast splittable pseudorandom number generators", 2014).
-#[inline(always)]
-pub(super) fn mixed(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 #[cfg(test)]

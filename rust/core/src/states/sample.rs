@@ -8,6 +8,7 @@ use crate::blocks::Workers;
 use crate::calibration::Sample;
 use crate::error::Result;
 use crate::format::Format;
+use crate::hash::mixed;
 use crate::input::{Labels, Matrix};
 use crate::pred_probs::{PredProbs, with_matrix};
 use crate::row::{BadCell, check_row};
@@ -43,16 +44,6 @@ pub struct SampleState {
     is_full: bool,
     /// By ascending hash.
     rows: Vec<SampledRow>,
-}
-
-/// Mixes the bits of a row's number, so that any rows are a random sample: the finalizer of `SplitMix64`
-/// (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014). No two
-/// numbers have the same.
-fn hash(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 impl SampleState {
@@ -91,7 +82,7 @@ impl SampleState {
         self.spec.fits(NAME, labels, pred_probs)?;
         let n_examples = labels.n_examples();
         rows.check(n_examples)?;
-        let hashes = workers.each(n_examples, |place| (hash(rows.of(place)), place))?;
+        let hashes = workers.each(n_examples, |place| (mixed(rows.of(place)), place))?;
         let last = self.rows.last().filter(|_| self.is_full);
         let bound = last.map_or(u64::MAX, |last| last.hash);
         let mut kept: Vec<_> = hashes.into_iter().filter(|(hash, _)| *hash <= bound).collect();
