@@ -36,7 +36,7 @@ class Call:
     """One function with its options, and its target: times R at the size `imagenet`."""
 
     function: str
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     target: float | None = None
     joint: Literal["none", "inside", "returned"] = "none"
 
@@ -122,4 +122,21 @@ KIND_CALLS = (
     Call("find_label_issues", {"filter_by": "confident_learning", "kind": "scores"}, target=1.25),
     Call("rank_label_issues", {"kind": "scores"}, target=1.5, joint="inside"),
     Call("label_quality_scores", {"method": "normalized_margin", "kind": "scores"}, target=1.2),
+)
+
+#: What nobody else has, beside the calls that it is added to.
+JUDGE_CALLS = (
+    Call("analyze"),
+    Call("analyze", {"rank_by": "relative_confidence"}),
+    Call("analyze", {"rank_by": "noise_floor"}),
+    Call("find_label_issues"),
+    Call("find_label_issues", {"filter_by": "relative_confidence"}),
+    Call("find_label_issues", {"filter_by": "noise_floor"}),
+    Call("find_label_issues", {"filter_by": "auto"}),
+    Call("label_quality_scores", {"method": "relative_confidence"}),
+    Call("label_quality_scores", {"method": "noise_floor"}),
+    Call("recommend"),
+    Call("fit_calibration"),
+    Call("find_label_issues", {"filter_by": "confident_learning", "temperature": 2.0}),
+    Call("check_inputs"),
 )

@@ -26,6 +26,7 @@ from calls import (
     CALLS,
     CELLS_UNASKED,
     DEFAULT,
+    JUDGE_CALLS,
     KIND_CALLS,
     SMALL_DATA,
     Call,
@@ -59,7 +60,7 @@ def main() -> None:
         parts.append(part)
         print(part, end="\n\n", flush=True)
     if arguments.write:
-        write_into_readme("kinds" if arguments.kinds else arguments.size, "\n\n".join(parts))
+        write_into_readme(arguments.alone or arguments.size, "\n\n".join(parts))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -71,11 +72,14 @@ def parse_arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=5, help="turns that each call takes with R")
     add("--cleanlab", action="store_true", help="also where a call takes it many seconds")
     add("--only", default="", metavar="TEXT", help="only the calls whose name contains TEXT")
-    add(
-        "--kinds",
-        action="store_true",
-        help="only logits and scores, which have a table of their own",
-    )
+    for name, what in ("kinds", "logits and scores"), ("judges", "judges, calibration and checks"):
+        add(
+            f"--{name}",
+            dest="alone",
+            action="store_const",
+            const=name,
+            help=f"only {what}, which have a table of their own",
+        )
     add("--write", action="store_true", help="put the table into benches/README.md")
     arguments = parser.parse_args()
     if arguments.write and (arguments.smoke or arguments.only):
@@ -88,8 +92,8 @@ def sections(arguments: argparse.Namespace) -> Iterator[str]:
     size_name = f"{arguments.size}-smoke" if arguments.smoke else arguments.size
     size = SIZES[size_name]
     yield machine()
-    if arguments.kinds:
-        yield kinds_section(size, arguments)
+    if arguments.alone:
+        yield alone_section(size, arguments)
         return
     yield calls_section(size, arguments)
     if arguments.only:
@@ -194,12 +198,16 @@ def layouts_section(usual: Size, arguments: argparse.Namespace) -> str:
     return markdown_table([f"`{DEFAULT}`", *CALL_COLUMNS], rows)
 
 
-def kinds_section(size: Size, arguments: argparse.Namespace) -> str:
-    """Measure calls on the logarithms of the matrix, as logits and as scores."""
+def alone_section(size: Size, arguments: argparse.Namespace) -> str:
+    """Measure calls that nobody else answers; logits and scores on the logarithms of the matrix."""
     problem = make(size)
-    log_in_place(problem.pred_probs)
+    if arguments.alone == "kinds":
+        title, calls = "logits and scores", KIND_CALLS
+        log_in_place(problem.pred_probs)
+    else:
+        title, calls = "judges, calibration, checks", JUDGE_CALLS
     rows = []
-    for call in KIND_CALLS:
+    for call in calls:
         print(call, file=sys.stderr)
         method = call.by("conflearn", size)
         assert method is not None
@@ -217,7 +225,7 @@ def kinds_section(size: Size, arguments: argparse.Namespace) -> str:
                 duration(turns.neighbour),
             ]
         )
-    return markdown_table(["logits and scores", *CALL_COLUMNS[:5]], rows)
+    return markdown_table([title, *CALL_COLUMNS[:5]], rows)
 
 
 def call_row(
