@@ -247,7 +247,7 @@ def test_samples_merge_in_any_order() -> None:
         merged.merge(SampleState.from_bytes(state.to_bytes()))
     assert merged == whole
     assert merged.n_examples == 900
-    assert merged.finish().n_rows == 200
+    assert merged.fit().sample.n_rows == 200
 
 
 def test_what_is_too_sure_is_made_less_so() -> None:

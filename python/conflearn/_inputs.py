@@ -1,6 +1,7 @@
 """Labels and matrix of one call, or labels and joint, as the core reads them."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -24,6 +25,7 @@ from conflearn._coerce import (
     one_of,
 )
 from conflearn._names import KINDS, Kind
+from conflearn._reduce import Reduce, once
 from conflearn.errors import InputError, InputTypeError, LabelError, OptionError, ShapeError
 
 __all__ = [
@@ -95,12 +97,14 @@ def _biases(meaning: Meaning) -> npt.NDArray[np.float64]:
     return np.empty(0) if meaning.class_bias is None else meaning.class_bias
 
 
-class Inputs(NamedTuple):
-    """What every function that reads the matrix hands to the core."""
-
+class _Parts(NamedTuple):
     labels: npt.NDArray[Any]
     pred_probs: Matrix | PredProbs
     n_threads: int | None
+
+
+class Inputs(_Parts):
+    """What every function that reads the matrix hands to the core."""
 
     @property
     def kind(self) -> Kind:
@@ -120,8 +124,12 @@ class Inputs(NamedTuple):
             return Meaning("scores" if matrix.kind == "scores" else "probabilities")
         return Meaning(matrix.kind, matrix.temperature, matrix.class_bias)
 
-    def reduce(self, state: Any) -> Any:
+    @cached_property
+    def reduce(self) -> Reduce:
         """Feed all rows to an empty state, as a run over blocks does."""
+        return once(self._feed)
+
+    def _feed(self, state: Any) -> Any:
         state.update_with(self)
         return state
 

@@ -220,10 +220,7 @@ def fit_calibration(
     )
     with nullcontext() if isinstance(inputs, Inputs) else inputs.of("fit_calibration", {}):
         state: SampleState = inputs.reduce(SampleState(inputs.n_classes, kind=inputs.kind))
-    rows = state.finish()
-    temperature, class_bias = rows.fit(
-        _core.default_n_threads() if n_threads is None else n_threads
-    )
+    rows, temperature, class_bias = state.fit(inputs.n_threads)
     return Calibration(
         temperature,
         class_bias,

@@ -5,19 +5,16 @@ each of which fills a state, wherever the rows are: a function ``reduce(state)``
 `conflearn.passes`. One batch that is in memory is fitted to by the core itself, on its way.
 """
 
-from collections.abc import Callable, Collection
-from typing import Any, TypeAlias
+from collections.abc import Collection
 
 from conflearn import _core
 from conflearn._inputs import Inputs, Meaning, read_meaning
 from conflearn._names import JUDGES, JudgeName, Kind
 from conflearn._options import refuse_scores
+from conflearn._reduce import Reduce
 from conflearn.states import JointState, Judge, SampleState, ThresholdState
 
-__all__ = ["Reduce", "fit", "fit_in_memory", "fit_named", "once"]
-
-#: From an empty state to one that has been fed all rows.
-Reduce: TypeAlias = Callable[[Any], Any]
+__all__ = ["fit", "fit_in_memory", "fit_named"]
 
 #: What the core fits in the sweep that it makes anyway.
 _FITTED_ON_THE_WAY: tuple[JudgeName, ...] = ("relative_confidence",)
@@ -45,7 +42,6 @@ def fit(
         Which judge.
     kind, temperature, class_bias
         What the cells of matrices are, as in `conflearn.find_label_issues`.
-
     n_threads : int, optional
         For what is computed here, of a sample of the rows; by default `conflearn.n_threads()`.
 
@@ -73,9 +69,7 @@ def fit(
         return Judge.relative_confidence(thresholds, **how)
     joint: JointState = reduce(JointState(thresholds, **how))
     sampled: SampleState = reduce(SampleState(n_classes, **how))
-    sample = sampled.finish()
-    threads = _core.default_n_threads() if n_threads is None else n_threads
-    temperature, class_bias = sample.fit(threads)
+    sample, temperature, class_bias = sampled.fit(n_threads)
     return Judge.noise_floor(joint, temperature, class_bias, sample.least_given)
 
 
@@ -91,22 +85,8 @@ def fit_named(
     return [fit(reduce, n_classes, rule, *meaning, n_threads) for rule in rules]
 
 
-def once(reduce: Reduce) -> Reduce:
-    """Have a pass done once for all who ask for it."""
-    filled: dict[tuple[type, bytes], Any] = {}
-
-    def reduce_once(state: Any) -> Any:
-        key = type(state), state.to_bytes()
-        if key not in filled:
-            filled[key] = reduce(state)
-        return filled[key]
-
-    return reduce_once
-
-
 def fit_in_memory(inputs: Inputs, *names: str) -> tuple[_core.Judge, ...]:
     """Fit those of some filters and scores that need it before the core is called."""
     needed = set(names) - set(_FITTED_ON_THE_WAY)
-    reduce = once(inputs.reduce)
-    judges = fit_named(reduce, inputs.n_classes, needed, inputs.meaning, inputs.n_threads)
+    judges = fit_named(inputs.reduce, inputs.n_classes, needed, inputs.meaning, inputs.n_threads)
     return tuple(judge._core for judge in judges)  # noqa: SLF001 - of this package

@@ -48,10 +48,11 @@ from conflearn._names import (
 )
 from conflearn._options import Options as FilterOptions
 from conflearn._options import read_options, refuse_scores
+from conflearn._reduce import Reduce, once
 from conflearn._sparse_joint import SparseJoint
 from conflearn.errors import InputError, InputTypeError, OptionError, ShapeError
 from conflearn.health import DatasetHealth
-from conflearn.judges import Reduce, fit_named, once
+from conflearn.judges import fit_named
 from conflearn.noise_model import NoiseModel
 from conflearn.recommendation import choose
 from conflearn.states import (

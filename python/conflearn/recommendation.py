@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from conflearn import _core
 from conflearn._inputs import Inputs, Meaning
 from conflearn._names import Filter, Kind, Score
 from conflearn._options import refuse_scores
+from conflearn._reduce import Reduce
 from conflearn._runs import Path, Progress, read_or_open
 from conflearn.errors import OptionError
-from conflearn.judges import Reduce
 from conflearn.states import SampleState
 
 if TYPE_CHECKING:
@@ -173,9 +172,8 @@ def choose_for(inputs: "Inputs | Run", filter_by: Any, cut: Any) -> tuple[Any, A
 
 def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None) -> Recommendation:
     state = cast("SampleState", reduce(SampleState(n_classes, **meaning._asdict())))
-    sample = state.finish()
-    fitted = sample.fit(_core.default_n_threads() if n_threads is None else n_threads)
-    every, surer = sample.contradictions(*fitted)
+    sample, temperature, class_bias = state.fit(n_threads)
+    every, surer = sample.contradictions(temperature, class_bias)
     cut, why = _cut_for(every, surer)
     reason = (
         f"The model contradicts {every:.1%} of the labels, and {surer:.1%} of those in the half in "
@@ -184,7 +182,7 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
     figures = {
         "contradicted": every,
         "surely_contradicted": surer,
-        "temperature": fitted[0],
+        "temperature": temperature,
         "n_rows": float(sample.n_rows),
         "n_classes": float(n_classes),
     }

@@ -1,5 +1,7 @@
 """A sample of rows, the same however they are dealt out."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +29,15 @@ def sample_size(n_classes: int) -> int:
     return min(_MOST_ROWS, max(_MOST_CELLS // n_classes, _FEWEST_ROWS))
 
 
+class FittedSample(NamedTuple):
+    """A sample, and what fits its probabilities to its labels."""
+
+    sample: _core.Sample
+    temperature: float
+    #: Of shape (K,).
+    class_bias: npt.NDArray[np.float64]
+
+
 class SampleState(State[_core.SampleState]):
     """The rows whose numbers have the lowest hashes: a random sample of all rows that were seen.
 
@@ -50,6 +61,8 @@ class SampleState(State[_core.SampleState]):
     """
 
     _read = _core.SampleState.from_bytes
+    #: Kept for who asks again.
+    _fitted: FittedSample | None = None
 
     def __init__(
         self,
@@ -100,6 +113,7 @@ class SampleState(State[_core.SampleState]):
 
     def update_with(self, batch: Inputs, rows: int | npt.NDArray[np.int64] = 0) -> None:
         """Do the same with a batch that is coerced already."""
+        self._fitted = None
         self._core.update(batch.labels, batch.pred_probs, rows, batch.n_threads)
 
     def merge(self, other: "SampleState") -> None:
@@ -110,8 +124,19 @@ class SampleState(State[_core.SampleState]):
         StateError
             If it is of another number of classes, kind, calibration or size.
         """
+        self._fitted = None
         self._core.merge(self._other(other))
 
-    def finish(self) -> _core.Sample:
-        """Make the sample, to which `conflearn.fit_calibration` fits."""
-        return self._core.finish()
+    def fit(self, n_threads: int | None = None) -> FittedSample:
+        """Make the sample, and fit a calibration to it, as `conflearn.fit_calibration` does.
+
+        Parameters
+        ----------
+        n_threads : int, optional
+            Number of threads; by default `conflearn.n_threads()`.
+        """
+        if self._fitted is None:
+            sample = self._core.finish()
+            threads = _core.default_n_threads() if n_threads is None else n_threads
+            self._fitted = FittedSample(sample, *sample.fit(threads))
+        return self._fitted

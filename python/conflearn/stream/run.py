@@ -18,8 +18,9 @@ from conflearn._coerce.objects import spelled
 from conflearn._inputs import Meaning
 from conflearn._names import Kind
 from conflearn._options import refuse_scores
+from conflearn._reduce import once
 from conflearn.errors import OptionError, ShapeError, SourceError, StateError
-from conflearn.judges import fit_named, once
+from conflearn.judges import fit_named
 from conflearn.passes import feed
 from conflearn.sources.cells import coercible_again
 from conflearn.sources.source import Reading
