@@ -9,8 +9,9 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 import conflearn
-from conflearn.errors import InputError, OptionError, ProbabilityError, ShapeError
+from conflearn.errors import InputError, OptionError, ProbabilityError, ShapeError, StateError
 from conflearn.states import SampleState, ThresholdState
+from expected import refused
 from strategies import FILTERS, random_data
 
 
@@ -182,13 +183,12 @@ def smallest_loss(labels: np.ndarray, pred_probs: np.ndarray) -> Any:
     rows = np.arange(n)
     pred_probs = pred_probs.astype(np.float64)
     own = pred_probs[rows, labels]
-    own = np.where(own > 0, own, 0.1 * own[own > 0].min())
-    pred_probs[rows, labels] = np.maximum(own, 1e-7)
-    is_there = pred_probs > 0
-    logs = np.log(np.where(is_there, pred_probs, 1))
+    pred_probs[pred_probs == 0] = 0.1 * min(own[own > 0].min(), 1 / k)
+    pred_probs[rows, labels] = np.maximum(pred_probs[rows, labels], 1e-7)
+    logs = np.log(pred_probs)
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        exponents = np.where(is_there, point[0] * logs + point[1:], -np.inf)
+        exponents = point[0] * logs + point[1:]
         largest = exponents.max(axis=1, keepdims=True)
         powers = np.exp(exponents - largest)
         sums = powers.sum(axis=1, keepdims=True)
@@ -214,6 +214,38 @@ def test_the_fit_is_the_minimum(n_classes: int, sharpness: float) -> None:
     np.testing.assert_allclose(found.class_bias, best[1:], atol=1e-4)
     assert found.n_rows == len(labels)
     assert found.after.log_loss <= found.before.log_loss
+
+
+def test_what_a_model_never_says_is_not_held_against_it_alone() -> None:
+    """Of five neighbours none may be of the given class: its 0 is that of other classes, too."""
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 8, 3000)
+    labels = np.where(rng.random(3000) < 0.2, rng.integers(0, 8, 3000), true)
+    neighbours = np.where(rng.random((3000, 5)) < 0.8, true[:, None], rng.integers(0, 8, (3000, 5)))
+    pred_probs = (neighbours[:, :, None] == np.arange(8)).mean(axis=1)
+    found = conflearn.fit_calibration(labels, pred_probs)
+    assert 0.5 < found.temperature < 5
+    assert found.after.accuracy == pytest.approx(found.before.accuracy, abs=0.02)
+    agrees = found.apply(pred_probs).argmax(axis=1) == labels
+    assert found.after.accuracy == pytest.approx(agrees.mean(), abs=0.02)
+    flagged = conflearn.find_label_issues(labels, pred_probs, filter_by="noise_floor")
+    wrong = labels != true
+    assert (flagged & wrong).sum() > 0.8 * max(flagged.sum(), wrong.sum())
+
+
+def test_rows_of_zeros_tell_nothing() -> None:
+    labels, pred_probs = random_data(600, 4, seed=5)
+    expected = conflearn.fit_calibration(labels[::2], pred_probs[::2])
+    pred_probs[1::2] = 0
+    found = conflearn.fit_calibration(labels, pred_probs)
+    assert found.n_rows == 300
+    assert found.temperature == pytest.approx(expected.temperature)
+    assert found.after.accuracy == pytest.approx(expected.after.accuracy)
+    nothing = conflearn.fit_calibration(labels, 0 * pred_probs)
+    assert nothing.n_rows == 0
+    assert nothing.temperature == 1
+    assert np.isnan(nothing.after.log_loss)
+    assert "0 rows" in repr(nothing)
 
 
 def test_the_fit_does_not_hang_on_how_rows_are_dealt_out(tmp_path: Path) -> None:
@@ -248,6 +280,10 @@ def test_samples_merge_in_any_order() -> None:
     assert merged == whole
     assert merged.n_examples == 900
     assert merged.fit().sample.n_rows == 200
+    with refused(StateError, "same number", "rows="):
+        merged.update(labels, pred_probs, rows=0)
+    with refused(StateError, "same number", "rows="):
+        SampleState(5).update(labels[:2], pred_probs[:2], rows=np.array([7, 7]))
 
 
 def test_what_is_too_sure_is_made_less_so() -> None:

@@ -33,7 +33,7 @@ def test_scores_are_as_defined(width: np.dtype, n_classes: int) -> None:
     labels, pred_probs = some_data(n_classes, width)
     calibration = conflearn.fit_calibration(labels, pred_probs)
     own = pred_probs[np.arange(len(labels)), labels].astype(np.float32).astype(float)
-    least = 0.1 * own[own > 0].min()
+    least = 0.1 * min(own[own > 0].min(), 1 / n_classes)
     expected = reference.noise_floor(
         labels, pred_probs.astype(float), **calibration.options, least_given=least
     )

@@ -56,6 +56,7 @@ pub(crate) fn raise(error: Error) -> PyErr {
         Error::StateDamaged { .. }
         | Error::StateVersion { .. }
         | Error::StateKind { .. }
+        | Error::SeenTwice { .. }
         | Error::StatesDiffer { .. }
         | Error::SelectionIncomplete { .. }
         | Error::SelectionNarrowed

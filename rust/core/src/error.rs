@@ -417,6 +417,16 @@ pub enum Error {
         /// What the other one was made for.
         found: String,
     },
+    /// Two rows of one number.
+    #[error(
+        "two rows that the {name} has seen have the same number, so which of them is in the sample would \
+         hang on their order; number the rows of all batches differently (rows=), and let each be seen \
+         once"
+    )]
+    SeenTwice {
+        /// The state.
+        name: &'static str,
+    },
     /// A state has not seen what it is to tell about.
     #[error(
         "the selection has seen {seen} of {n_examples} examples; let it see every batch of the pass \

@@ -16,7 +16,7 @@ use crate::quality::{Adjust, Method, label_quality_scores};
 use crate::row::{NO_CLASS, SLACK, Several, defined_row_facts};
 use crate::simd::Level;
 use crate::threads::{on_pool, on_this_thread};
-use crate::thresholds::{NEVER, confident_thresholds};
+use crate::thresholds::confident_thresholds;
 
 /// A small data set: probabilities with many ties, some classes absent.
 #[derive(Debug, Clone)]

@@ -29,7 +29,7 @@ pub trait Exponent: Real {
     fn over(self, other: Self) -> Self;
     /// `self * factor + term`, rounded once.
     fn times_plus(self, factor: Self, term: Self) -> Self;
-    /// 2^self for an exponent from `LEAST_EXPONENT` to -1.
+    /// 2^self for an exponent from `LEAST_EXPONENT` to as far above 0.
     fn power_of_two(self) -> Self;
     /// As a cell.
     fn cell(self) -> <Self::Probability as Format>::Bits;
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn float64_powers_are_close_and_rise(exponent in -900.0..-1.0_f64) {
+        fn float64_powers_are_close_and_rise(exponent in -900.0..900.0_f64) {
             let exact = f64::exp2(exponent);
             let power = Exponent::power_of_two(exponent);
             prop_assert!((power - exact).abs() <= 4e-16 * exact);
@@ -171,7 +171,7 @@ mod tests {
             for _ in 0..8 {
                 let below = Exponent::power_of_two(next);
                 next = next.next_up();
-                prop_assert!(Exponent::power_of_two(next.min(-1.0)) >= below);
+                prop_assert!(Exponent::power_of_two(next) >= below);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::wire::Wire;
 use super::{RowNumbers, Spec, sum_of_counts};
 use crate::blocks::Workers;
 use crate::calibration::Sample;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::hash::mixed;
 use crate::input::{Labels, Matrix};
@@ -94,6 +94,9 @@ impl SampleState {
             kept.truncate(most);
         }
         kept.sort_unstable();
+        if kept.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(Error::SeenTwice { name: NAME });
+        }
         for kept in kept.chunks(READ_AT_ONCE) {
             let places: Vec<usize> = kept.iter().map(|&(_, place)| place).collect();
             let read = with_matrix!(pred_probs, workers, matrix => {
@@ -133,17 +136,22 @@ impl SampleState {
     /// Adds what another one has seen.
     ///
     /// # Errors
-    /// If it is of other classes, another kind or size.
+    /// If it is of other classes, another kind or size, or has seen a row that this one has seen.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         self.spec.same(NAME, &other.spec)?;
         if self.most != other.most {
             let describe = |most: u64| format!("at most {most} rows");
             let (ours, found) = (describe(self.most), describe(other.most));
-            return Err(crate::Error::StatesDiffer { name: NAME, ours, found });
+            return Err(Error::StatesDiffer { name: NAME, ours, found });
         }
-        self.n_examples = sum_of_counts(NAME, self.n_examples, other.n_examples)?;
-        self.rows.extend_from_slice(&other.rows);
+        let n_examples = sum_of_counts(NAME, self.n_examples, other.n_examples)?;
+        let is_ours = |row: &SampledRow| self.rows.binary_search_by_key(&row.hash, |row| row.hash);
+        if other.rows.iter().any(|row| is_ours(row).is_ok()) {
+            return Err(Error::SeenTwice { name: NAME });
+        }
+        self.n_examples = n_examples;
         self.is_full |= other.is_full;
+        self.rows.extend_from_slice(&other.rows);
         self.rows.sort_by_key(|row| row.hash);
         self.trim();
         Ok(())
@@ -243,7 +251,7 @@ impl Wire for SampleState {
         if kept > self.most || kept > self.n_examples || i64::try_from(self.n_examples).is_err() {
             return Err("it keeps more rows than it has seen");
         }
-        if !self.rows.is_sorted_by(|left, right| left.hash <= right.hash)
+        if !self.rows.is_sorted_by(|left, right| left.hash < right.hash)
             || !self.rows.iter().all(is_sound)
         {
             return Err("its rows are not those of a matrix");
