@@ -1,9 +1,9 @@
 """Calibration: the temperature and the class biases that make probabilities fit the labels."""
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypedDict
 
 import numpy as np
@@ -54,23 +54,24 @@ class Reliability:
         The expected calibration error of Naeini, Cooper, Hauskrecht: "Obtaining Well Calibrated
         Probabilities Using Bayesian Binning", AAAI 2015.
         """
-        return float(np.nansum(self.counts * np.abs(self.confidences - self.accuracies))) / (
-            self._n_rows
-        )
+        return self._mean(np.abs(self.confidences - self.accuracies))
 
     @property
     def confidence(self) -> float:
         """Mean confidence."""
-        return float(np.nansum(self.counts * self.confidences)) / self._n_rows
+        return self._mean(self.confidences)
 
     @property
     def accuracy(self) -> float:
         """Share of hits."""
-        return float(np.nansum(self.counts * self.accuracies)) / self._n_rows
+        return self._mean(self.accuracies)
 
-    @cached_property
-    def _n_rows(self) -> int:
-        return int(self.counts.sum())
+    def _mean(self, of_bins: npt.NDArray[np.float64]) -> float:
+        """Over all rows; NaN if there is none."""
+        is_used = self.counts > 0
+        if not is_used.any():
+            return math.nan
+        return float(np.average(of_bins[is_used], weights=self.counts[is_used]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
