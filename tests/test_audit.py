@@ -227,6 +227,53 @@ def test_any_cut_can_be_asked_for(n_flagged) -> None:
         assert estimate <= high + 1e-9 <= 1 + 2e-9
 
 
+def test_what_is_known_of_everything_is_true_at_any_cut() -> None:
+    labels, pred_probs, is_wrong = LABELS[:80], PRED_PROBS[:80], IS_WRONG[:80]
+    order = np.argsort(conflearn.label_quality_scores(labels, pred_probs), kind="stable")
+    found = np.cumsum(is_wrong[order])
+    drawn = conflearn.audit(labels, pred_probs, n_reviews=80, seed=0)
+    some = conflearn.audit(labels, pred_probs, n_reviews=30, seed=0)
+    for one in (drawn, some.more(50, verdicts_of(some.rows))):
+        result = one.result(verdicts_of(one.rows))
+        assert result.num_errors == pytest.approx(found[-1])
+        for n in range(1, 81):
+            cut = result.at(n)
+            precision, recall = found[n - 1] / n, found[n - 1] / found[-1]
+            assert (cut.precision, *cut.precision_interval) == pytest.approx((precision,) * 3)
+            assert (cut.recall, *cut.recall_interval) == pytest.approx((recall,) * 3)
+
+
+@pytest.mark.parametrize("n_seen", [3, 12, 30, 55])
+def test_no_cut_contradicts_what_was_seen(n_seen) -> None:
+    labels, pred_probs, is_wrong = LABELS[:80], PRED_PROBS[:80], IS_WRONG[:80]
+    rng = np.random.default_rng(n_seen)
+    for seed in range(5):
+        drawn = conflearn.audit(labels, pred_probs, n_reviews=30, seed=seed)
+        drawn = drawn.more(30, verdicts_of(drawn.rows, is_wrong))
+        result = drawn.result(verdicts_of(rng.permutation(drawn.rows)[:n_seen], is_wrong))
+        for n in range(1, 81):
+            cut = result.at(n)
+            for edges in ([0, n], [n, 80]):
+                one = result._strata(np.array(edges))[0]
+                assert one.n_hits <= one.n_reviewed <= one.size
+            low, high = cut.precision_interval
+            assert 0 <= low <= cut.precision <= high <= 1 + 1e-12
+            low, high = cut.recall_interval
+            assert 0 <= low <= cut.recall <= high <= 1 + 1e-12
+
+
+def test_part_of_a_stratum_without_a_review_is_taken_for_the_whole() -> None:
+    first = int(PLAN._edges[1])
+    start = np.sort(PLAN._positions)[0]
+    assert start > 0  # nobody has looked at the worst row
+    inside = PLAN.rows[PLAN._positions < first]
+    words = dict.fromkeys(PLAN.rows.tolist(), "right") | dict.fromkeys(inside.tolist(), "wrong")
+    result = PLAN.result(words | {int(inside[0]): "right"})
+    assert result.at(start).precision == pytest.approx(result.at(first).precision)
+    assert result.at(start).precision > 0.8
+    assert result.at(start).precision_interval == (0, 1)
+
+
 def test_nothing_wrong_and_everything_wrong() -> None:
     for word, n_wrong in (("right", 0), ("wrong", N)):
         result = PLAN.result(dict.fromkeys(PLAN.rows.tolist(), word))

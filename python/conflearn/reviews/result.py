@@ -89,6 +89,7 @@ class AuditResult:
         rows = order[positions].tolist()
         labels = zip(rows, said.right_labels.tolist(), strict=True)
         self.right_labels = {row: label for row, label in labels if label != ""}
+        self._shares = self._shares_of_strata()
         found = self._count_errors(self._edges, confidence)
         self.num_errors = found.estimate
         self.num_errors_interval = (found.low, found.high)
@@ -192,27 +193,37 @@ class AuditResult:
         return sum_interval(self._strata(edges), confidence)
 
     def _strata(self, edges: Ints) -> list[Stratum]:
-        """Say what is known between each two edges."""
-        known, wrong = self._said.is_known, self._said.is_wrong
-        at, weights = self._positions, self._weights
-        reviewed, hits = (np.histogram(at[which], edges)[0] for which in (known, wrong))
-        of_all, of_hits = (
-            np.histogram(at[which], edges, weights=weights[which])[0] for which in (known, wrong)
-        )
-        seen = np.flatnonzero(reviewed)
-        shares = of_hits / np.where(reviewed, of_all, 1)
-        if len(seen):
-            places = np.arange(len(shares))
-            shares = np.interp(places, seen, shares[seen])
-        else:  # as everywhere
-            shares[:] = self.num_errors / len(self._order)
+        """Say what is known between each two edges, of strata or of parts of them."""
+        reviewed, hits, shares = self._seen(edges)
+        # A part in which nobody has looked is taken for the stratum that it belongs to.
+        last = len(self._shares) - 1  # a part without rows may lie at the very end
+        whole = np.minimum(np.searchsorted(self._edges, edges[:-1], side="right") - 1, last)
+        shares = np.where(reviewed, shares, self._shares[whole])
         numbers = np.diff(edges).tolist(), reviewed.tolist(), hits.tolist(), shares.tolist()
         return [Stratum(*one) for one in zip(*numbers, strict=True)]
+
+    def _shares_of_strata(self) -> Floats:
+        """Estimate the share of errors of each; where nobody has looked, by the neighbours."""
+        reviewed, _, shares = self._seen(self._edges)
+        seen = np.flatnonzero(reviewed)
+        return np.interp(np.arange(len(shares)), seen, shares[seen])
+
+    def _seen(self, edges: Ints) -> tuple[Ints, Ints, Floats]:
+        """Count reviews and errors between each two edges; and the share of these, 0 of none."""
+        known, wrong = self._said.is_known, self._said.is_wrong
+        at, weights, sizes = self._positions, self._weights, np.diff(edges)
+        reviewed, hits = (_count(edges, at[which]) for which in (known, wrong))
+        of_all, of_hits = (_count(edges, at[which], weights[which]) for which in (known, wrong))
+        shares = of_hits / np.where(reviewed, of_all, 1)
+        # Weights may say more, or less, than those that were seen leave room for.
+        rows = np.maximum(sizes, 1)
+        shares = np.clip(shares, hits / rows, 1 - (reviewed - hits) / rows)
+        return reviewed.astype(np.int64), hits.astype(np.int64), shares
 
     def _p_of_positions(self) -> Floats:
         """Let the shares of the strata fall along the ranking, and keep what they add up to."""
         sizes = np.diff(self._edges)
-        shares = _falling(np.array([one.share for one in self._strata(self._edges)]), sizes)
+        shares = _falling(self._shares, sizes)
         # A line in each stratum that keeps its mean, and meets no neighbour's: the limited slopes
         # of van Leer (1979, Journal of Computational Physics 32).
         steps = -np.diff(np.concatenate([[1.0], shares, [0.0]]))
@@ -235,13 +246,21 @@ class AuditResult:
         )
 
 
+def _count(edges: Ints, positions: Ints, weights: Floats | None = None) -> Floats:
+    """Count positions between each two edges, the upper one excluded, or sum their weights."""
+    inside = (positions >= edges[0]) & (positions < edges[-1])
+    places = np.searchsorted(edges, positions[inside], side="right") - 1
+    summed = None if weights is None else weights[inside]
+    return np.bincount(places, summed, len(edges) - 1).astype(np.float64)
+
+
 def _weights(edges: Ints, cells: Ints, positions: Ints, n_first: int) -> Floats:
     """Count the rows that each review was drawn from; an added one counts as its neighbours do."""
     cell_sizes = np.diff(cells)
     weights = np.empty(len(positions))
     first = positions[:n_first]
     weights[:n_first] = cell_sizes[np.searchsorted(cells, first, side="right") - 1]
-    of_stratum = np.diff(edges) / np.maximum(np.histogram(first, edges)[0], 1)
+    of_stratum = np.diff(edges) / np.maximum(_count(edges, first), 1)
     strata = np.searchsorted(edges, positions[n_first:], side="right") - 1
     weights[n_first:] = of_stratum[strata]
     return weights
