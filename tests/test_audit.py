@@ -283,6 +283,17 @@ def test_nothing_wrong_and_everything_wrong() -> None:
         assert str(n_wrong) in repr(result).replace(",", "")
 
 
+def test_where_no_error_was_found_no_cut_is_best() -> None:
+    few = PLAN.rows[:5].tolist()
+    for rows in (PLAN.rows.tolist(), few):
+        result = PLAN.result(dict.fromkeys(rows, "right"))
+        best = result.best_cut
+        assert (best.n_flagged, best.recall, best.f1) == (0, 0, 0)
+        assert np.isnan([best.score, best.precision]).all()
+        assert repr(result).endswith("best cut: none, since no review found a wrong label")
+    assert PLAN.result({few[0]: "wrong"}).best_cut.n_flagged == N
+
+
 def test_a_reviewer_may_stop_early_or_skip() -> None:
     verdicts = verdicts_of(PLAN.rows[:40])
     result = PLAN.result(verdicts)
@@ -386,6 +397,24 @@ def test_flags_are_refused_where_reviews_cannot_support_them() -> None:
         RESULT.flag(0)
     with refused(OptionError, "confidence=1", "between 0 and 1"):
         RESULT.flag(0.1, confidence=1)
+
+
+@pytest.mark.parametrize("rate", [1e-17, 5e-324])
+def test_tiny_rates_are_refused_as_others_are(rate) -> None:
+    with refused(OptionError, f"at most {rate:.3g} at a confidence of 0.9", " reviews of rows"):
+        RESULT.flag(rate)
+
+
+def test_who_refuses_names_the_lowest_rate_that_is_certified() -> None:
+    with refused(OptionError, "confidence of 0.8", "is the lowest share") as caught:
+        RESULT.flag(0.011, confidence=0.8)
+    lowest = float(str(caught.value).partition("at this confidence, ")[2].split()[0])
+    assert 0.011 < lowest < 1
+    assert RESULT.flag(lowest, confidence=0.8).any()
+    with pytest.raises(OptionError):
+        RESULT.flag(lowest - 0.01, confidence=0.8)
+    with refused(OptionError, "certify no share up to 0.99"):
+        PLAN.result(dict.fromkeys(PLAN.rows.tolist(), "right")).flag()
 
 
 # --- Files
@@ -533,6 +562,9 @@ def test_bad_options() -> None:
         conflearn.audit(LABELS, PRED_PROBS, rank_by="x")
     with refused(OptionError, "confidence=1", "between 0 and 1"):
         PLAN.result(verdicts_of(PLAN.rows), confidence=1.0)
+    with refused(OptionError, "confidence=0.99999999", "0.999999 at most"):
+        PLAN.result(verdicts_of(PLAN.rows), confidence=1 - 1e-16)
+    assert "(99.9999% confidence)" in repr(PLAN.result(verdicts_of(PLAN.rows), confidence=0.999999))
     with refused(OptionError, f"n_flagged={N + 1}", "4,000"):
         RESULT.at(N + 1)
 

@@ -35,6 +35,8 @@ Ints = npt.NDArray[np.int64]
 
 #: Fewer tell too little.
 _FEWEST_REVIEWS = 10
+#: Beyond it, approximations of intervals mean nothing.
+_MOST_CONFIDENCE = 0.999999
 
 
 class AuditPlan:
@@ -114,7 +116,7 @@ class AuditPlan:
             and, if you like, ``right_label``. Rows that are left out, or have no verdict, count as
             not reviewed yet.
         confidence : float, default 0.95
-            How often intervals are to hold.
+            How often intervals are to hold; above 0, and at most 0.999999.
 
         Returns
         -------
@@ -414,4 +416,8 @@ def _as_level(value: Any, name: str) -> float:
     level = as_share(value, name)
     if not 0 < level < 1:
         raise OptionError(f"{name}={value} must lie between 0 and 1; 0.95 is common")
+    if level > _MOST_CONFIDENCE:
+        raise OptionError(
+            f"{name}={value} is more than intervals can promise; ask for {_MOST_CONFIDENCE} at most"
+        )
     return level
