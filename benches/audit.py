@@ -89,7 +89,8 @@ def simulated(data: Reviewed, n_reviews: int, n_audits: int) -> list[str]:
             low <= truth <= high for truth, (low, high) in zip(truths, intervals, strict=True)
         ]
         errors.append(abs(result.num_errors - n_wrong) / n_wrong)
-        cuts.append(f1[result.best_cut.n_flagged - 1] / f1.max())
+        n_best = result.best_cut.n_flagged
+        cuts.append(f1[n_best - 1] / f1.max() if n_best else 0.0)
         try:
             mask = result.flag(RATE, confidence=CONFIDENCE)
         except OptionError:

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 import conflearn
-from conflearn.errors import InputError, InputTypeError, OptionError
-from conflearn.reviews import guarantee, plan, strata
+from conflearn.errors import InputError, InputTypeError, OptionError, ReviewWarning
+from conflearn.reviews import guarantee, plan, plan_file, strata
 from conflearn.reviews.intervals import Stratum, share_interval, sum_interval
 from expected import refused
 
@@ -227,6 +227,54 @@ def test_any_cut_can_be_asked_for(n_flagged) -> None:
         assert estimate <= high + 1e-9 <= 1 + 2e-9
 
 
+def test_what_is_known_of_everything_is_true_at_any_cut() -> None:
+    labels, pred_probs, is_wrong = LABELS[:80], PRED_PROBS[:80], IS_WRONG[:80]
+    order = np.argsort(conflearn.label_quality_scores(labels, pred_probs), kind="stable")
+    found = np.cumsum(is_wrong[order])
+    drawn = conflearn.audit(labels, pred_probs, n_reviews=80, seed=0)
+    some = conflearn.audit(labels, pred_probs, n_reviews=30, seed=0)
+    for one in (drawn, some.more(50, verdicts_of(some.rows))):
+        result = one.result(verdicts_of(one.rows))
+        assert result.num_errors == pytest.approx(found[-1])
+        for n in range(1, 81):
+            cut = result.at(n)
+            precision, recall = found[n - 1] / n, found[n - 1] / found[-1]
+            assert (cut.precision, *cut.precision_interval) == pytest.approx((precision,) * 3)
+            assert (cut.recall, *cut.recall_interval) == pytest.approx((recall,) * 3)
+
+
+@pytest.mark.parametrize("n_seen", [3, 12, 30, 55])
+def test_no_cut_contradicts_what_was_seen(n_seen) -> None:
+    labels, pred_probs, is_wrong = LABELS[:80], PRED_PROBS[:80], IS_WRONG[:80]
+    rng = np.random.default_rng(n_seen)
+    for seed in range(5):
+        n_first = 60 if n_seen < 30 else 30
+        drawn = conflearn.audit(labels, pred_probs, n_reviews=n_first, seed=seed)
+        drawn = drawn.more(60 - n_first, {})
+        result = drawn.result(verdicts_of(rng.permutation(drawn.rows)[:n_seen], is_wrong))
+        for n in range(1, 81):
+            cut = result.at(n)
+            for edges in ([0, n], [n, 80]):
+                one = result._strata(np.array(edges))[0]
+                assert one.n_hits <= one.n_reviewed <= one.size
+            low, high = cut.precision_interval
+            assert 0 <= low <= cut.precision <= high <= 1 + 1e-12
+            low, high = cut.recall_interval
+            assert 0 <= low <= cut.recall <= high <= 1 + 1e-12
+
+
+def test_part_of_a_stratum_without_a_review_is_taken_for_the_whole() -> None:
+    first = int(PLAN._edges[1])
+    start = np.sort(PLAN._positions)[0]
+    assert start > 0  # nobody has looked at the worst row
+    inside = PLAN.rows[PLAN._positions < first]
+    words = dict.fromkeys(PLAN.rows.tolist(), "right") | dict.fromkeys(inside.tolist(), "wrong")
+    result = PLAN.result(words | {int(inside[0]): "right"})
+    assert result.at(start).precision == pytest.approx(result.at(first).precision)
+    assert result.at(start).precision > 0.8
+    assert result.at(start).precision_interval == (0, 1)
+
+
 def test_nothing_wrong_and_everything_wrong() -> None:
     for word, n_wrong in (("right", 0), ("wrong", N)):
         result = PLAN.result(dict.fromkeys(PLAN.rows.tolist(), word))
@@ -234,6 +282,17 @@ def test_nothing_wrong_and_everything_wrong() -> None:
         assert low <= n_wrong <= high
         assert result.num_errors == n_wrong
         assert str(n_wrong) in repr(result).replace(",", "")
+
+
+def test_where_no_error_was_found_no_cut_is_best() -> None:
+    few = PLAN.rows[:5].tolist()
+    for rows in (PLAN.rows.tolist(), few):
+        result = PLAN.result(dict.fromkeys(rows, "right"))
+        best = result.best_cut
+        assert (best.n_flagged, best.recall, best.f1) == (0, 0, 0)
+        assert np.isnan([best.score, best.precision]).all()
+        assert repr(result).endswith("best cut: none, since no review found a wrong label")
+    assert PLAN.result({few[0]: "wrong"}).best_cut.n_flagged == N
 
 
 def test_a_reviewer_may_stop_early_or_skip() -> None:
@@ -341,6 +400,24 @@ def test_flags_are_refused_where_reviews_cannot_support_them() -> None:
         RESULT.flag(0.1, confidence=1)
 
 
+@pytest.mark.parametrize("rate", [1e-17, 5e-324])
+def test_tiny_rates_are_refused_as_others_are(rate) -> None:
+    with refused(OptionError, f"at most {rate:.3g} at a confidence of 0.9", " reviews of rows"):
+        RESULT.flag(rate)
+
+
+def test_who_refuses_names_the_lowest_rate_that_is_certified() -> None:
+    with refused(OptionError, "confidence of 0.8", "is the lowest share") as caught:
+        RESULT.flag(0.011, confidence=0.8)
+    lowest = float(str(caught.value).partition("at this confidence, ")[2].split()[0])
+    assert 0.011 < lowest < 1
+    assert RESULT.flag(lowest, confidence=0.8).any()
+    with pytest.raises(OptionError):
+        RESULT.flag(lowest - 0.01, confidence=0.8)
+    with refused(OptionError, "certify no share up to 0.99"):
+        PLAN.result(dict.fromkeys(PLAN.rows.tolist(), "right")).flag()
+
+
 # --- Files
 
 
@@ -389,6 +466,171 @@ def test_verdicts_in_a_table() -> None:
     assert PLAN.result(columns).num_errors == RESULT.num_errors
 
 
+def test_verdicts_in_an_arrow_table() -> None:
+    pa = pytest.importorskip("pyarrow")
+    words = list(verdicts_of(PLAN.rows).values())
+    table = pa.table({"row": PLAN.rows, "verdict": words, "right_label": [None] * 120})
+    assert PLAN.result(table).num_errors == RESULT.num_errors
+    assert PLAN.result(table.to_batches()[0]).num_errors == RESULT.num_errors
+
+
+def test_a_row_that_a_series_holds_twice_is_refused() -> None:
+    pd = pytest.importorskip("pandas")
+    row = int(PLAN.rows[0])
+    with refused(InputError, f"row {row} twice"):
+        PLAN.result(pd.Series(["right", "wrong"], index=[row, row]))
+
+
+def test_what_spreadsheets_do_to_a_list_is_read(tmp_path) -> None:
+    path = tmp_path / "review.csv"
+    words = verdicts_of(PLAN.rows)
+    rows = [f"{row}.0;{word.upper()} \n" for row, word in words.items()]
+    path.write_text("".join(["Row ; Verdict\n", *rows, ";\n", " ; \n"]))
+    assert PLAN.result(path).num_errors == RESULT.num_errors
+    right = (LABELS + IS_WRONG) % K
+    for form in ("{}", "{}.0"):
+        lines = [f"{row},{form.format(right[row])}\n" for row in PLAN.rows]
+        path.write_text("".join(["row,RIGHT_LABEL\n", *lines]))
+        result = PLAN.result(path)
+        assert result.num_errors == RESULT.num_errors
+        assert result.right_labels == {row: right[row] for row in PLAN.rows}
+    for wrong in ("1e3", "31.000", "1_0", "", "9" * 5000):
+        path.write_text(f"row,verdict\n{wrong},right\n")
+        with refused(InputError, "line 2", "whole numbers"):
+            PLAN.result(path)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path) -> None:
+    path = tmp_path / "review.csv"
+    text = f"row,verdict,right_label\n{PLAN.rows[0]},wrong,\u00e9\n"
+    for encoding, what in (
+        ("utf-16", "text in UTF-16"),
+        ("utf-16-le", "no text in UTF-8"),
+        ("latin-1", "no text in UTF-8"),
+    ):
+        path.write_text(text, encoding=encoding)
+        with refused(InputError, "cannot be read", what, "save it as CSV in UTF-8"):
+            PLAN.result(path)
+
+
+def test_who_cannot_tell_names_no_right_label() -> None:
+    rows = PLAN.rows[:3].tolist()
+    columns = {
+        "row": rows,
+        "verdict": ["wrong", "skip", "skip"],
+        "right_label": ["moth", (LABELS[rows[1]] + 1) % K, "perhaps"],
+    }
+    result = PLAN.result(columns)
+    assert result.right_labels == {rows[0]: "moth"}
+    assert (result.n_reviewed, result.n_skipped) == (1, 2)
+
+
+def test_a_list_is_not_written_over_verdicts(tmp_path) -> None:
+    path = tmp_path / "review.csv"
+    PLAN.to_csv(path)
+    PLAN.to_csv(path)
+    untouched = path.read_text()
+    lines = untouched.splitlines()
+    lines[1] += "2"
+    lines[5] = lines[5].removesuffix(",") + "Right,"
+    path.write_text("\n".join(lines))
+    for drawn in (PLAN, conflearn.audit(LABELS, PRED_PROBS, seed=9)):
+        with refused(OptionError, str(path), "2 verdicts", "another name", "overwrite=True"):
+            drawn.to_csv(path)
+    more = PLAN.more(10, path)
+    more.to_csv(path)  # which holds them
+    assert len(path.read_text().splitlines()) == 131
+    with refused(OptionError, "2 verdicts"):
+        PLAN.to_csv(path)
+    PLAN.to_csv(path, overwrite=True)
+    assert path.read_text() == untouched
+    path.write_text("dear diary")
+    with refused(OptionError, str(path), "no list of rows", "overwrite=True"):
+        PLAN.to_csv(path)
+    path.write_text("")
+    PLAN.to_csv(path)
+    assert path.read_text() == untouched
+
+
+# --- Rounds
+
+
+def test_more_keeps_verdicts(tmp_path) -> None:
+    names = ["ant", "bee", "cat", "dog", "elk"]
+    data = np.array(names)[LABELS], PRED_PROBS
+    drawn = conflearn.audit(*data, n_reviews=50, seed=1, classes=names)
+    first = verdicts_of(drawn.rows)
+    skipped, other, classed = (int(row) for row in drawn.rows[:3])
+    first |= {skipped: "skip", other: "wrong", classed: "wrong"}
+    labels = ["", "moth", names[(LABELS[classed] + 1) % K], *[""] * 47]
+    words = ["skip", "wrong", "", *list(first.values())[3:]]
+    more = drawn.more(30, {"row": drawn.rows, "verdict": words, "right_label": labels})
+    assert "50 have a verdict" in repr(more)
+    more.save(tmp_path / "plan.json")
+    loaded = conflearn.AuditPlan.load(tmp_path / "plan.json", *data, classes=names)
+    second = verdicts_of(more.rows[50:])
+    expected = None
+    for one in (more, loaded):
+        table = one.to_records()
+        assert table.verdict[:4].tolist() == ["skip", "wrong", "wrong", words[3]]
+        assert table.right_label[:3].tolist() == labels[:3]
+        assert not any(table.verdict[50:])
+        path = tmp_path / "review.csv"
+        one.to_csv(path, overwrite=True)
+        lines = path.read_text().splitlines()
+        path.write_text(
+            "\n".join(
+                lines[:51]
+                + [f"{line[:-1]}{second[int(line.split(',')[1])]}," for line in lines[51:]]
+            )
+        )
+        results = [one.result(path), one.result(second), one.result(verdicts_of(more.rows) | first)]
+        for result in results:
+            assert (result.n_reviewed, result.n_skipped) == (79, 1)
+            assert result.right_labels[other] == "moth"
+            assert set(result.right_labels) == {other, classed}
+            expected = expected or result.num_errors_interval
+            assert result.num_errors_interval == expected
+    # What is said later counts.
+    later = more.result(second | {other: "right", classed: "skip", skipped: "wrong"})
+    assert (later.n_reviewed, later.n_skipped, later.right_labels) == (79, 1, {})
+
+
+def test_no_more_rows_are_no_round(tmp_path) -> None:
+    kept = PLAN.more(0, verdicts_of(PLAN.rows))
+    kept.save(tmp_path / "plan.json")
+    loaded = conflearn.AuditPlan.load(tmp_path / "plan.json", LABELS, PRED_PROBS)
+    assert loaded.result().num_errors_interval == RESULT.num_errors_interval
+
+
+def test_sources_are_joined(tmp_path) -> None:
+    words = verdicts_of(PLAN.rows)
+    halves = [dict(list(words.items())[part]) for part in (slice(70), slice(50, 120))]
+    path = tmp_path / "x.csv"
+    path.write_text("row,verdict\n" + "".join(f"{row},{word}\n" for row, word in halves[0].items()))
+    columns = {"row": list(halves[1]), "verdict": list(halves[1].values())}
+    for sources in ([path, columns], (columns, str(path)), [{}, words]):
+        assert PLAN.result(sources).num_errors_interval == RESULT.num_errors_interval
+    row = int(PLAN.rows[0])
+    result = PLAN.result([{row: "skip"}, words])
+    assert (result.n_reviewed, result.n_skipped) == (120, 0)
+    with refused(InputError, f"row {row} twice", "'right' and 'wrong'"):
+        PLAN.result([{row: "right"}, {row: "wrong"}])
+    given = int(LABELS[row])
+    labelled = [{"row": [row], "right_label": [label]} for label in sorted({0, 1, 2} - {given})[:2]]
+    with refused(InputError, f"row {row} twice", "correct one"):
+        PLAN.result(labelled)
+
+
+def test_a_round_without_a_verdict_is_told() -> None:
+    more = PLAN.more(40, {})
+    with refused(InputError, "nothing of round 1", "round 2", "list of files"):
+        more.result(verdicts_of(more.rows[120:]))
+    with pytest.warns(ReviewWarning, match="nothing of round 2"):
+        result = more.result(verdicts_of(PLAN.rows))
+    assert result.num_errors_interval == RESULT.num_errors_interval
+
+
 def test_a_plan_outlives_the_process(tmp_path) -> None:
     path = tmp_path / "plan.json"
     more = PLAN.more(30, verdicts_of(PLAN.rows))
@@ -418,7 +660,7 @@ def test_a_plan_refuses_other_data(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "essentials"),
     [
-        ({"version": 2}, ("version 2", "version 1")),
+        ({"version": 3}, ("version 3", "version 2")),
         ({"what": "x"}, ("no audit plan",)),
         ({"edges": [0]}, ("damaged",)),
         ({"rounds": [[1, 1]]}, ("damaged",)),
@@ -429,20 +671,60 @@ def test_a_plan_refuses_other_data(tmp_path) -> None:
         ({"n_examples": "4000"}, ("damaged",)),
         ({"seed": -1}, ("damaged",)),
         ({"rank_by": None}, ("damaged",)),
+        ({"rank_by": "nonsense"}, ("damaged",)),
+        ({"verdicts": None}, ("damaged",)),
+        ({"verdicts": [[1]]}, ("damaged",)),
+        ({"verdicts": [[-1, "right", None]]}, ("damaged",)),
+        ({"verdicts": [[int(PLAN.rows[0]), "maybe", None]]}, ("damaged",)),
+        ({"verdicts": [[int(PLAN.rows[0]), "wrong", 1.5]]}, ("damaged",)),
+        ({"verdicts": [[int(PLAN.rows[0]), "wrong", K]]}, ("other classes",)),
+        ({"verdicts": [[int(PLAN.rows[0]), "wrong", -1]]}, ("damaged",)),
+        ({"verdicts": [[int(PLAN.rows[0]), "skip", None]] * 2}, ("damaged",)),
     ],
 )
 def test_a_damaged_plan_is_refused(tmp_path, change, essentials) -> None:
     path = tmp_path / "plan.json"
     PLAN.save(path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    contents = json.loads(path.read_text()) | change
+    del contents["digest"]
+    contents["digest"] = plan_file._digest(contents)
+    path.write_text(json.dumps(contents))
     with refused(InputError, *essentials):
         conflearn.AuditPlan.load(path, LABELS, PRED_PROBS)
+
+
+def test_an_edited_plan_is_refused(tmp_path) -> None:
+    path = tmp_path / "plan.json"
+    PLAN.save(path)
+    contents = json.loads(path.read_text())
+    path.write_text(json.dumps(contents, indent=2))
+    assert conflearn.AuditPlan.load(path, LABELS, PRED_PROBS).seed == 3
+    for change in ({"seed": 4}, {"digest": None}, {"version": 1}):
+        path.write_text(json.dumps(contents | change))
+        with refused(InputError, "damaged"):
+            conflearn.AuditPlan.load(path, LABELS, PRED_PROBS)
+
+
+def test_plans_of_the_first_version_are_read(tmp_path) -> None:
+    path = tmp_path / "plan.json"
+    more = PLAN.more(30, verdicts_of(PLAN.rows))
+    more.save(path)
+    contents = json.loads(path.read_text()) | {"version": 1}
+    del contents["digest"], contents["verdicts"]
+    path.write_text(json.dumps(contents))
+    loaded = conflearn.AuditPlan.load(path, LABELS, PRED_PROBS)
+    assert loaded.rows.tolist() == more.rows.tolist()
+    with refused(InputError, "no row"):
+        loaded.result()
 
 
 def test_what_is_no_plan_is_refused(tmp_path) -> None:
     with refused(InputError, "no plan can be read"):
         conflearn.AuditPlan.load(tmp_path / "none.json", LABELS, PRED_PROBS)
     (tmp_path / "x").write_text("hello")
+    with refused(InputError, "no audit plan"):
+        conflearn.AuditPlan.load(tmp_path / "x", LABELS, PRED_PROBS)
+    (tmp_path / "x").write_text("[" * 200_000)
     with refused(InputError, "no audit plan"):
         conflearn.AuditPlan.load(tmp_path / "x", LABELS, PRED_PROBS)
     with refused(OptionError, "cannot be written"):
@@ -471,8 +753,13 @@ def test_bad_verdicts(tmp_path) -> None:
     for verdicts, essentials in cases:
         with refused(InputError, *essentials):
             PLAN.result(verdicts)
-    with refused(InputTypeError, "a list", "to_csv"):
-        PLAN.result(["right"])
+    for nonsense in (["right"], 5, [5], np.array(["right"]), {"row": 5, "verdict": "right"}):
+        with refused(InputTypeError, "verdicts are a", "to_csv"):
+            PLAN.result(nonsense)
+    with refused(InputError, "two columns 'row'"):
+        PLAN.result({"row": [row], "Row": [row], "verdict": ["right"]})
+    with refused(InputError, "no column 'verdict', nor 'right_label'"):
+        PLAN.result({"row": [row]})
     path = Path(tmp_path / "x.csv")
     path.write_text("a,b\n1,2\n")
     with refused(InputError, "no column 'row'"):
@@ -486,6 +773,9 @@ def test_bad_options() -> None:
         conflearn.audit(LABELS, PRED_PROBS, rank_by="x")
     with refused(OptionError, "confidence=1", "between 0 and 1"):
         PLAN.result(verdicts_of(PLAN.rows), confidence=1.0)
+    with refused(OptionError, "confidence=0.99999999", "0.999999 at most"):
+        PLAN.result(verdicts_of(PLAN.rows), confidence=1 - 1e-16)
+    assert "(99.9999% confidence)" in repr(PLAN.result(verdicts_of(PLAN.rows), confidence=0.999999))
     with refused(OptionError, f"n_flagged={N + 1}", "4,000"):
         RESULT.at(N + 1)
 

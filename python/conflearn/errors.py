@@ -11,6 +11,7 @@
         │   └── SingularMatrixError, also a numpy.linalg.LinAlgError
         ├── SourceError
         ├── StateError
+        │                        ├── ReviewWarning
         └── TagFormatError       └── WeightWarning
             (also an InputTypeError and an AssertionError)
 
@@ -29,6 +30,7 @@ __all__ = [
     "MissingDependencyError",
     "OptionError",
     "ProbabilityError",
+    "ReviewWarning",
     "ShapeError",
     "SingularMatrixError",
     "SourceError",
@@ -84,6 +86,10 @@ class ConflearnCopyWarning(UserWarning):
 
 class FoldWarning(UserWarning):
     """Cross-validation cannot judge every example: of a class too rare, or never held out."""
+
+
+class ReviewWarning(UserWarning):
+    """Rows that were added to an audit have no verdict yet: what follows rests on the others."""
 
 
 class WeightWarning(UserWarning):

@@ -4,6 +4,8 @@
 `plan`         which rows to look at: `audit`, `AuditPlan`
 `plan_file`    plans that outlive the process
 `strata`       stretches of the ranking, and how many rows are drawn from each
+`review_list`  the list that a person fills in
+`entries`      what stands in it, or in a mapping or table
 `verdicts`     what the person said
 `result`       what follows: `AuditResult`, `Cut`
 `intervals`    confidence intervals of shares and of sums over strata

@@ -25,7 +25,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["certified", "least_reviews"]
+__all__ = ["certified", "least_reviews", "lowest_rate"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -34,6 +34,8 @@ Bools = npt.NDArray[np.bool_]
 _STARTS = (1, 2, 4)
 #: Of more cells, not every one ends a set: what so many sets cannot tell apart does not matter.
 _MOST_SETS = 200
+#: Tiny rates take more reviews than there are numbers for.
+_MOST_REVIEWS = 10**18
 
 
 def certified(sizes: Floats, is_false: Bools, rate: float, risk: float, seed: int) -> int:
@@ -55,23 +57,59 @@ def certified(sizes: Floats, is_false: Bools, rate: float, risk: float, seed: in
     int
         0 if there is none.
     """
-    chances = np.random.default_rng([seed, len(sizes)]).random(len(sizes))
-    ends = np.unique(np.linspace(1, len(sizes), _MOST_SETS).round().astype(int)).tolist()
-    n_groups = [len(_groups(sizes[:n])) for n in ends]
+    sets = _Sets(sizes, is_false, risk, seed)
     best = 0
-    for start in _STARTS:
-        wanted = start * least_reviews(rate, risk)
-        first = next((i for i, groups in enumerate(n_groups) if groups >= wanted), len(ends) - 1)
-        for n in ends[first:]:
-            if p_value(sizes[:n], is_false[:n], chances, rate) > risk / len(_STARTS):
+    for first in sets.starts(rate):
+        for n in sets.ends[first:]:
+            if not sets.passes(n, rate):
                 break
             best = max(best, n)
     return best
 
 
+def lowest_rate(sizes: Floats, is_false: Bools, risk: float, seed: int) -> float | None:
+    """Find the lowest rate, of whole percents, at which a set is certified; None of none.
+
+    It is found by what the reviews have shown, so it is not itself certified: the promise is for a
+    rate that was chosen before.
+    """
+    sets = _Sets(sizes, is_false, risk, seed)
+    for percent in range(1, 100):
+        rate = percent / 100
+        if any(sets.passes(sets.ends[first], rate) for first in sets.starts(rate)):
+            return rate
+    return None
+
+
 def least_reviews(rate: float, risk: float) -> int:
     """Count the reviews, all of wrong labels, without which no set can be certified."""
-    return math.ceil(math.log(risk / len(_STARTS)) / math.log(1 - rate))
+    return math.ceil(min(math.log(risk / len(_STARTS)) / math.log1p(-rate), _MOST_REVIEWS))
+
+
+class _Sets:
+    """The sets that are tested, from the smallest on, and how."""
+
+    def __init__(self, sizes: Floats, is_false: Bools, risk: float, seed: int) -> None:
+        self._sizes, self._is_false, self._risk = sizes, is_false, risk
+        self._chances = np.random.default_rng([seed, len(sizes)]).random(len(sizes))
+        #: How many cells each has.
+        self.ends: list[int] = np.unique(
+            np.linspace(1, len(sizes), _MOST_SETS).round().astype(int)
+        ).tolist()
+        self._n_groups = [len(_groups(sizes[:n])) for n in self.ends]
+
+    def starts(self, rate: float) -> list[int]:
+        """Say at which set each sequence of tests starts."""
+        least, last = least_reviews(rate, self._risk), len(self.ends) - 1
+        return [
+            next((i for i, n in enumerate(self._n_groups) if n >= start * least), last)
+            for start in _STARTS
+        ]
+
+    def passes(self, n: int, rate: float) -> bool:
+        """Test the set of the first n cells."""
+        p = p_value(self._sizes[:n], self._is_false[:n], self._chances, rate)
+        return p <= self._risk / len(_STARTS)
 
 
 def p_value(sizes: Floats, is_false: Bools, chances: Floats, rate: float) -> float:

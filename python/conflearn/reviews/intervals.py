@@ -39,8 +39,8 @@ class Stratum(NamedTuple):
     #: How many were reviewed, and how many of these are hits.
     n_reviewed: int
     n_hits: int
-    #: The share of hits: each review counts for the rows that it was drawn from. Where nobody has
-    #: looked, what the neighbours suggest.
+    #: The share of hits: each review counts for the rows that it was drawn from, and it contradicts
+    #: none. Where nobody has looked, what the whole suggests, or the neighbours.
     share: float
 
 
@@ -96,8 +96,9 @@ def sum_interval(strata: Sequence[Stratum], confidence: float) -> Interval:
     unseen = [one for one in strata if not one.n_reviewed]
     return Interval(
         known + sum(one.size * one.share for one in unseen),
-        max(low, float(n_hits)),
-        min(high, float(sizes.sum()) - n_others) + sum(one.size for one in unseen),
+        # Rounding may put what was seen past the estimate.
+        min(max(low, float(n_hits)), known),
+        max(min(high, float(sizes.sum()) - n_others), known) + sum(one.size for one in unseen),
     )
 
 

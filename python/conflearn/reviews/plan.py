@@ -1,24 +1,24 @@
 """Audit plans: which rows a person should look at, so that much is known of the others."""
 
-import csv
 import hashlib
 import secrets
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._coerce import as_count, as_labels, as_share
+from conflearn._coerce import as_bool, as_count, as_labels, as_share
 from conflearn._names import Kind, Score
 from conflearn._runs import Path as AnyPath
 from conflearn._tables import Table, as_table
+from conflearn._warn import warn_caller
 from conflearn.analysis import Analysis, analyze
-from conflearn.errors import InputError, OptionError
-from conflearn.reviews.plan_file import SavedPlan, write_file
+from conflearn.errors import InputError, OptionError, ReviewWarning
+from conflearn.reviews.plan_file import SavedPlan
 from conflearn.reviews.result import AuditResult
+from conflearn.reviews.review_list import write_list
 from conflearn.reviews.strata import (
     cut_strata,
     draw_cells,
@@ -35,13 +35,16 @@ Ints = npt.NDArray[np.int64]
 
 #: Fewer tell too little.
 _FEWEST_REVIEWS = 10
+#: Beyond it, approximations of intervals mean nothing.
+_MOST_CONFIDENCE = 0.999999
 
 
 class AuditPlan:
     """Which rows to review, and what they stand for. `audit` makes it.
 
     Reviewers can stop at any time, though not because of what they have seen: rows come in an order
-    in which any beginning holds about as large a part of each stretch of the ranking.
+    in which any beginning holds about as large a part of each stretch of the ranking. A plan that
+    `more` made keeps the verdicts that `more` was given.
 
     Attributes
     ----------
@@ -67,6 +70,7 @@ class AuditPlan:
         edges: Ints,
         cells: Ints,
         rounds: Sequence[Ints],
+        kept: Said | None = None,
     ) -> None:
         self._analysis, self._given = analysis, given
         #: Where strata end in the ranking, and the cells of the first round.
@@ -77,6 +81,8 @@ class AuditPlan:
         self._order = np.argsort(analysis.scores[analysis.rank_by], kind="stable")
         #: Positions in the ranking, round after round, each in the order of review.
         self._rounds = list(rounds)
+        #: What was said before the last round was drawn.
+        self._kept = (kept or Said.nothing(0)).padded(len(self._positions))
 
     @property
     def n_examples(self) -> int:
@@ -103,18 +109,21 @@ class AuditPlan:
             for row in self.rows
         ]
 
-    def result(self, verdicts: Any, *, confidence: float = 0.95) -> AuditResult:
+    def result(self, verdicts: Any = (), *, confidence: float = 0.95) -> AuditResult:
         """Say what follows from reviews.
 
         Parameters
         ----------
-        verdicts : path, mapping, or table
+        verdicts : path, mapping, table, or list of these
             The file that `to_csv` wrote, filled in; a mapping from row to "right", "wrong" or
-            "skip"; or a table (record array, data frame, dict of columns) with ``row``, ``verdict``
-            and, if you like, ``right_label``. Rows that are left out, or have no verdict, count as
-            not reviewed yet.
+            "skip"; or a table (record array, data frame, dict of columns) with ``row`` and
+            ``verdict``, ``right_label`` or both: where a right label stands alone, it says whether
+            the given one is right. Rows that are left out, or have no verdict, count as not
+            reviewed yet. A list, or tuple, of these is joined: it may hold a row twice if both say
+            the same, or one of them skips it. What the plan keeps is known already; of a row that
+            has a verdict here, too, this one counts.
         confidence : float, default 0.95
-            How often intervals are to hold.
+            How often intervals are to hold; above 0, and at most 0.999999.
 
         Returns
         -------
@@ -124,7 +133,14 @@ class AuditPlan:
         ------
         InputError
             If a verdict is none of these, or of a row that was not drawn, or contradicts its right
-            label; or if nothing has been reviewed.
+            label, or another verdict; or if nothing has been reviewed. Or if of some round that
+            `more` added there are verdicts, but none at all of one before it: which rows were
+            added hangs on what the first had shown, so they alone say little of the others.
+
+        Warns
+        -----
+        ReviewWarning
+            If nobody has looked at the rows that `more` added last.
         """
         level = _as_level(confidence, "confidence")
         said = self._read(verdicts)
@@ -132,6 +148,7 @@ class AuditPlan:
             raise InputError(
                 "verdicts say of no row whether its label is right or wrong; review at least one"
             )
+        self._check_rounds(said)
         return AuditResult(
             self._order,
             self._analysis.scores[self.rank_by],
@@ -157,7 +174,7 @@ class AuditPlan:
         Returns
         -------
         AuditPlan
-            With the same rows, and after them the new ones.
+            With the same rows, and after them the new ones. It keeps the verdicts.
         """
         n_more = as_count(n_reviews, "n_reviews")
         said = self._read(verdicts)
@@ -169,8 +186,16 @@ class AuditPlan:
         new = []
         for start, end, n in zip(self._edges, self._edges[1:], total - drawn, strict=False):
             new.append(draw_more(start, end, positions, n, rng))
-        rounds = [*self._rounds, interleaved(np.concatenate(new), self._edges, rng)]
-        return AuditPlan(self._analysis, self._given, self.seed, self._edges, self._cells, rounds)
+        added = interleaved(np.concatenate(new), self._edges, rng)
+        return AuditPlan(
+            self._analysis,
+            self._given,
+            self.seed,
+            self._edges,
+            self._cells,
+            [*self._rounds, added] if len(added) else self._rounds,
+            said,
+        )
 
     def to_records(self) -> Table:
         """Tabulate the rows to review.
@@ -179,34 +204,50 @@ class AuditPlan:
         -------
         recarray of shape (n,)
             Fields ``round``, ``row``, ``given``, ``suggested``, ``score``, and to be filled in:
-            ``verdict`` and ``right_label``.
+            ``verdict`` and ``right_label``. Verdicts that the plan keeps are filled in.
         """
         rows = self.rows
-        words = np.full(len(rows), "", dtype=object)
         return as_table(
             round=np.repeat(np.arange(1, len(self._rounds) + 1), [len(r) for r in self._rounds]),
             row=rows,
             given=_objects(self.given_labels),
             suggested=_objects(self.suggested_labels),
             score=self._analysis.scores[self.rank_by][rows],
-            verdict=words,
-            right_label=words.copy(),
+            verdict=_objects(self._kept.words),
+            right_label=self._kept.right_labels,
         )
 
-    def to_csv(self, path: AnyPath) -> None:
+    def to_csv(self, path: AnyPath, *, overwrite: bool = False) -> None:
         """Write the same table as a file, for a spreadsheet.
 
         The person fills in ``verdict`` (right, wrong or skip) or ``right_label``, or both.
+
+        Parameters
+        ----------
+        path : path
+            Where to write it.
+        overwrite : bool, default False
+            Whether verdicts that stand in a file of this name may be lost. A list that nobody has
+            filled in is replaced in any case.
+
+        Raises
+        ------
+        OptionError
+            If a file of this name holds verdicts that are not in the table, or is no such list; or
+            if it cannot be written.
         """
-        table, file = self.to_records(), StringIO(newline="")
-        writer = csv.writer(file)
-        writer.writerow(table.dtype.names or ())
-        writer.writerows(table.tolist())
-        # With a mark at its beginning, spreadsheets read it as what it is.
-        write_file(Path(path), file.getvalue().encode("utf-8-sig"))
+        write_list(Path(path), self.to_records(), overwrite=as_bool(overwrite, "overwrite"))
 
     def save(self, path: AnyPath) -> None:
-        """Write the plan, to go on with it later: `AuditPlan.load` reads it."""
+        """Write the plan, to go on with it later: `AuditPlan.load` reads it.
+
+        Verdicts that it keeps are written, too; ``plan.more(0, verdicts)`` keeps some without
+        drawing more rows.
+        """
+        numbers = {name: number for number, name in enumerate(self._classes)}
+        labels = [
+            None if label == "" else numbers.get(label, label) for label in self._kept.right_labels
+        ]
         SavedPlan(
             n_examples=self.n_examples,
             labels=_digest(self._given),
@@ -216,6 +257,13 @@ class AuditPlan:
             cells=self._cells.tolist(),
             rounds=[positions.tolist() for positions in self._rounds],
             rows=self.rows.tolist(),
+            verdicts=[
+                (row, word, label)
+                for row, word, label in zip(
+                    self.rows.tolist(), self._kept.words, labels, strict=True
+                )
+                if word
+            ],
         ).write(Path(path))
 
     @classmethod
@@ -276,12 +324,50 @@ class AuditPlan:
         plan = cls(analysis, given, saved.seed, edges, cells, rounds)
         if saved.rows != plan.rows.tolist():
             raise refuse("pred_probs rank the rows in another order")
+        try:
+            labels_said = [
+                plan._classes[label] if isinstance(label, int) else label
+                for _, _, label in saved.verdicts
+            ]
+            plan._kept = plan._read(
+                {
+                    "row": [row for row, _, _ in saved.verdicts],
+                    "verdict": [word for _, word, _ in saved.verdicts],
+                    "right_label": labels_said,
+                }
+            )
+        except (InputError, IndexError) as error:
+            raise refuse("its verdicts name other classes") from error
         return plan
 
-    def _read(self, verdicts: Any) -> Said:
+    @property
+    def _classes(self) -> Sequence[object]:
         classes = self._analysis.classes
-        names = range(self._analysis.n_classes) if classes is None else classes
-        return read_verdicts(verdicts, self.rows, self.given_labels, names)
+        return range(self._analysis.n_classes) if classes is None else classes
+
+    def _read(self, verdicts: Any) -> Said:
+        """Read verdicts, and join them with those that are kept."""
+        said = read_verdicts(verdicts, self.rows, self.given_labels, self._classes)
+        return self._kept.updated(said)
+
+    def _check_rounds(self, said: Said) -> None:
+        """Refuse verdicts of a round that go without those that it was drawn by."""
+        is_said = said.is_known | said.is_skipped
+        rounds = np.repeat(np.arange(len(self._rounds)), list(map(len, self._rounds)))
+        n_said = np.bincount(rounds[is_said], minlength=len(self._rounds))
+        last = int(np.flatnonzero(n_said)[-1]) + 1
+        if not n_said[:last].all():
+            raise InputError(
+                f"verdicts say nothing of round {np.argmin(n_said[:last]) + 1}, but something of "
+                f"round {last}, whose rows were chosen by what the rounds before had shown; pass "
+                "all verdicts, as a list of files if they are in several"
+            )
+        if last < len(n_said):
+            warn_caller(
+                f"verdicts say nothing of round {last + 1}, so that what follows rests on the "
+                "rounds before it; fill in the list of more().to_csv and pass that",
+                ReviewWarning,
+            )
 
     @property
     def _positions(self) -> Ints:
@@ -300,8 +386,10 @@ class AuditPlan:
             f"{n:,} of {size:,}"
             for n, size in zip(self._count(self._positions), np.diff(self._edges), strict=True)
         )
+        n_kept = sum(map(bool, self._kept.words))
+        kept = f"; {n_kept:,} have a verdict" if n_kept else ""
         return (
-            f"AuditPlan of {len(self.rows):,} reviews of {self.n_examples:,} labels\n"
+            f"AuditPlan of {len(self.rows):,} reviews of {self.n_examples:,} labels{kept}\n"
             f"  the worst first by {self.rank_by}: {sizes}"
         )
 
@@ -414,4 +502,8 @@ def _as_level(value: Any, name: str) -> float:
     level = as_share(value, name)
     if not 0 < level < 1:
         raise OptionError(f"{name}={value} must lie between 0 and 1; 0.95 is common")
+    if level > _MOST_CONFIDENCE:
+        raise OptionError(
+            f"{name}={value} is more than intervals can promise; ask for {_MOST_CONFIDENCE} at most"
+        )
     return level

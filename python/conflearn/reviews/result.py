@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from conflearn._coerce import as_count, as_share
 from conflearn.errors import OptionError
-from conflearn.reviews.guarantee import certified, least_reviews
+from conflearn.reviews.guarantee import certified, least_reviews, lowest_rate
 from conflearn.reviews.intervals import Interval, Stratum, sum_interval
 from conflearn.reviews.verdicts import Said
 
@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 class Cut(NamedTuple):
     """What to expect if the worst rows are flagged, up to some place in the ranking."""
 
-    #: How many rows are flagged.
+    #: How many rows are flagged. 0 where no cut is the best; then `score` and `precision` are NaN.
     n_flagged: int
     #: The score of the last of them.
     score: float
@@ -36,7 +36,11 @@ class Cut(NamedTuple):
     def f1(self) -> float:
         """The harmonic mean of precision and recall."""
         total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
+        return 2 * self.precision * self.recall / total if self.recall else 0.0
+
+
+#: What is best where nothing seems wrong: to flag nothing, which finds nothing.
+_NO_CUT = Cut(0, math.nan, math.nan, (0.0, 1.0), 0.0, (0.0, 0.0))
 
 
 class AuditResult:
@@ -89,6 +93,7 @@ class AuditResult:
         rows = order[positions].tolist()
         labels = zip(rows, said.right_labels.tolist(), strict=True)
         self.right_labels = {row: label for row, label in labels if label != ""}
+        self._shares = self._shares_of_strata()
         found = self._count_errors(self._edges, confidence)
         self.num_errors = found.estimate
         self.num_errors_interval = (found.low, found.high)
@@ -99,8 +104,8 @@ class AuditResult:
 
     @property
     def best_cut(self) -> Cut:
-        """The cut with the largest expected F1."""
-        return self.at(self._n_best)
+        """The cut with the largest expected F1; of 0 rows if no review found a wrong label."""
+        return self.at(self._n_best) if self._n_best else _NO_CUT
 
     def at(self, n_flagged: int) -> Cut:
         """Say what to expect if so many of the worst rows are flagged.
@@ -144,6 +149,8 @@ class AuditResult:
         the flagged rows are such. See `conflearn.reviews.guarantee` for the theorem. It counts the
         reviews of the first round, which were drawn before anything was known; a row that nobody
         could tell counts as a false alarm. Rows whose label was found to be right are not flagged.
+        Choose rate and confidence before anything is reviewed: who tries some, and takes what
+        passes, has less confidence than that.
 
         Parameters
         ----------
@@ -159,7 +166,8 @@ class AuditResult:
         Raises
         ------
         OptionError
-            If the reviews cannot support that of any set; a new audit with more of them may.
+            If the reviews cannot support that of any set; a new audit with more of them may. The
+            message names the lowest rate that they do support, if there is one.
         """
         rate, level = (
             as_share(false_alarm_rate, "false_alarm_rate"),
@@ -174,12 +182,19 @@ class AuditResult:
         sizes = np.diff(self._cells).astype(np.float64)
         n_cells = certified(sizes, is_false, rate, 1 - level, self._seed)
         if not n_cells:
+            lowest = lowest_rate(sizes, is_false, 1 - level, self._seed)
             raise OptionError(
-                f"these reviews certify no set with at most {rate:.0%} false alarms at a "
-                f"confidence of {level:.0%}; it takes {least_reviews(rate, 1 - level)} reviews of "
-                "rows whose labels are all wrong, or more: audit anew with more n_reviews (rows of "
-                "more() do not count here), allow more false alarms or less confidence, or use "
-                "best_cut, which promises nothing"
+                f"these reviews certify no set with a share of false alarms of at most {rate:.3g} "
+                f"at a confidence of {level:.6g}; it takes {least_reviews(rate, 1 - level):,} "
+                "reviews of rows whose labels are all wrong, or more: audit anew with more "
+                "n_reviews (rows of more() do not count here), allow more false alarms or less "
+                "confidence, or use best_cut, which promises nothing; at this confidence, "
+                + (
+                    "they certify no share up to 0.99"
+                    if lowest is None
+                    else f"{lowest:.3g} is the lowest share in whole percents that they certify "
+                    "(the promise is that of a share which was chosen before they were looked at)"
+                )
             )
         mask = np.zeros(len(self._order), np.bool_)
         mask[self._order[: ends[n_cells - 1]]] = True
@@ -192,27 +207,37 @@ class AuditResult:
         return sum_interval(self._strata(edges), confidence)
 
     def _strata(self, edges: Ints) -> list[Stratum]:
-        """Say what is known between each two edges."""
-        known, wrong = self._said.is_known, self._said.is_wrong
-        at, weights = self._positions, self._weights
-        reviewed, hits = (np.histogram(at[which], edges)[0] for which in (known, wrong))
-        of_all, of_hits = (
-            np.histogram(at[which], edges, weights=weights[which])[0] for which in (known, wrong)
-        )
-        seen = np.flatnonzero(reviewed)
-        shares = of_hits / np.where(reviewed, of_all, 1)
-        if len(seen):
-            places = np.arange(len(shares))
-            shares = np.interp(places, seen, shares[seen])
-        else:  # as everywhere
-            shares[:] = self.num_errors / len(self._order)
+        """Say what is known between each two edges, of strata or of parts of them."""
+        reviewed, hits, shares = self._seen(edges)
+        # A part in which nobody has looked is taken for the stratum that it belongs to.
+        last = len(self._shares) - 1  # a part without rows may lie at the very end
+        whole = np.minimum(np.searchsorted(self._edges, edges[:-1], side="right") - 1, last)
+        shares = np.where(reviewed, shares, self._shares[whole])
         numbers = np.diff(edges).tolist(), reviewed.tolist(), hits.tolist(), shares.tolist()
         return [Stratum(*one) for one in zip(*numbers, strict=True)]
+
+    def _shares_of_strata(self) -> Floats:
+        """Estimate the share of errors of each; where nobody has looked, by the neighbours."""
+        reviewed, _, shares = self._seen(self._edges)
+        seen = np.flatnonzero(reviewed)
+        return np.interp(np.arange(len(shares)), seen, shares[seen])
+
+    def _seen(self, edges: Ints) -> tuple[Ints, Ints, Floats]:
+        """Count reviews and errors between each two edges; and the share of these, 0 of none."""
+        known, wrong = self._said.is_known, self._said.is_wrong
+        at, weights, sizes = self._positions, self._weights, np.diff(edges)
+        reviewed, hits = (_count(edges, at[which]) for which in (known, wrong))
+        of_all, of_hits = (_count(edges, at[which], weights[which]) for which in (known, wrong))
+        shares = of_hits / np.where(reviewed, of_all, 1)
+        # Weights may say more, or less, than those that were seen leave room for.
+        rows = np.maximum(sizes, 1)
+        shares = np.clip(shares, hits / rows, 1 - (reviewed - hits) / rows)
+        return reviewed.astype(np.int64), hits.astype(np.int64), shares
 
     def _p_of_positions(self) -> Floats:
         """Let the shares of the strata fall along the ranking, and keep what they add up to."""
         sizes = np.diff(self._edges)
-        shares = _falling(np.array([one.share for one in self._strata(self._edges)]), sizes)
+        shares = _falling(self._shares, sizes)
         # A line in each stratum that keeps its mean, and meets no neighbour's: the limited slopes
         # of van Leer (1979, Journal of Computational Physics 32).
         steps = -np.diff(np.concatenate([[1.0], shares, [0.0]]))
@@ -223,16 +248,28 @@ class AuditResult:
 
     def __repr__(self) -> str:
         low, high = self.num_errors_interval
-        best = self.best_cut
-        n_rows = len(self._order)
+        best, n_rows = self.best_cut, len(self._order)
         n_wrong = f"about {self.num_errors:,.0f} ({self.num_errors / n_rows:.1%})"
+        cut = (
+            f"the worst {best.n_flagged:,} rows; about {best.precision:.0%} of these are wrong, "
+            f"and they are about {best.recall:.0%} of all that are"
+            if best.n_flagged
+            else "none, since no review found a wrong label"
+        )
         return (
             f"AuditResult of {self.n_reviewed:,} reviews of {n_rows:,} labels\n"
             f"  wrong labels: {n_wrong}; between {low:,.0f} and {high:,.0f} "
-            f"({self.confidence:.0%} confidence)\n"
-            f"  best cut: the worst {best.n_flagged:,} rows; about {best.precision:.0%} of these "
-            f"are wrong, and they are about {best.recall:.0%} of all that are"
+            f"({100 * self.confidence:.6g}% confidence)\n"
+            f"  best cut: {cut}"
         )
+
+
+def _count(edges: Ints, positions: Ints, weights: Floats | None = None) -> Floats:
+    """Count positions between each two edges, the upper one excluded, or sum their weights."""
+    inside = (positions >= edges[0]) & (positions < edges[-1])
+    places = np.searchsorted(edges, positions[inside], side="right") - 1
+    summed = None if weights is None else weights[inside]
+    return np.bincount(places, summed, len(edges) - 1).astype(np.float64)
 
 
 def _weights(edges: Ints, cells: Ints, positions: Ints, n_first: int) -> Floats:
@@ -241,7 +278,7 @@ def _weights(edges: Ints, cells: Ints, positions: Ints, n_first: int) -> Floats:
     weights = np.empty(len(positions))
     first = positions[:n_first]
     weights[:n_first] = cell_sizes[np.searchsorted(cells, first, side="right") - 1]
-    of_stratum = np.diff(edges) / np.maximum(np.histogram(first, edges)[0], 1)
+    of_stratum = np.diff(edges) / np.maximum(_count(edges, first), 1)
     strata = np.searchsorted(edges, positions[n_first:], side="right") - 1
     weights[n_first:] = of_stratum[strata]
     return weights
@@ -262,8 +299,10 @@ def _falling(shares: Floats, sizes: Ints) -> Floats:
 
 
 def _best_f1(p_of_positions: Floats) -> int:
-    """Count the rows of the cut with the largest expected F1."""
+    """Count the rows of the cut with the largest expected F1, 0 if there is nothing to find."""
     found = np.cumsum(p_of_positions)
+    if found[-1] <= 0:
+        return 0
     f1 = 2 * found / (np.arange(1, len(found) + 1) + found[-1])
     return int(np.argmax(f1)) + 1
 

@@ -1,26 +1,19 @@
 """Verdicts: what a person said of the rows of a plan."""
 
-import csv
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._coerce.objects import is_a, spelled
+from conflearn._coerce.objects import spelled
 from conflearn.errors import InputError, InputTypeError
+from conflearn.reviews.entries import FORMS, WHOLE_NUMBER, as_row, entries_of, is_nothing
 
 __all__ = ["VERDICTS", "Said", "Verdict", "read_verdicts"]
 
 Verdict = Literal["right", "wrong", "skip"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-
-_FORMS = (
-    "pass the file that to_csv wrote, filled in; a mapping from row to verdict; or a table with "
-    "the columns row and verdict"
-)
 
 
 class Said(NamedTuple):
@@ -32,21 +25,81 @@ class Said(NamedTuple):
     is_wrong: npt.NDArray[np.bool_]
     #: Somebody has looked, and could not tell.
     is_skipped: npt.NDArray[np.bool_]
-    #: What the label should be, a class or something else, if that was said; else "".
+    #: What the label should be, a class or the text of something else, if that was said; else "".
     right_labels: npt.NDArray[np.object_]
+
+    @classmethod
+    def nothing(cls, n: int) -> "Said":
+        """Make what is known of n rows at which nobody has looked."""
+        known, wrong, skipped = (np.zeros(n, np.bool_) for _ in range(3))
+        return cls(known, wrong, skipped, np.full(n, "", dtype=np.object_))
+
+    @property
+    def words(self) -> list[str]:
+        """The verdicts, "" where there is none."""
+        known = np.where(self.is_known, np.where(self.is_wrong, "wrong", "right"), "")
+        words: list[str] = np.where(self.is_skipped, "skip", known).tolist()
+        return words
+
+    def padded(self, n: int) -> "Said":
+        """Add rows at which nobody has looked, so that there are n."""
+        rest = Said.nothing(n - len(self.is_known))
+        return Said(*(np.concatenate(both) for both in zip(self, rest, strict=True)))
+
+    def updated(self, later: "Said") -> "Said":
+        """Take what was said later, where something was said."""
+        is_new = later.is_known | later.is_skipped
+        # Who only repeats a verdict does not take the label back.
+        repeats = self.is_known & later.is_known & (self.is_wrong == later.is_wrong)
+        keeps_label = ~is_new | (repeats & (later.right_labels == ""))
+        which = is_new, is_new, is_new, ~keeps_label
+        return Said(*map(np.where, which, later, self))
 
 
 def read_verdicts(
     verdicts: Any, rows: npt.NDArray[np.int64], given: Sequence[object], classes: Sequence[object]
 ) -> Said:
-    """Read verdicts, in whatever form, of rows that have these labels."""
-    places = {int(row): place for place, row in enumerate(rows)}
+    """Read verdicts, in whatever form, of rows that have these labels; several forms are joined."""
+    sources = verdicts if isinstance(verdicts, list | tuple) else [verdicts]
+    if any(isinstance(one, str) and one.strip().lower() in VERDICTS for one in sources):
+        raise InputTypeError(f"verdicts are a {type(verdicts).__name__} without rows; {FORMS}")
     known_as = _spellings(classes)
-    known, wrong, skipped = (np.zeros(len(rows), np.bool_) for _ in range(3))
-    right_labels = np.full(len(rows), "", dtype=np.object_)
+    said = Said.nothing(len(rows))
+    for source in sources:
+        said = _joined(said, _read(source, rows, given, known_as), rows)
+    return said
+
+
+def _joined(one: Said, other: Said, rows: npt.NDArray[np.int64]) -> Said:
+    """Join what several people said; who could not tell gives way to who could."""
+    both = zip(one.words, other.words, one.right_labels, other.right_labels, strict=True)
+    for row, (word, other_word, label, other_label) in zip(rows.tolist(), both, strict=True):
+        for what in ({word, other_word} - {"", "skip"}, {label, other_label} - {""}):
+            if len(what) > 1:
+                said = " and ".join(map(spelled, sorted(what, key=str)))
+                raise InputError(f"verdicts hold row {row} twice, as {said}; correct one of them")
+    is_known = one.is_known | other.is_known
+    return Said(
+        is_known,
+        one.is_wrong | other.is_wrong,
+        (one.is_skipped | other.is_skipped) & ~is_known,
+        np.where(one.right_labels == "", other.right_labels, one.right_labels),
+    )
+
+
+def _read(
+    source: Any,
+    rows: npt.NDArray[np.int64],
+    given: Sequence[object],
+    known_as: dict[str, object],
+) -> Said:
+    places = {int(row): place for place, row in enumerate(rows)}
+    said = Said.nothing(len(rows))
     seen = set()
-    for where, found, verdict, text in _entries(verdicts):
-        row = _as_row(found, where)
+    for where, found, verdict, text in entries_of(source):
+        if is_nothing(found) and is_nothing(verdict) and is_nothing(text):
+            continue  # spreadsheets write lines of nothing but separators
+        row = as_row(found, where)
         if row not in places:
             raise InputError(
                 f"verdicts hold row {row}{where}, which is not in the plan; pass verdicts of the "
@@ -57,9 +110,9 @@ def read_verdicts(
         seen.add(row)
         place = places[row]
         word = _as_verdict(verdict, row, where)
-        if not _is_nothing(text):
-            spelling = _spelling(text)
-            label = known_as.get(spelling, known_as.get(spelling.casefold()))
+        # Of who could not tell, a label is a guess.
+        if word != "skip" and not is_nothing(text):
+            label = _class_of(text, known_as)
             if label is None and word != "wrong":
                 raise InputError(
                     f"the right_label of row {row} is {spelled(text)}{where}, which is none of the "
@@ -73,11 +126,11 @@ def read_verdicts(
                     "correct one of the two"
                 )
             word = word or implied
-            right_labels[place] = text if label is None else label
-        known[place] = word in ("right", "wrong")
-        wrong[place] = word == "wrong"
-        skipped[place] = word == "skip"
-    return Said(known, wrong, skipped, right_labels)
+            said.right_labels[place] = _spelling(text) if label is None else label
+        said.is_known[place] = word in ("right", "wrong")
+        said.is_wrong[place] = word == "wrong"
+        said.is_skipped[place] = word == "skip"
+    return said
 
 
 def _spellings(classes: Sequence[object]) -> dict[str, object]:
@@ -94,6 +147,14 @@ def _spellings(classes: Sequence[object]) -> dict[str, object]:
     return spelled_so | {_spelling(one): one for one in classes}
 
 
+def _class_of(text: object, known_as: dict[str, object]) -> object | None:
+    """Find the class that is meant, None if there is none."""
+    spelling = _spelling(text)
+    as_number = WHOLE_NUMBER.fullmatch(spelling)
+    spellings = [spelling, spelling.casefold(), *([as_number[1]] if as_number else [])]
+    return next((known_as[one] for one in spellings if one in known_as), None)
+
+
 def _spelling(value: object) -> str:
     """Spell a label; a table with gaps makes floats of whole numbers."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
@@ -101,74 +162,8 @@ def _spelling(value: object) -> str:
     return str(value).strip()
 
 
-def _entries(verdicts: Any) -> Iterable[tuple[str, object, object, object]]:
-    """Hand on where something stands, the row, the verdict, and the right label or nothing."""
-    if isinstance(verdicts, str | os.PathLike):
-        yield from _entries_of_csv(Path(verdicts))
-        return
-    if is_a(verdicts, "pandas", "Series"):
-        verdicts = verdicts.to_dict()
-    if isinstance(verdicts, Mapping) and not {"row", "verdict"} <= set(map(str, verdicts)):
-        for row, verdict in verdicts.items():
-            yield "", row, verdict, None
-        return
-    names = getattr(getattr(verdicts, "dtype", None), "names", None)
-    try:
-        names = names or list(getattr(verdicts, "columns", None) or verdicts.keys())
-    except ValueError:  # the truth of a pandas index
-        names = list(verdicts.columns)
-    except AttributeError as error:
-        raise InputTypeError(f"verdicts are a {type(verdicts).__name__}; {_FORMS}") from error
-    columns = {name: list(verdicts[name]) for name in names}
-    missing = {"row", "verdict"} - set(columns)
-    if missing:
-        raise InputError(f"verdicts have no column {min(missing)!r}; {_FORMS}")
-    n = len(columns["row"])
-    labels = columns.get("right_label", [None] * n)
-    if not n == len(columns["verdict"]) == len(labels):
-        raise InputError("the columns of verdicts differ in length; there must be a cell for each")
-    for row, verdict, label in zip(columns["row"], columns["verdict"], labels, strict=True):
-        yield "", row, verdict, label
-
-
-def _entries_of_csv(path: Path) -> Iterable[tuple[str, object, object, object]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            separator = max(",;\t", key=header.count)
-            file.seek(0)
-            reader = csv.DictReader(file, delimiter=separator)
-            missing = {"row", "verdict"} - set(reader.fieldnames or ())
-            if missing:
-                raise InputError(f"{path} has no column {min(missing)!r}; {_FORMS}")
-            for line in reader:
-                if any(line.values()):  # spreadsheets write lines of nothing but separators
-                    where = f" (line {reader.line_num} of {path})"
-                    yield where, line["row"], line["verdict"], line.get("right_label")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"verdicts cannot be read from {path}: {error}") from error
-
-
-def _is_nothing(value: Any) -> bool:
-    """Whether a cell of a table is empty: None, a NaN of any library, or no text."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return True
-    equal = value == value  # noqa: PLR0124 - a NaN is not equal to itself, and NA is neither
-    return not isinstance(equal, bool | np.bool_) or not equal
-
-
-def _as_row(value: Any, where: str) -> int:
-    try:
-        row = int(value)
-        if row == float(value):
-            return row
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise InputError(f"verdicts name a row {spelled(value)}{where}; rows are whole numbers")
-
-
 def _as_verdict(value: Any, row: int, where: str) -> str:
-    if _is_nothing(value):
+    if is_nothing(value):
         return ""
     if isinstance(value, str):
         word = value.strip().lower()
