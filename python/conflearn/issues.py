@@ -171,10 +171,9 @@ def find_label_issues(
         progress=progress,
         checkpoint=checkpoint,
     )
-    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_,
+        filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
@@ -185,6 +184,7 @@ def find_label_issues(
         from conflearn.stream import issues
 
         return issues.find_label_issues(inputs, options, out)
+    options = choose_for(inputs, options)
     options = options._replace(judges=fit_in_memory(inputs, options.filter_by))
     return _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
 
@@ -252,10 +252,9 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
         progress=progress,
         checkpoint=checkpoint,
     )
-    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_,
+        filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
@@ -266,6 +265,7 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
         from conflearn.stream import issues
 
         return issues.rank_label_issues(inputs, options, rank_by, out)
+    options = choose_for(inputs, options)
     options = options._replace(judges=fit_in_memory(inputs, options.filter_by, rank_by))
     return _core.rank_label_issues(
         inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from conflearn._inputs import Inputs, Meaning
 from conflearn._names import Filter, Kind, Score
-from conflearn._options import refuse_scores
+from conflearn._options import Options, refuse_scores
 from conflearn._reduce import Reduce
 from conflearn._runs import Path, Progress, read_or_open
-from conflearn.errors import OptionError
 from conflearn.states import SampleState
 
 if TYPE_CHECKING:
@@ -149,25 +148,20 @@ def choose(
     reduce: Reduce,
     n_classes: int,
     meaning: Meaning,
-    filter_by: Any,
-    cut: Any,
+    options: Options,
     n_threads: int | None = None,
-) -> tuple[Any, Any]:
-    """Choose filter and cut where that is asked for; what is given is not checked here."""
-    if not (isinstance(filter_by, str) and filter_by == "auto"):
-        return filter_by, cut
-    if cut is not None:
-        raise OptionError(
-            "filter_by='auto' chooses the cut, too; leave cut out, or pass filter_by='noise_floor'"
-        )
+) -> Options:
+    """Choose filter and cut where that is asked for: everything else was checked before."""
+    if not options.is_auto:
+        return options
     refuse_scores("filter_by='auto'", meaning.kind)
     found = _of(reduce, n_classes, meaning, n_threads)
-    return found.filter_by, found.cut
+    return options._replace(filter_by=found.filter_by, cut=found.cut, is_auto=False)
 
 
-def choose_for(inputs: "Inputs | Run", filter_by: Any, cut: Any) -> tuple[Any, Any]:
+def choose_for(inputs: "Inputs | Run", options: Options) -> Options:
     """Do the same for what a call is about to look at."""
-    return choose(inputs.reduce, inputs.n_classes, inputs.meaning, filter_by, cut, inputs.n_threads)
+    return choose(inputs.reduce, inputs.n_classes, inputs.meaning, options, inputs.n_threads)
 
 
 def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None) -> Recommendation:
