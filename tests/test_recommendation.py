@@ -39,7 +39,9 @@ def test_the_cut_follows_how_often_a_sure_model_contradicts() -> None:
     assert [one.cut for one in (clean, few, many)] == [0.5, 0.3, 0.6]
     assert {one.filter_by for one in (clean, few, many)} == {"noise_floor"}
     assert 0.15 < many.figures["surely_contradicted"] < 0.25
-    assert "contradicts" in repr(many)
+    for one in (clean, few, many):
+        assert f"the cut of {one.cut} " in one.reason
+        assert one.reason in repr(one)
     assert pickle.loads(pickle.dumps(many)) == many
 
 

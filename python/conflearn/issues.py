@@ -66,9 +66,9 @@ def find_label_issues(
           `num_label_issues` counts;
         - ``relative_confidence``: the class with the largest ``P[:, j] / t_j`` is another one, with
           t the `confident_thresholds`;
-        - ``noise_floor``: the label is more likely wrong than right, by how far probabilities,
-          calibrated to the labels, stand above what wrong labels alone explain;
-        - ``auto``: what `recommend` says.
+        - ``noise_floor``: the given class has less than half (or `cut`) of what probabilities,
+          calibrated to the labels, have above what wrong labels alone explain;
+        - ``auto``: ``noise_floor`` with the cut that `recommend` says.
 
         Except for the last five, an example whose given class is the model's most probable one
         (within 1e-6) is never flagged.
@@ -83,8 +83,9 @@ def find_label_issues(
         Counts ``joint[given, true]`` to use as they are; by default those of the data,
         calibrated. For the pruning filters.
     cut : float in [0, 1], optional
-        Flag scores below it, by default 0.5. For ``noise_floor``, whose score is P(the label is
-        right): a lower cut flags fewer labels, of which more are wrong.
+        Flag scores below it, by default 0.5. For ``noise_floor``: a lower cut flags fewer labels,
+        of which more are wrong. The score reads like P(the label is right), and is that only as far
+        as its assumptions go; `audit` gives chances that hold.
     kind : {"probabilities", "logits", "scores"}, default "probabilities"
         What the cells of `pred_probs` are. Of logits the softmax is taken, row by row, without a
         second matrix; minus infinity rules a class out. Scores are any real numbers that are larger
