@@ -205,8 +205,9 @@ def analyze(
         Called with an empty state, returns one that has been fed all rows: the same state, or
         another of its kind. `feed` does that to a batch; states are merged with
         ``state.merge(other)``, and travel by pickle or by ``to_bytes()`` and ``from_bytes()``. What
-        is still being sent must not be merged into: make a ``copy.copy`` first. It is called three
-        times or more often, and must find the same rows each time.
+        is still being sent must not be merged into: make a ``copy.copy`` first. It is called twice,
+        once more for ``noise_floor`` (the filter, the score, or ``auto``), and once or more often
+        for a filter that takes the worst of many. It must find the same rows each time.
     n_classes : int
         K.
     filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, cut, \
@@ -289,7 +290,11 @@ def find_rule(
     temperature: float = 1.0,
     class_bias: object = None,
 ) -> Rule:
-    """Make the passes that a filter needs: none, one, or three and more.
+    """Make the passes that a filter needs.
+
+    None for ``predicted_neq_given``, one for ``confident_learning`` and ``relative_confidence``,
+    three for ``noise_floor`` and ``auto``, three or more for the others; and those of the judges in
+    `scores`.
 
     Parameters
     ----------
