@@ -293,8 +293,9 @@ def order_label_issues(
     mask : array_like of shape (N,), bool
         The examples to order, such as `find_label_issues` returns them. Only their rows are read
         and checked: of each the own-class cell for ``self_confidence``, the whole row for other
-        scores. What needs thresholds, as `adjust_pred_probs` and the judges do, reads
-        them whole, and the own-class cells of all other rows too.
+        scores. What needs thresholds, as `adjust_pred_probs` and ``relative_confidence`` do,
+        reads them whole, and the own-class cells of all other rows too; ``noise_floor`` reads all
+        cells.
     labels, pred_probs, kind, temperature, class_bias, classes, n_threads
         As in `find_label_issues`.
     rank_by, adjust_pred_probs
