@@ -9,7 +9,14 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 import conflearn
-from conflearn.errors import InputError, OptionError, ProbabilityError, ShapeError, StateError
+from conflearn.errors import (
+    InputError,
+    InputTypeError,
+    OptionError,
+    ProbabilityError,
+    ShapeError,
+    StateError,
+)
 from conflearn.states import SampleState, ThresholdState
 from expected import refused
 from strategies import FILTERS, random_data
@@ -306,6 +313,47 @@ def test_logits_are_fitted_as_their_probabilities_are() -> None:
         found.apply(np.log(pred_probs) + 5)[np.arange(1000), labels],
         atol=1e-12,
     )
+
+
+def test_one_column_of_logits_is_fitted_and_applied() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    logits = rng.normal(size=400) + labels
+    found = conflearn.fit_calibration(labels, logits, kind="logits")
+    both = np.column_stack([np.zeros(400), logits])
+    for one in (logits, logits[:, None], both):
+        np.testing.assert_array_equal(found.apply(one), found.apply(both))
+    np.testing.assert_allclose(found.apply(logits).sum(axis=1), 1)
+
+
+def test_what_is_applied_to_is_read_as_everywhere(width: np.dtype) -> None:
+    labels, pred_probs = random_data(300, 4, seed=5)
+    found = conflearn.fit_calibration(labels, pred_probs)
+    narrow = pred_probs.astype(width)
+    expected = calibrated(narrow, found.temperature, found.class_bias)
+    for one in (narrow, np.asfortranarray(narrow), narrow.tolist()):
+        np.testing.assert_allclose(found.apply(one), expected, atol=1e-12)
+    pred_probs[7, 2] = -5e-7  # a rounding below 0 is 0
+    assert found.apply(pred_probs)[7, 2] == 0
+
+
+def test_what_cannot_be_calibrated_is_named(tmp_path: Path) -> None:
+    labels, pred_probs = random_data(50, 4, seed=6)
+    found = conflearn.fit_calibration(labels, pred_probs)
+    for value in (np.nan, -0.1, 1.1):
+        spoilt = pred_probs.copy()
+        spoilt[17, 3] = value
+        with pytest.raises(ProbabilityError, match=r"pred_probs\[17, 3\]"):
+            found.apply(spoilt)
+    for matrix, error, words in (
+        (np.log(pred_probs), ProbabilityError, "fitted to probabilities"),
+        (pred_probs[:, :3], ShapeError, "4 classes"),
+        (pred_probs[:, 0], ShapeError, "two dimensions"),
+        (sparse.csr_array(pred_probs), InputTypeError, "temperature= and class_bias="),
+        (str(tmp_path / "pred_probs.npy"), InputTypeError, "str"),
+    ):
+        with pytest.raises(error, match=words):
+            found.apply(matrix)
 
 
 @pytest.mark.parametrize("labels", [[0], [1, 1], [0, 1]])

@@ -97,6 +97,19 @@ def test_analysis(filter_by, rank_by) -> None:
     assert found.num_issues == expected.num_issues
 
 
+@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "noise_floor", "auto"])
+def test_what_is_calibrated_on_the_way(filter_by) -> None:
+    options = {"filter_by": filter_by, "temperature": 1.5, "class_bias": [0.5, -0.5, 0.2, 0.0]}
+    mask = conflearn.find_label_issues(*DATA, **options)
+    found = conflearn.dask.find_label_issues(LABELS, PRED_PROBS, **options)
+    assert found.compute().tobytes() == mask.tobytes()
+    analysis = conflearn.dask.analyze(LABELS, PRED_PROBS, **options)
+    expected = conflearn.analyze(*DATA, **options)
+    assert analysis.thresholds.tobytes() == expected.thresholds.tobytes()
+    assert analysis.issues.compute().tobytes() == expected.ranked.tobytes()
+    assert analysis.cut == expected.cut
+
+
 @pytest.mark.parametrize(
     ("of_labels", "of_pred_probs"),
     [(400, (400, 4)), (7, (100, 4)), (100, (33, 3)), (1, (400, 1)), (13, (13, 2))],

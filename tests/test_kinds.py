@@ -286,6 +286,7 @@ def test_real_probabilities_as_logits_and_scores(kind: Any, real_data: Data) -> 
         ({"kind": "logits", "temperature": np.nan}, "temperature=nan"),
         ({"kind": "logits", "temperature": 1e-40}, "temperature must lie between 1e-30 and 1e30"),
         ({"kind": "logits", "temperature": 1e100}, "temperature must lie between 1e-30 and 1e30"),
+        ({"temperature": 1e-300}, "temperature must lie between 1e-30 and 1e30, but is 1e-300;"),
         ({"kind": "logits", "temperature": "1"}, "temperature='1'"),
     ],
 )

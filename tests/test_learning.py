@@ -88,7 +88,7 @@ def test_what_it_finds_is_what_analyze_finds() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        *({"filter_by": name} for name in FILTERS + JUDGES),
+        *({"filter_by": name} for name in [*FILTERS, *JUDGES, "auto"]),
         *({"rank_by": name} for name in SCORES + JUDGES),
         {"frac_noise": 0.5},
         {"num_to_remove_per_class": [2, 0, 1]},
@@ -529,6 +529,9 @@ def test_what_cannot_be_weighed_is_refused_before_anything_is_trained() -> None:
     [
         {"frac_noise": 2},
         {"filter_by": "prune"},
+        {"filter_by": "auto", "frac_noise": 0.5},
+        {"filter_by": "auto", "cut": 0.5},
+        {"filter_by": "auto", "method": "decision_function"},
         {"rank_by": "entropy"},
         {"confident_joint": np.ones((2, 2))},
         {"num_to_remove_per_class": [1, 2]},

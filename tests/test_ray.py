@@ -82,6 +82,13 @@ def test_filters(filter_by) -> None:
     assert results["is_issue"].tobytes() == mask.tobytes()
 
 
+def test_what_is_calibrated_on_the_way() -> None:
+    options = {"filter_by": "auto", "temperature": 1.5, "class_bias": [0.5, -0.5, 0.2, 0.0]}
+    results = in_order(conflearn.ray.find_label_issues(dataset_of(), id="id", **options))
+    mask = conflearn.find_label_issues(*DATA, **options)
+    assert results["is_issue"].tobytes() == mask.tobytes()
+
+
 def test_what_is_kept_may_be_named_twice() -> None:
     found = conflearn.ray.find_label_issues(dataset_of(), id="id", keep=["id", "label", "label"])
     found = in_order(found)

@@ -283,6 +283,12 @@ def read_meaning(kind: object, temperature: object, class_bias: object = None) -
     """Coerce what the cells of a matrix are, and how they are calibrated."""
     meant = one_of(kind, KINDS, "kind")
     divisor = as_positive(temperature, "temperature")
+    # As the core has it, which would print all digits of another one.
+    if not 1e-30 <= divisor <= 1e30:  # noqa: PLR2004
+        raise OptionError(
+            f"temperature must lie between 1e-30 and 1e30, but is {divisor:g}; 1 leaves the cells "
+            "as they are"
+        )
     if meant == "scores" and (divisor != 1 or class_bias is not None):
         name = "temperature" if divisor != 1 else "class_bias"
         raise OptionError(

@@ -1,5 +1,6 @@
 """Options that several functions share, checked: an option that would be ignored is an error."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,12 +23,13 @@ from conflearn._names import (
     AGGREGATES,
     CLASSIC_FILTERS,
     CUT_FILTERS,
-    FILTERS,
+    FILTER_CHOICES,
     JUDGES,
     PRUNING_FILTERS,
     Adjust,
     Aggregate,
     Filter,
+    FilterChoice,
     Kind,
     Score,
     Several,
@@ -50,6 +52,8 @@ __all__ = [
 
 ALPHA = 0.8
 SOFTMIN_TEMPERATURE = 0.1
+#: Below which score a filter with a cut flags, unless another one is given.
+CUT = 0.5
 
 
 class Options(NamedTuple):
@@ -65,6 +69,16 @@ class Options(NamedTuple):
     cut: float | None = None
     #: Those that the core is to ask, where it does not fit them on the way.
     judges: "tuple[_core.Judge, ...]" = ()
+    #: Whether filter and cut are still to be chosen. Until then `filter_by` stands in for any that
+    #: may be: one that takes no further options, which needs probabilities.
+    is_auto: bool = False
+
+    def asked(self) -> dict[str, object]:
+        """Return what was asked for, by name."""
+        asked = self._asdict()
+        if asked.pop("is_auto"):
+            asked["filter_by"] = "auto"
+        return asked
 
 
 class AggregateOption(NamedTuple):
@@ -82,30 +96,40 @@ def read_options(
     min_examples_per_class: object,
     confident_joint: object,
     cut: object = None,
+    *,
+    filters: Collection[FilterChoice] = FILTER_CHOICES,
 ) -> Options:
-    """Coerce the options that belong to filters."""
-    filter_, share, least = _read_filter(
-        one_of(filter_by, FILTERS, "filter_by"),
+    """Coerce the options that belong to filters; one that is to be chosen has no others."""
+    name = one_of(filter_by, filters, "filter_by")
+    share, least = _read_filter(
+        name,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
         confident_joint,
     )
+    if name == "auto":
+        if cut is not None:
+            raise OptionError(
+                "filter_by='auto' chooses the cut, too; leave cut out, or pass "
+                "filter_by='noise_floor'"
+            )
+        return Options("noise_floor", is_auto=True)
     removals = num_to_remove_per_class
     return Options(
-        filter_,
+        name,
         share,
         None if removals is None else as_num_to_remove(removals, n_classes),
         least,
         None if confident_joint is None else _read_joint(confident_joint, n_classes),
-        cut=read_cut(cut, filter_),
+        cut=read_cut(cut, name),
     )
 
 
 def read_cut(cut: object, filter_by: Filter) -> float | None:
-    """Coerce the score below which a filter flags, or say why it has none."""
+    """Coerce the score below which a filter flags, None if it has none; or refuse one for it."""
     if cut is None:
-        return None
+        return CUT if filter_by in CUT_FILTERS else None
     share = as_share(cut, "cut")
     if filter_by not in CUT_FILTERS:
         raise OptionError(
@@ -118,10 +142,11 @@ def read_cut(cut: object, filter_by: Filter) -> float | None:
 def refuse_scores(what: str, kind: Kind) -> None:
     """Refuse at once what the core would refuse after a pass."""
     if kind == "scores":
+        *filters, last = CLASSIC_FILTERS
         raise OptionError(
             f'{what} needs probabilities, which kind="scores" does not give; with scores, use the '
-            "scores self_confidence and normalized_margin, any other filter, thresholds, joints "
-            "and counts"
+            f"scores self_confidence and normalized_margin, the filters {', '.join(filters)} and "
+            f"{last}, and thresholds, joints and counts"
         )
 
 
@@ -141,8 +166,9 @@ def read_tag_options(
     confident_joint: object,
 ) -> Options:
     """Coerce the same options of multi-label data, where a class has two sides."""
-    filter_, share, least = _read_filter(
-        one_of(filter_by, CLASSIC_FILTERS, "filter_by"),
+    filter_ = one_of(filter_by, CLASSIC_FILTERS, "filter_by")
+    share, least = _read_filter(
+        filter_,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
@@ -159,12 +185,12 @@ def read_tag_options(
 
 
 def _read_filter(
-    filter_: Filter,
+    filter_: FilterChoice,
     frac_noise: object,
     num_to_remove_per_class: object,
     min_examples_per_class: object,
     confident_joint: object,
-) -> tuple[Filter, float, int]:
+) -> tuple[float, int]:
     share = as_share(frac_noise, "frac_noise")
     least = as_count(min_examples_per_class, "min_examples_per_class")
     if filter_ not in PRUNING_FILTERS:
@@ -180,7 +206,7 @@ def _read_filter(
                     f"filter_by={filter_!r} does not use {name}; leave it out, or choose one of "
                     f"{', '.join(PRUNING_FILTERS)}"
                 )
-    return filter_, share, least
+    return share, least
 
 
 def read_aggregate(

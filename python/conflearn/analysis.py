@@ -61,7 +61,10 @@ class Analysis:
         How many labels are wrong, as `num_label_issues` counts them: an estimate, whatever the
         filter flags (that is ``len(ranked)``).
     filter_by, rank_by, kind : str
-        What was asked for.
+        What was asked for; of ``filter_by="auto"``, the filter that was chosen.
+    cut : float or None
+        Below which score the filter flags, whether given, chosen or its own; None where it has no
+        cut.
     classes : tuple or None
         What the columns stand for, if that was told.
     """
@@ -73,6 +76,7 @@ class Analysis:
     thresholds: npt.NDArray[np.float64]
     num_issues: int
     filter_by: Filter
+    cut: float | None
     rank_by: Score
     kind: Kind
     classes: tuple[object, ...] | None
@@ -203,9 +207,10 @@ class Analysis:
 
     def __repr__(self) -> str:
         n_flagged, n_examples = len(self.ranked), self.n_examples
+        cut = "" if self.cut is None else f", cut {self.cut:g}"
         lines = [
             f"Analysis of {n_examples:,} labels in {self.n_classes:,} classes",
-            f"  flagged by {self.filter_by}: {n_flagged:,} ({n_flagged / n_examples:.1%})",
+            f"  flagged by {self.filter_by}{cut}: {n_flagged:,} ({n_flagged / n_examples:.1%})",
             (
                 f"  estimated number of wrong labels: {self.num_issues:,} "
                 f"({self.num_issues / n_examples:.1%})"
@@ -282,7 +287,7 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
     Returns
     -------
     Analysis
-        With ``mask``, ``ranked``, ``scores``, ``suggested_labels``, ``thresholds``,
+        With ``mask``, ``ranked``, ``scores``, ``suggested_labels``, ``thresholds``, ``cut``,
         ``confident_joint``, ``joint``, ``noise_model``, ``num_issues``, ``health``, ``checks`` and
         ``to_records()``.
 
@@ -334,10 +339,9 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
             "weights are for several matrices, but pred_probs is one; leave them out, or pass a "
             "list of matrices"
         )
-    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_,
+        filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
@@ -348,6 +352,7 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
         from conflearn.stream import analysis
 
         return analysis.analyze(inputs, options, rank_by, out)
+    options = choose_for(inputs, options)
     options = options._replace(judges=fit_in_memory(inputs, options.filter_by, rank_by))
     found = _core.analyze(inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads)
     scores: dict[Score, npt.NDArray[np.float64]] = {
@@ -365,6 +370,7 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
         thresholds=found.thresholds,
         num_issues=found.num_issues,
         filter_by=options.filter_by,
+        cut=options.cut,
         rank_by=rank_by,
         kind=inputs.kind,
         classes=None if classes is None else tuple(classes),

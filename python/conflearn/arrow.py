@@ -161,7 +161,7 @@ def feed(
     ----------
     batches : iterable of pyarrow.RecordBatch or pyarrow.Table
         Rows, in any order.
-    state : ThresholdState, JointState or SelectionState
+    state : ThresholdState, JointState, SampleState, SelectionState or CheckState
         What a pass sends out. It is left as it is.
     layout : Layout
         Where to look.
@@ -227,14 +227,14 @@ def merge(state: Any, batches: Iterable[Batch]) -> Any:
 
     Parameters
     ----------
-    state : ThresholdState, JointState or SelectionState
+    state : ThresholdState, JointState, SampleState, SelectionState or CheckState
         What a pass sends out. It is left as it is: an engine may pickle it at any time.
     batches : iterable of pyarrow.RecordBatch, pyarrow.Table, or mapping
         What `feed` yields, in any order; or rows of that, such as those of Spark.
 
     Returns
     -------
-    ThresholdState, JointState or SelectionState
+    ThresholdState, JointState, SampleState, SelectionState or CheckState
         What all rows were fed to.
 
     Raises

@@ -10,17 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from conflearn import _core
-from conflearn._inputs import Inputs
+from conflearn._coerce import as_pred_probs, as_sparse, widened
+from conflearn._inputs import Inputs, Meaning
 from conflearn._names import Kind
 from conflearn._runs import Path, Progress, read_or_open
-from conflearn.errors import OptionError
+from conflearn.errors import InputTypeError, OptionError, ProbabilityError, ShapeError
 from conflearn.states.sample import SampleState
 
 __all__ = ["Calibration", "Reliability", "calibrated", "fit_calibration"]
 
 
 class Calibrating(TypedDict):
-    """The options by which every function calibrates a matrix on the way."""
+    """The options by which functions calibrate a matrix on the way."""
 
     temperature: float
     class_bias: npt.NDArray[np.float64]
@@ -35,7 +36,9 @@ class Reliability:
     Attributes
     ----------
     log_loss : float
-        Mean of -ln P of the given class, in nats; what is below 1e-7 counts as that.
+        Mean of -ln P of the given class, in nats, of rows that are normalised first. Where the
+        given class has 0, it counts as a tenth of the lowest probability above 0 that the given
+        class of any row of the sample has; no given class counts as less than 1e-7.
     counts : ndarray of shape (15,), int64
         How many rows have a confidence from 0 to 1/15, from 1/15 to 2/15 and so on.
     confidences, accuracies : ndarray of shape (15,), float64
@@ -89,7 +92,8 @@ class Calibration:
     n_rows : int
         To how many rows they were fitted.
     before, after : Reliability
-        Of these rows, as they are and calibrated.
+        Of these rows, as they are and calibrated. The fit has seen them: on other rows of the same
+        kind, what is calibrated fits a little less well, with many classes and few rows above all.
     """
 
     temperature: float
@@ -110,26 +114,70 @@ class Calibration:
         Parameters
         ----------
         pred_probs : array_like of shape (n, K)
-            Of the `kind` that this calibration was fitted to. Not checked.
+            In memory, and of the `kind` that this calibration was fitted to. Logits of two classes
+            may have one column, or one dimension.
 
         Returns
         -------
         ndarray of shape (n, K), float64
             Rows that sum to 1; rows of zeros stay so.
+
+        Raises
+        ------
+        InputError
+            If there is another number of classes, or a cell is out of range.
+        InputTypeError
+            If the matrix is sparse, or cannot be read.
+
+        Examples
+        --------
+        >>> import numpy as np, conflearn
+        >>> pred_probs = np.tile([0.99, 0.01], (100, 1))
+        >>> calibration = conflearn.fit_calibration([0] * 80 + [1] * 20, pred_probs)
+        >>> calibration.apply([[0.99, 0.01], [0.5, 0.5]]).round(2)
+        array([[0.8, 0.2],
+               [0.5, 0.5]])
         """
-        cells = np.array(pred_probs, dtype=np.float64)
-        if cells.ndim != 2 or cells.shape[1] != len(self.class_bias):  # noqa: PLR2004 - (n, K)
-            raise OptionError(
-                f"pred_probs must have a column for each of the {len(self.class_bias)} classes, "
-                f"but its shape is {cells.shape}"
+        is_sparse = not isinstance(pred_probs, np.ndarray) and as_sparse(pred_probs) is not None
+        if is_sparse:
+            raise InputTypeError(
+                "pred_probs is sparse, and the calibrated matrix would have all cells; pass "
+                "temperature= and class_bias= (**calibration.options) to the function that takes "
+                "it, or pass an array of all cells"
             )
-        return calibrated(cells, self.kind, self.temperature, self.class_bias)
+        cells = as_pred_probs(pred_probs, kind=self.kind)
+        n_classes = len(self.class_bias)
+        if cells.shape[1] != n_classes:
+            raise ShapeError(
+                f"pred_probs must have a column for each of the {n_classes} classes that this "
+                f"calibration was fitted to, but its shape is {cells.shape}"
+            )
+        self._check(cells)
+        return calibrated(widened(cells), self.kind, self.temperature, self.class_bias)
+
+    def _check(self, cells: npt.NDArray[Any]) -> None:
+        """Have the core look at every cell, as it does where it computes with them."""
+        nobody = np.zeros(len(cells), np.int64)
+        matrix = Meaning(self.kind).of(cells)
+        try:
+            _core.label_quality_scores(nobody, matrix, "normalized_margin", "no", None, 0, None)
+        except ProbabilityError as error:
+            fault, advice, _ = str(error).partition("; pass kind=")
+            if not advice:
+                raise
+            raise ProbabilityError(
+                f"{fault}; this calibration was fitted to {self.kind}, so pass such, or fit one "
+                "with another kind="
+            ) from error
 
     def __repr__(self) -> str:
         before, after = self.before, self.after
         biases = self.class_bias
         lines = [
-            f"Calibration of {self.kind} of {len(biases):,} classes by {self.n_rows:,} rows",
+            (
+                f"Calibration of {self.kind} of {len(biases):,} classes, fitted to "
+                f"{self.n_rows:,} rows and measured on them"
+            ),
             (
                 f"  temperature {self.temperature:.3g}, class biases from {biases.min():.2f} to "
                 f"{biases.max():.2f}"
@@ -164,7 +212,8 @@ def fit_calibration(
     Calibrated probabilities are proportional to ``pred_probs[i, k] ** (1 / T) * exp(b[k])``; of
     logits, to ``exp(logits[i, k] / T + b[k])``. Any function that takes `pred_probs` calibrates
     them on the way, without a second matrix, if it is called with ``temperature=`` and
-    ``class_bias=``.
+    ``class_bias=``; but for those of `conflearn.multilabel`, where each tag is a problem of its
+    own, to be calibrated by itself.
 
     Parameters
     ----------
@@ -240,7 +289,8 @@ def calibrated(
 ) -> npt.NDArray[np.float64]:
     """Compute calibrated probabilities in numpy, where no sweep of the core does it."""
     with np.errstate(divide="ignore"):
-        logs = cells if kind == "logits" else np.log(cells)
+        # What is below 0 by a rounding is 0.
+        logs = cells if kind == "logits" else np.log(np.maximum(cells, 0))
     exponents = logs / temperature + (0.0 if class_bias is None else class_bias)
     largest = exponents.max(axis=1, keepdims=True, initial=-np.inf)
     powers = np.exp(exponents - np.where(np.isfinite(largest), largest, 0.0))

@@ -1,9 +1,9 @@
 """Label issues of Dask arrays, or of columns of Dask frames, chunk by chunk.
 
-Only states of some kilobytes leave the workers; they are merged in a tree, by workers too. Results
-are chunked as the input is, and are computed when they are asked for. Chunks have an order, so
-every row has a number, and the answers are those of `conflearn.find_label_issues` and
-`conflearn.analyze`, to the bit.
+Only states of some kilobytes leave the workers, and for ``noise_floor`` a sample of up to 10,000
+rows; they are merged in a tree, by workers too. Results are chunked as the input is, and are
+computed when they are asked for. Chunks have an order, so every row has a number, and the answers
+are those of `conflearn.find_label_issues` and `conflearn.analyze`, to the bit.
 """
 
 from abc import ABC, abstractmethod
@@ -85,10 +85,11 @@ def find_label_issues(
     pred_probs : dask.array.Array of shape (N, K), or dask.dataframe.DataFrame or Series
         Out-of-sample predicted probabilities; or a `conflearn.TopK` of two dask arrays. A frame has
         a column a class, in their order; a series holds a list a row. Its chunks of rows are those
-        of `labels`, whether their sizes are known or not. It is read once in each pass: one for
-        ``filter_by="confident_learning"``, three or more for others that count. Another one decides
-        about the rows, unless a filter that counts flags no more than a million of them: then their
-        numbers are known.
+        of `labels`, whether their sizes are known or not. It is read once in each pass: none for
+        ``filter_by="predicted_neq_given"``, one for ``confident_learning`` and
+        ``relative_confidence``, three for ``noise_floor`` and ``auto``, three or more for others.
+        Another one decides about the rows, unless a filter that takes the worst of many flags no
+        more than a million of them: then their numbers are known.
     id : dask.array.Array of shape (N,), or dask.dataframe.Series, optional
         Whole numbers, at least 0, each its own, in place of row numbers: ties go to the lower one.
     classes : sequence of K names, optional
@@ -99,7 +100,7 @@ def find_label_issues(
         Number of threads of a task. Dask gives it one.
     **options
         ``filter_by``, ``frac_noise``, ``num_to_remove_per_class``, ``min_examples_per_class``,
-        ``confident_joint``, ``cut``, ``kind``, ``temperature``, as in
+        ``confident_joint``, ``cut``, ``kind``, ``temperature``, ``class_bias``, as in
         `conflearn.find_label_issues`.
 
     Returns

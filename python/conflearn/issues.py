@@ -66,9 +66,9 @@ def find_label_issues(
           `num_label_issues` counts;
         - ``relative_confidence``: the class with the largest ``P[:, j] / t_j`` is another one, with
           t the `confident_thresholds`;
-        - ``noise_floor``: the label is more likely wrong than right, by how far probabilities,
-          calibrated to the labels, stand above what wrong labels alone explain;
-        - ``auto``: what `recommend` says.
+        - ``noise_floor``: the given class has less than half (or `cut`) of what probabilities,
+          calibrated to the labels, have above what wrong labels alone explain;
+        - ``auto``: ``noise_floor`` with the cut that `recommend` says.
 
         Except for the last five, an example whose given class is the model's most probable one
         (within 1e-6) is never flagged.
@@ -83,8 +83,9 @@ def find_label_issues(
         Counts ``joint[given, true]`` to use as they are; by default those of the data,
         calibrated. For the pruning filters.
     cut : float in [0, 1], optional
-        Flag scores below it, by default 0.5. For ``noise_floor``, whose score is P(the label is
-        right): a lower cut flags fewer labels, of which more are wrong.
+        Flag scores below it, by default 0.5. For ``noise_floor``: a lower cut flags fewer labels,
+        of which more are wrong. The score reads like P(the label is right), and is that only as far
+        as its assumptions go; `audit` gives chances that hold.
     kind : {"probabilities", "logits", "scores"}, default "probabilities"
         What the cells of `pred_probs` are. Of logits the softmax is taken, row by row, without a
         second matrix; minus infinity rules a class out. Scores are any real numbers that are larger
@@ -171,10 +172,9 @@ def find_label_issues(
         progress=progress,
         checkpoint=checkpoint,
     )
-    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_,
+        filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
@@ -185,6 +185,7 @@ def find_label_issues(
         from conflearn.stream import issues
 
         return issues.find_label_issues(inputs, options, out)
+    options = choose_for(inputs, options)
     options = options._replace(judges=fit_in_memory(inputs, options.filter_by))
     return _core.find_label_issues(inputs.labels, inputs.pred_probs, options, inputs.n_threads)
 
@@ -252,10 +253,9 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
         progress=progress,
         checkpoint=checkpoint,
     )
-    filter_, cut = choose_for(inputs, filter_by, cut)
     options = read_options(
         inputs.n_classes,
-        filter_,
+        filter_by,
         frac_noise,
         num_to_remove_per_class,
         min_examples_per_class,
@@ -266,6 +266,7 @@ confident_joint, cut, kind, temperature, class_bias, classes, n_threads, progres
         from conflearn.stream import issues
 
         return issues.rank_label_issues(inputs, options, rank_by, out)
+    options = choose_for(inputs, options)
     options = options._replace(judges=fit_in_memory(inputs, options.filter_by, rank_by))
     return _core.rank_label_issues(
         inputs.labels, inputs.pred_probs, options, rank_by, inputs.n_threads
@@ -292,8 +293,9 @@ def order_label_issues(
     mask : array_like of shape (N,), bool
         The examples to order, such as `find_label_issues` returns them. Only their rows are read
         and checked: of each the own-class cell for ``self_confidence``, the whole row for other
-        scores. What needs thresholds, as `adjust_pred_probs` and the judges do, reads
-        them whole, and the own-class cells of all other rows too.
+        scores. What needs thresholds, as `adjust_pred_probs` and ``relative_confidence`` do,
+        reads them whole, and the own-class cells of all other rows too; ``noise_floor`` reads all
+        cells.
     labels, pred_probs, kind, temperature, class_bias, classes, n_threads
         As in `find_label_issues`.
     rank_by, adjust_pred_probs

@@ -87,6 +87,9 @@ def fit_named(
 
 def fit_in_memory(inputs: Inputs, *names: str) -> tuple[_core.Judge, ...]:
     """Fit those of some filters and scores that need it before the core is called."""
+    for name in names:
+        if name in JUDGES or name == "confidence_weighted_entropy":
+            refuse_scores(name, inputs.kind)
     needed = set(names) - set(_FITTED_ON_THE_WAY)
     judges = fit_named(inputs.reduce, inputs.n_classes, needed, inputs.meaning, inputs.n_threads)
     return tuple(judge._core for judge in judges)  # noqa: SLF001 - of this package

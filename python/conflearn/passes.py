@@ -27,7 +27,7 @@ array([ True, False, False])
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias, TypedDict
 
@@ -122,7 +122,10 @@ class Findings:
     n_examples : int
         N.
     filter_by, kind : str
-        What was asked for.
+        What was asked for; of ``filter_by="auto"``, the filter that was chosen.
+    cut : float or None
+        Below which score the filter flags, whether given, chosen or its own; None where it has no
+        cut.
     classes : tuple or None
         What the columns stand for, if that was told.
     """
@@ -132,6 +135,7 @@ class Findings:
     num_issues: int
     n_examples: int
     filter_by: Filter
+    cut: float | None
     kind: Kind
     classes: tuple[object, ...] | None
     _given_counts: npt.NDArray[np.int64]
@@ -169,9 +173,11 @@ class Findings:
         )
 
     def __repr__(self) -> str:
+        cut = "" if self.cut is None else f", cut={self.cut:g}"
         return (
             f"<{type(self).__name__} of {self.n_examples:,} labels in {self.n_classes:,} classes, "
-            f"filter_by={self.filter_by!r}; estimated number of wrong labels: {self.num_issues:,}>"
+            f"filter_by={self.filter_by!r}{cut}; estimated number of wrong labels: "
+            f"{self.num_issues:,}>"
         )
 
 
@@ -199,8 +205,9 @@ def analyze(
         Called with an empty state, returns one that has been fed all rows: the same state, or
         another of its kind. `feed` does that to a batch; states are merged with
         ``state.merge(other)``, and travel by pickle or by ``to_bytes()`` and ``from_bytes()``. What
-        is still being sent must not be merged into: make a ``copy.copy`` first. It is called three
-        times or more often, and must find the same rows each time.
+        is still being sent must not be merged into: make a ``copy.copy`` first. It is called twice,
+        once more for ``noise_floor`` (the filter, the score, or ``auto``), and once or more often
+        for a filter that takes the worst of many. It must find the same rows each time.
     n_classes : int
         K.
     filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, cut, \
@@ -251,6 +258,7 @@ kind, temperature, class_bias
         if classes is None
         else as_class_names(classes, search.n_classes, columns_of="pred_probs", name="classes")
     )
+    search = search.chosen()
     joint = search.joint(search.thresholds())
     is_ranked = search.options.filter_by not in UNRANKED_FILTERS
     return Findings(
@@ -259,6 +267,7 @@ kind, temperature, class_bias
         num_issues=joint.num_issues,
         n_examples=joint.n_examples,
         filter_by=search.options.filter_by,
+        cut=search.options.cut,
         kind=search.meaning.kind,
         classes=names,
         _given_counts=joint.given_counts,
@@ -281,7 +290,11 @@ def find_rule(
     temperature: float = 1.0,
     class_bias: object = None,
 ) -> Rule:
-    """Make the passes that a filter needs: none, one, or three and more.
+    """Make the passes that a filter needs.
+
+    None for ``predicted_neq_given``, one for ``confident_learning`` and ``relative_confidence``,
+    three for ``noise_floor`` and ``auto``, three or more for the others; and those of the judges in
+    `scores`.
 
     Parameters
     ----------
@@ -326,7 +339,7 @@ confident_joint, cut, scores, kind, temperature, class_bias
         kind,
         temperature,
         class_bias,
-    )
+    ).chosen()
     match search.options.filter_by:
         case "confident_learning":
             return search.rule(search.thresholds().finish())
@@ -450,22 +463,28 @@ class _Search:
         if n < _LEAST_CLASSES:
             raise OptionError(f"n_classes must be at least 2, but is {n}")
         meaning = read_meaning(kind, temperature, class_bias)
-        reduce_once = once(_of_rows(reduce))
-        filter_, threshold = choose(reduce_once, n, meaning, filter_by, cut)
         options = read_options(
             n,
-            filter_,
+            filter_by,
             frac_noise,
             num_to_remove_per_class,
             min_examples_per_class,
             confident_joint,
-            threshold,
+            cut,
         )
-        names = (options.filter_by, *(one_of(score, SCORES, "scores") for score in scores))
-        for name in names:
+        if options.is_auto:
+            refuse_scores("filter_by='auto'", meaning.kind)
+        asked = tuple(one_of(score, SCORES, "scores") for score in scores)
+        for name in (options.filter_by, *asked):
             if name in JUDGES or name == "confidence_weighted_entropy":
                 refuse_scores(name, meaning.kind)
-        return cls(reduce, reduce_once, n, options, names, meaning)
+        names = (options.filter_by, *asked)
+        return cls(reduce, once(_of_rows(reduce)), n, options, names, meaning)
+
+    def chosen(self) -> "_Search":
+        """Choose filter and cut, where that is asked for: the first pass."""
+        options = choose(self.reduce_once, self.n_classes, self.meaning, self.options)
+        return replace(self, options=options, names=(options.filter_by, *self.names[1:]))
 
     def thresholds(self) -> ThresholdState:
         state: ThresholdState = self.reduce_once(

@@ -47,8 +47,10 @@ def label_quality_scores(
         - ``confidence_weighted_entropy``: ln(1 + h) / h for h = H(p) / ln K / max(p_y, 1e-6);
         - ``relative_confidence``: q_y / sum of q for q_j = p_j / t_j, with t the
           `confident_thresholds`; 0 for a row of zeros;
-        - ``noise_floor``: P(the label is right), from how far probabilities, calibrated to the
-          labels, stand above what wrong labels alone explain.
+        - ``noise_floor``: the share of the given class in what probabilities, calibrated to the
+          labels, have above what wrong labels alone explain. That is P(the label is right) under
+          the assumptions of this rule, none of which is checked: for chances that hold, see
+          `audit`.
     adjust_pred_probs : bool, default False
         Take class imbalance out first: subtract each class's threshold, add the largest one,
         normalise rows. Columns of classes that no example is given stay as they are. Only for

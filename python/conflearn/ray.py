@@ -1,7 +1,8 @@
 """Label issues of a Ray Data set, which lies on a cluster and goes through it block by block.
 
-Only states of some kilobytes leave the workers. The results are a data set, too: it is computed
-when it is read, and no column of it is ever on one machine unless somebody asks for that.
+Only states of some kilobytes leave the workers, and for ``noise_floor`` a sample of up to 10,000
+rows. The results are a data set, too: it is computed when it is read, and no column of it is ever
+on one machine unless somebody asks for that.
 
 Order does not exist among the blocks of a data set. Filters that take the worst of many, and of
 equally bad labels the lower row, want a column that numbers the rows. With the numbers 0 to N - 1
@@ -82,9 +83,11 @@ def find_label_issues(
     Parameters
     ----------
     dataset : ray.data.Dataset
-        It is read once in each pass: one for ``filter_by="confident_learning"``, three or more for
-        others that count. Results are computed from another one, of the ids alone where a filter
-        that counts flags no more than a million rows. Rows must be the same each time.
+        It is read once in each pass: none for ``filter_by="predicted_neq_given"``, one for
+        ``confident_learning`` and ``relative_confidence``, three for ``noise_floor`` and ``auto``,
+        three or more for others. Results are computed from another one, of the ids alone where a
+        filter that takes the worst of many flags no more than a million rows. Rows must be the same
+        each time.
     labels, pred_probs : str
         Its columns: the given labels, whole numbers 0..K-1 or names together with `classes`; and
         the out-of-sample predicted probabilities, as tensors or lists of K numbers. For a column a
@@ -104,7 +107,7 @@ def find_label_issues(
         Number of threads, and of CPUs that a task asks for. By default Ray decides: one.
     **options
         ``filter_by``, ``frac_noise``, ``num_to_remove_per_class``, ``min_examples_per_class``,
-        ``confident_joint``, ``cut``, ``kind``, ``temperature``, as in
+        ``confident_joint``, ``cut``, ``kind``, ``temperature``, ``class_bias``, as in
         `conflearn.find_label_issues`.
 
     Returns

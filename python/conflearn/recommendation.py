@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from conflearn._inputs import Inputs, Meaning
 from conflearn._names import Filter, Kind, Score
-from conflearn._options import refuse_scores
+from conflearn._options import Options, refuse_scores
 from conflearn._reduce import Reduce
 from conflearn._runs import Path, Progress, read_or_open
-from conflearn.errors import OptionError
 from conflearn.states import SampleState
 
 if TYPE_CHECKING:
@@ -43,14 +42,14 @@ class Recommendation:
     filter_by, rank_by : str
         The filter to use, and the score to rank by.
     cut : float
-        Below which score to flag a row.
+        Below which score to flag a row: 0.6, 0.5 or 0.3.
     reason : str
         Why, in words and figures.
     figures : mapping of str to float
         ``contradicted``, the share of the labels that are not the most probable class once the
-        probabilities are calibrated; ``surely_contradicted``, the same in the half of the rows in
-        which the model is surer; ``temperature``, how much too sure the model is; ``n_rows``, of
-        the sample that was looked at; ``n_classes``.
+        probabilities are calibrated; ``surely_contradicted``, the same share of the labels in the
+        half of the rows in which the model is surest; ``temperature``, how much too sure the model
+        is; ``n_rows``, of the sample that was looked at; ``n_classes``.
     """
 
     filter_by: Filter
@@ -88,7 +87,7 @@ def recommend(
     progress: Progress = None,
     checkpoint: Path | None = None,
 ) -> Recommendation:
-    """Say which filter fits these data, and why.
+    """Say which filter and cut fit these data, and why.
 
     Parameters
     ----------
@@ -111,12 +110,12 @@ def recommend(
     Notes
     -----
     It is always ``noise_floor``, which finds more errors than the other rules on average of all
-    kinds of data that were tried (see ``benches/detection.py``); what differs is the cut. A sample
-    of rows is calibrated as `fit_calibration` does. How often does the model contradict the labels
-    in the half of the rows in which it is surer, beside all rows? A quarter as often or more: then
-    most that it contradicts is wrong, and the cut is 0.6. Less: its own doubt shows, as where few
-    labels are wrong, and the cut is 0.3. Less than a twentieth: what is wrong is wrong where it
-    doubts, and the cut is 0.5.
+    kinds of data that were tried (see ``benches/detection.py``), not on each of them; what differs
+    is the cut. A sample of rows is calibrated as `fit_calibration` does. How often does the model
+    contradict the labels in the half of the rows in which it is surest, beside all rows? A quarter
+    as often or more: then most that it contradicts is wrong, and the cut is 0.6. Less: its own
+    doubt shows, as where few labels are wrong, and the cut is 0.3. Less than a twentieth, or no
+    label is contradicted at all: what is wrong is wrong where it doubts, and the cut is 0.5.
 
     Examples
     --------
@@ -149,25 +148,20 @@ def choose(
     reduce: Reduce,
     n_classes: int,
     meaning: Meaning,
-    filter_by: Any,
-    cut: Any,
+    options: Options,
     n_threads: int | None = None,
-) -> tuple[Any, Any]:
-    """Choose filter and cut where that is asked for; what is given is not checked here."""
-    if not (isinstance(filter_by, str) and filter_by == "auto"):
-        return filter_by, cut
-    if cut is not None:
-        raise OptionError(
-            "filter_by='auto' chooses the cut, too; leave cut out, or pass filter_by='noise_floor'"
-        )
+) -> Options:
+    """Choose filter and cut where that is asked for: everything else was checked before."""
+    if not options.is_auto:
+        return options
     refuse_scores("filter_by='auto'", meaning.kind)
     found = _of(reduce, n_classes, meaning, n_threads)
-    return found.filter_by, found.cut
+    return options._replace(filter_by=found.filter_by, cut=found.cut, is_auto=False)
 
 
-def choose_for(inputs: "Inputs | Run", filter_by: Any, cut: Any) -> tuple[Any, Any]:
+def choose_for(inputs: "Inputs | Run", options: Options) -> Options:
     """Do the same for what a call is about to look at."""
-    return choose(inputs.reduce, inputs.n_classes, inputs.meaning, filter_by, cut, inputs.n_threads)
+    return choose(inputs.reduce, inputs.n_classes, inputs.meaning, options, inputs.n_threads)
 
 
 def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None) -> Recommendation:
@@ -176,8 +170,8 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
     every, surer = sample.contradictions(temperature, class_bias)
     cut, why = _cut_for(every, surer)
     reason = (
-        f"The model contradicts {every:.1%} of the labels, and {surer:.1%} of those in the half in "
-        f"which it is surer: {why}."
+        f"The model contradicts {every:.1%} of all labels, and {surer:.1%} of the labels in the "
+        f"half of the rows in which it is surest: {why}."
     )
     figures = {
         "contradicted": every,
@@ -198,10 +192,14 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
 def _cut_for(every: float, surer: float) -> tuple[float, str]:
     """Choose the cut, and say why, from how often labels are contradicted."""
     if surer >= _DOUBTFUL * every > 0:
-        return (
-            _CUT_IF_SURE,
-            "it does where it is sure, too, so most of what it contradicts is wrong",
+        cut, effect = _CUT_IF_SURE, "flags more than the usual one"
+        why = "it does where it is sure, too, so most of what it contradicts is wrong"
+    elif surer >= _HARDLY_EVER * every > 0:
+        cut, effect = _CUT_IF_DOUBTFUL, "flags fewer than the usual one"
+        why = "it does so less where it is sure, so it rather doubts itself than the labels"
+    else:
+        cut, effect = _CUT_IF_NEVER, "is the usual one"
+        why = (
+            "it hardly ever does so where it is sure, so labels are wrong, if any, where it doubts"
         )
-    if surer >= _HARDLY_EVER * every > 0:
-        return _CUT_IF_DOUBTFUL, "it rather doubts itself than the labels, so few are flagged"
-    return _CUT_IF_NEVER, "labels are wrong, if any, where it doubts"
+    return cut, f"{why}, and the cut of {cut} {effect}"

@@ -15,6 +15,7 @@ from conflearn._coerce import (
     first_out_of_range,
     one_of,
     readable_again,
+    widened,
 )
 from conflearn._coerce.objects import Array
 from conflearn._inputs import Inputs, Meaning, PredProbs, read_inputs
@@ -216,7 +217,7 @@ def _probability_right(
     inverse = np.linalg.pinv(noise, rcond=_LOWEST_SINGULAR_VALUE)
     weights = np.zeros(len(given))
     for rows in _blocks(matrix):
-        block, y = _wide(matrix[rows]), given[rows]
+        block, y = widened(matrix[rows]), given[rows]
         if not meaning.is_plain:
             block = calibrated(block, *meaning)
         own = block[np.arange(len(y)), y]
@@ -236,16 +237,6 @@ def _blocks(matrix: Array) -> Iterator[slice]:
     step = max(1, _CELLS_PER_BLOCK // n_classes)
     for start in range(0, n_examples, step):
         yield slice(start, start + step)
-
-
-def _wide(block: Array) -> Array:
-    """Return float64 in C order, for memory order not to show in sums.
-
-    uint16 holds the bits of bfloat16, the upper half of a float32.
-    """
-    if block.dtype == np.uint16:
-        block = (block.astype(np.uint32) << 16).view(np.float32)
-    return block.astype(np.float64, order="C")
 
 
 def _noise_matrix(noise_model: object, n_classes: int | None = None) -> Array:

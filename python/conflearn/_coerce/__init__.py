@@ -35,7 +35,7 @@ from conflearn._coerce.labels import (
     first_out_of_range,
 )
 from conflearn._coerce.mask import as_mask
-from conflearn._coerce.matrix import as_pred_probs
+from conflearn._coerce.matrix import as_pred_probs, widened
 from conflearn._coerce.options import (
     MAX_THREADS,
     as_bool,
@@ -103,4 +103,5 @@ __all__ = [
     "first_out_of_range",
     "one_of",
     "readable_again",
+    "widened",
 ]

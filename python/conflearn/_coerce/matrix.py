@@ -19,7 +19,7 @@ from conflearn._coerce.objects import (
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError, ProbabilityError, ShapeError
 
-__all__ = ["as_pred_probs", "as_values", "cells_again"]
+__all__ = ["as_pred_probs", "as_values", "cells_again", "widened"]
 
 #: Who reads what: the library, its classes, and the function that knows them.
 _READERS: tuple[tuple[str, tuple[str, ...], Callable[[Any, str], Array]], ...] = (
@@ -91,6 +91,16 @@ def _readable(array: Array, name: str) -> Array:
 def cells_again(matrix: Array) -> Array:
     """Return what `as_pred_probs` gave as something that it takes: uint16 would be numbers."""
     return matrix.view(BFLOAT16_BITS) if matrix.dtype == np.uint16 else matrix
+
+
+def widened(cells: Array) -> Array:
+    """Return float64 in C order, for memory order not to show in sums.
+
+    uint16 holds the bits of bfloat16, the upper half of a float32.
+    """
+    if cells.dtype == np.uint16:
+        cells = (cells.astype(np.uint32) << 16).view(np.float32)
+    return cells.astype(np.float64, order="C")
 
 
 def _of_two_classes(for_class_1: Array, kind: Kind) -> Array:

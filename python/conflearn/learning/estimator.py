@@ -21,11 +21,12 @@ from conflearn._coerce import (
 )
 from conflearn._coerce.objects import Array
 from conflearn._names import (
+    CLASSIC_FILTERS,
     JUDGES,
     PRUNES,
     RESPONSES,
     SCORES,
-    Filter,
+    FilterChoice,
     Kind,
     Prune,
     Response,
@@ -124,6 +125,8 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         `WeightWarning`.
     filter_by, frac_noise, num_to_remove_per_class, min_examples_per_class, confident_joint, cut
         Which examples to flag, see `find_label_issues`. Classes are in the order of ``classes_``.
+        With ``filter_by="auto"``, which needs probabilities, filter and cut are chosen by them, see
+        `recommend`; ``analysis_`` says which.
     rank_by : str, default "self_confidence"
         The score by which issues are ranked, see `label_quality_scores`.
     method : {"auto", "predict_proba", "decision_function"}, default "auto"
@@ -201,7 +204,7 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         cv: Any = 5,
         prune: Prune = "hard",
         reweight: bool | Literal["auto"] = "auto",
-        filter_by: Filter = "prune_by_noise_rate",
+        filter_by: FilterChoice = "prune_by_noise_rate",
         frac_noise: float = 1.0,
         num_to_remove_per_class: Any = None,
         min_examples_per_class: int = 1,
@@ -411,12 +414,12 @@ class CleanLearning(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type
         )
         one_of(self.rank_by, SCORES, "rank_by")
         other = {
-            "filter_by": "another filter",
+            "filter_by": f"one of {', '.join(CLASSIC_FILTERS)}",
             "rank_by": "'self_confidence' or 'normalized_margin'",
         }
         for name, instead in other.items():
             asked = getattr(self, name)
-            needs_probabilities = asked in ("confidence_weighted_entropy", *JUDGES)
+            needs_probabilities = asked in ("confidence_weighted_entropy", "auto", *JUDGES)
             if needs_probabilities and response == "decision_function":
                 raise OptionError(
                     f"{name}={asked!r} needs probabilities, which decision values are not; pass "

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from conflearn import _core
 from conflearn._coerce import as_count, one_of
 from conflearn._inputs import Inputs
-from conflearn._names import CLASSIC_SCORES, UNRANKED_FILTERS, ClassicScore, Filter
+from conflearn._names import CLASSIC_SCORES, FILTERS, UNRANKED_FILTERS, ClassicScore, Filter
 from conflearn._options import Options, read_options
 from conflearn.errors import InputTypeError, OptionError, StateError
 from conflearn.states.batch import as_rows, read_batch
@@ -85,6 +85,7 @@ class Cuts(State[_core.Cuts]):
             num_to_remove_per_class,
             min_examples_per_class,
             confident_joint,
+            filters=FILTERS,
         )
         return cls.of_options(joint, options)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from conflearn._names import CLASSIC_SCORES, JUDGES, SCORES, Score
 from conflearn._options import Options
 from conflearn.analysis import Analysis
+from conflearn.recommendation import choose_for
 from conflearn.stream.outputs import as_target_of_several
 from conflearn.stream.search import ENTROPY, Search
 
@@ -24,8 +25,9 @@ def analyze(run: "Run", options: Options, rank_by: Score, out: object) -> Analys
         name for name in CLASSIC_SCORES if run.kind != "scores" or name != ENTROPY
     ]
     scores += [name for name in JUDGES if name in (options.filter_by, rank_by)]
-    asked = options._asdict() | {"rank_by": rank_by}
+    asked = options.asked() | {"rank_by": rank_by}
     with run.of("analyze", asked, as_target_of_several(out, _NAMES)) as outputs:
+        options = choose_for(run, options)
         search = Search(run, options, rank_by, flags=True, order=True, scores=scores)
         joint, checks = search.find_count_and_check()
         ranked, given_of_ranked = search.ranked()
@@ -40,6 +42,7 @@ def analyze(run: "Run", options: Options, rank_by: Score, out: object) -> Analys
             thresholds=joint.thresholds,
             num_issues=joint.num_issues,
             filter_by=options.filter_by,
+            cut=options.cut,
             rank_by=rank_by,
             kind=run.kind,
             classes=None if run.classes is None else tuple(run.classes),

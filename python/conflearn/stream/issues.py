@@ -9,6 +9,7 @@ from conflearn import _core
 from conflearn._inputs import as_any_joint, with_counts
 from conflearn._names import CountMethod, Score
 from conflearn._options import Options
+from conflearn.recommendation import choose_for
 from conflearn.stream.outputs import as_target
 from conflearn.stream.search import Search
 
@@ -20,7 +21,8 @@ __all__ = ["find_label_issues", "num_label_issues", "rank_label_issues"]
 
 def find_label_issues(run: "Run", options: Options, out: object) -> npt.NDArray[np.bool_]:
     """Flag the examples whose label is likely wrong."""
-    with run.of("find_label_issues", options._asdict(), as_target(out)) as outputs:
+    with run.of("find_label_issues", options.asked(), as_target(out)) as outputs:
+        options = choose_for(run, options)
         search = Search(run, options, flags=True)
         search.find()
         return outputs.publish(search.by_row)["is_issue"]
@@ -30,8 +32,9 @@ def rank_label_issues(
     run: "Run", options: Options, rank_by: Score, out: object
 ) -> npt.NDArray[np.int64]:
     """Find the same examples, the worst first."""
-    asked = options._asdict() | {"rank_by": rank_by}
+    asked = options.asked() | {"rank_by": rank_by}
     with run.of("rank_label_issues", asked, as_target(out)) as outputs:
+        options = choose_for(run, options)
         search = Search(run, options, rank_by, order=True)
         search.find()
         rows, _ = search.ranked()
