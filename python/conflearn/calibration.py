@@ -36,9 +36,9 @@ class Reliability:
     Attributes
     ----------
     log_loss : float
-        Mean of -ln P of the given class, in nats, of rows that are normalised first. Where the
-        given class has 0, it counts as a tenth of the lowest probability above 0 that the given
-        class of any row of the sample has; no given class counts as less than 1e-7.
+        Mean of -ln P of the given class, in nats, of rows that are normalised first. Every 0
+        counts as a tenth of the lowest probability above 0 that the given class of any row of the
+        sample has, at most as 1 / (10 K); no given class counts as less than 1e-7.
     counts : ndarray of shape (15,), int64
         How many rows have a confidence from 0 to 1/15, from 1/15 to 2/15 and so on.
     confidences, accuracies : ndarray of shape (15,), float64
