@@ -123,8 +123,9 @@ def _advice_for_files(value: Any, name: str) -> str:
     if not (isinstance(value, os.PathLike) or (isinstance(value, str) and "." in value)):
         return ""
     return (
-        "; files are read by analyze, find_label_issues, rank_label_issues, num_label_issues, "
-        f"label_quality_scores and confident_joint; here, pass numpy.load({name}, mmap_mode='r')"
+        "; files are read by analyze, check_inputs, recommend, fit_calibration, find_label_issues, "
+        "rank_label_issues, num_label_issues, label_quality_scores, confident_thresholds, "
+        f"confident_joint and estimate_joint; here, pass numpy.load({name}, mmap_mode='r')"
     )
 
 
