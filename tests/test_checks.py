@@ -13,6 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 import conflearn
 from conflearn.checks import Finding, InputReport, counted
@@ -445,6 +446,37 @@ def test_equal_rows_with_different_labels_are_found(dtype: Any) -> None:
         assert of_kind.figures == figures
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 10])
+@pytest.mark.parametrize("n", [30, 60, 120, 240, 600, 1000])
+def test_many_equal_rows_are_no_reason_to_be_silent(n_classes: int, n: int) -> None:
+    labels, pred_probs = model(1000, n_classes)
+    again = np.r_[labels, (labels[:n] + 1) % n_classes], np.r_[pred_probs, pred_probs[:n]]
+    twice = the_only_named("conflicting_duplicates", *again)
+    assert twice.severity == "warning"
+    assert twice.figures["n_conflicting"] == 2 * n
+    # Of half of them the label is the same.
+    again[0][1000::2] = labels[:n:2]
+    assert the_only_named("conflicting_duplicates", *again).figures["n_conflicting"] == n
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("n", [200, 300])
+def test_some_are_there_more_than_twice(n_classes: int, n: int) -> None:
+    labels, pred_probs = model(1000, n_classes)
+    again = np.random.default_rng(0).integers(0, 1000, n)
+    given_labels = np.r_[labels, (labels[again] + 1) % n_classes]
+    twice = found(given_labels, np.r_[pred_probs, pred_probs[again]])
+    assert twice["conflicting_duplicates"] == "warning"
+
+
+def test_examples_that_five_people_labelled_are_conflicting() -> None:
+    labels, pred_probs = model(2000)
+    rng = np.random.default_rng(0)
+    given_labels = np.where(rng.random((5, 2000)) < 0.3, rng.integers(0, K, (5, 2000)), labels)
+    five = found(given_labels.ravel(), np.tile(pred_probs, (5, 1)))
+    assert five["conflicting_duplicates"] == "warning"
+
+
 def test_coarse_rows_are_equal_by_chance() -> None:
     labels, pred_probs = model(noise=0.3)
     assert "conflicting_duplicates" not in found(labels, pred_probs.round(2))
@@ -454,9 +486,44 @@ def test_coarse_rows_are_equal_by_chance() -> None:
     images, digits = load_digits(return_X_y=True)
     rng = np.random.default_rng(0)
     noisy = np.where(rng.random(1797) < 0.2, rng.integers(0, 10, 1797), digits)
-    for classifier in (KNeighborsClassifier(), RandomForestClassifier(30, random_state=0)):
-        coarse = cross_val_predict(classifier, images, noisy, cv=5, method="predict_proba")
-        assert "conflicting_duplicates" not in found(noisy, coarse)
+    for classifier in (
+        KNeighborsClassifier(),
+        KNeighborsClassifier(50),
+        RandomForestClassifier(30, random_state=0),
+        RandomForestClassifier(10, max_depth=2, random_state=0),
+        DecisionTreeClassifier(max_depth=6, random_state=0),
+        DecisionTreeClassifier(min_samples_leaf=5, random_state=0),
+        DecisionTreeClassifier(min_samples_leaf=20, random_state=0),
+    ):
+        for n_classes in (10, 2, 3):
+            of_few = noisy % n_classes
+            coarse = cross_val_predict(classifier, images, of_few, cv=5, method="predict_proba")
+            report = conflearn.check_inputs(of_few, coarse)
+            assert "conflicting_duplicates" not in report.names
+            # Nor is it said that there are none.
+            assert report.left_out == ("conflicting_duplicates",)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "n_classes", "is_compared"),
+    [
+        (np.float32, 2, False),
+        (np.float32, 4, True),
+        (np.float64, 2, True),
+        (np.float16, 3, False),
+        (np.float16, 6, False),
+        (np.float16, 12, True),
+    ],
+)
+def test_rows_of_few_digits_are_not_compared(dtype: Any, n_classes: int, is_compared: bool) -> None:
+    labels, pred_probs = model(2000, n_classes)
+    again = np.r_[labels, (labels + 1) % n_classes], np.r_[pred_probs, pred_probs].astype(dtype)
+    left_out = () if is_compared else ("conflicting_duplicates",)
+    for data in ((labels, pred_probs.astype(dtype)), again):
+        report = conflearn.check_inputs(*data)
+        assert report.left_out == left_out
+        assert report.to_dict()["left_out"] == list(left_out)
+    assert ("conflicting_duplicates" in report.names) == is_compared
 
 
 def test_of_many_rows_a_sample_is_compared() -> None:
@@ -542,7 +609,8 @@ def test_an_analysis_leaves_out_equal_rows_alone() -> None:
         analysis = conflearn.analyze(*data)
         names = [one for one in whole.names if one != "conflicting_duplicates"]
         assert list(analysis.checks.names) == names, name
-        assert whole.left_out == ()
+        # What was cut off is equal because of that.
+        assert whole.left_out == (("conflicting_duplicates",) if name == "clipped" else ())
         assert analysis.checks.left_out == ("conflicting_duplicates",)
         doubts = "doubts about the inputs" in repr(analysis)
         assert doubts == (not analysis.checks.is_healthy)

@@ -10,7 +10,7 @@ from conflearn.checks.agreement import hopeless_model, in_sample
 from conflearn.checks.classes import absent_classes, prior_shift, rare_classes
 from conflearn.checks.columns import permuted_columns
 from conflearn.checks.counted import Counted
-from conflearn.checks.duplicates import conflicting_duplicates
+from conflearn.checks.duplicates import conflicting_duplicates, is_looked_for
 from conflearn.checks.probabilities import (
     clipped_probabilities,
     miscalibrated,
@@ -71,8 +71,10 @@ def check_inputs(
     Returns
     -------
     InputReport
-        A sequence of findings, the worst first, with ``is_healthy``, ``to_records()`` and
-        ``to_dict()``. Each says what was seen, why it matters and what to do.
+        A sequence of findings, the worst first, with ``is_healthy`` (nothing but notes),
+        ``to_records()`` and ``to_dict()``. Each says what was seen, why it matters and what to do.
+        ``left_out`` names what could not be looked for: equal rows, where numbers have so few
+        digits that rows are equal by chance.
 
     Raises
     ------
@@ -133,8 +135,7 @@ def report_of(state: _core.CheckState, classes: Sequence[object] | None = None) 
         checks += _IF_MODEL_FITS if misfit is None else ()
     if kind == "probabilities":
         checks.append(row_sums)
-    is_compared = counted.duplicates.n_rows == n
-    if is_compared:
+    if is_looked_for(counted):
         checks.append(conflicting_duplicates)
     found = filter(None, [misfit, *(check(counted) for check in checks)])
     return InputReport(
@@ -142,5 +143,5 @@ def report_of(state: _core.CheckState, classes: Sequence[object] | None = None) 
         n,
         k,
         kind,
-        () if is_compared else (conflicting_duplicates.__name__,),
+        () if is_looked_for(counted) else (conflicting_duplicates.__name__,),
     )
