@@ -161,6 +161,16 @@ def test_forests_and_neighbours_are_caught(noise: float) -> None:
         assert "in_sample" not in found(labels, pred_probs)
 
 
+def test_a_model_that_has_seen_the_labels_is_not_said_to_be_unsure() -> None:
+    """A lower temperature would make it no better."""
+    labels = model(8000).labels
+    knows = 0.5 * np.eye(K)[labels] + 0.5 * np.random.default_rng(0).dirichlet(np.ones(K), 8000)
+    assert (knows.argmax(axis=1) == labels).mean() > 0.999
+    knows[knows.argmax(axis=1) != labels] = 1 / K
+    labels = np.where(knows.max(axis=1) == 1 / K, 0, labels)
+    assert found(labels, knows) == {"in_sample": "warning"}
+
+
 def test_one_class_that_has_nearly_all_rows_is_no_evidence() -> None:
     rng = np.random.default_rng(0)
     labels = (rng.random(20_000) < 0.002).astype(int)
@@ -336,6 +346,49 @@ def test_a_row_without_probabilities_is_noted() -> None:
     sums = the_only(labels, pred_probs)
     assert (sums.name, sums.severity) == ("row_sums", "note")
     assert "row 41 sums to 0" in sums.seen
+
+
+def test_rows_are_named_once() -> None:
+    labels, pred_probs = HEALTHY
+    zeros = the_only_named("row_sums", [0, 1, 1], [[0, 0], [0, 0], [0, 0]])
+    assert zeros.seen == (
+        "of 3 rows, the sums of 3 are off 1 by more than 0.01, and 3 by more than 0.05; "
+        "row 0 sums to 0"
+    )
+    half = the_only(labels, 0.5 * pred_probs)
+    assert half.name == "row_sums"
+    assert half.seen.endswith(" sums to 0.5")
+    assert half.seen.count("row ") == 1
+
+
+def test_what_follows_from_sums_is_not_said_again() -> None:
+    """That the largest probability is 0.5 in many rows, and that the model is not sure enough."""
+    labels, pred_probs = HEALTHY
+    sure = np.where(pred_probs.max(axis=1, keepdims=True) > 0.7, pred_probs.round(), pred_probs)
+    assert ((0.5 * sure).max(axis=1) == 0.5).sum() > 1000
+    report = conflearn.check_inputs(labels, 0.5 * sure)
+    assert report[0].name == "row_sums"
+    assert not {"clipped_probabilities", "miscalibrated"} & set(report.names)
+    # A row is no reason to be silent on the others.
+    unsure = normalized(pred_probs**0.15)
+    unsure[17] = 0
+    assert found(labels, unsure) == {"miscalibrated": "note", "row_sums": "note"}
+
+
+def test_rows_of_zeros_are_not_saturated() -> None:
+    labels, pred_probs = HEALTHY
+    empty = pred_probs.copy()
+    empty[:400] = 0
+    assert found(labels, empty) == {"row_sums": "warning"}
+    assert "saturated_probabilities" not in conflearn.analyze(labels, empty).checks.names
+    wide = np.concatenate([empty, np.zeros((N, 30))], axis=1)
+    assert "saturated_probabilities" not in found(labels, wide)
+    # What has probabilities, and 0 for the given class, still is.
+    one_hot = np.eye(K)[pred_probs.argmax(axis=1)]
+    misses = one_hot[np.arange(N), labels] == 0
+    one_hot[:400] = 0
+    saturated = the_only_named("saturated_probabilities", labels, one_hot)
+    assert saturated.figures["n_rows_with_least"] == misses[400:].sum()
 
 
 def the_only_named(name: str, *args: Any, **options: Any) -> Finding:
@@ -544,7 +597,8 @@ def test_sparse_rows_are_those_of_the_matrix(data: Data) -> None:
     labels, pred_probs = data
     dense, stored = found(labels, pred_probs), found(labels, scipy.sparse.csr_array(pred_probs))
     # What a row does not store may be what it lacks.
-    dense.pop("row_sums", None)
+    if dense.pop("row_sums", None) == "warning":
+        stored.pop("miscalibrated", None)
     stored.pop("row_sums", None)
     assert {**stored, "clipped_probabilities": ""} == {**dense, "clipped_probabilities": ""}
 
