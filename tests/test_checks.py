@@ -217,6 +217,36 @@ def test_the_shares_of_the_classes_are_no_model() -> None:
     assert "hopeless_model" not in found(labels, knows)
 
 
+@pytest.mark.parametrize(
+    "shares", [[0.05, 0.15, 0.8], [0.3, 0.3, 0.4], [0.1] * 9 + [0.1], [0.1, 0.9]]
+)
+def test_a_model_that_always_says_the_same_is_hopeless(shares: list[float]) -> None:
+    """Its columns are in no order, and were not clipped."""
+    n_classes = len(shares)
+    labels = np.random.default_rng(0).choice(n_classes, 500, p=shares)
+    constant = np.full((500, n_classes), 1 / n_classes)
+    assert found(labels, constant) == {"hopeless_model": "error"}
+    last = constant + 0.001 * np.eye(n_classes)[-1]
+    assert found(labels, normalized(last)) == {"hopeless_model": "error"}
+
+
+def test_rows_that_are_shifted_by_one_are_not_permuted_columns(real_data: Data) -> None:
+    labels, pred_probs = real_data
+    if "float16" in str(pred_probs.dtype):
+        return  # sorted by class: here the next row is of the same one
+    for shift in (1, 2, 3, 4, 5):
+        assert found(np.roll(labels, shift), pred_probs)["hopeless_model"] == "error"
+
+
+def test_many_classes_of_few_rows_do_not_make_a_model_hopeless() -> None:
+    """The shares of the classes were fitted to the labels, and the model was not."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        pred_probs = rng.dirichlet(np.ones(100), 100)
+        labels = (pred_probs.cumsum(axis=1) < rng.random((100, 1))).sum(axis=1)
+        assert "hopeless_model" not in found(np.minimum(labels, 99), pred_probs)
+
+
 # --- Columns in another order
 
 
