@@ -321,6 +321,65 @@ def test_absent_classes_are_named() -> None:
     assert found(labels, wide) == {"absent_classes": "note"}
 
 
+def drawn(n_examples: int, n_classes: int, seed: int, alpha: float = 1.0) -> Data:
+    """Labels that are drawn from the probabilities that are given with them."""
+    rng = np.random.default_rng(seed)
+    pred_probs = rng.dirichlet(np.full(n_classes, alpha), n_examples)
+    labels = (pred_probs.cumsum(axis=1) < rng.random((n_examples, 1))).sum(axis=1)
+    return Data(np.minimum(labels, n_classes - 1), pred_probs)
+
+
+@pytest.mark.parametrize(
+    ("n_examples", "n_classes"),
+    [(1, 2), (2, 2), (5, 3), (30, 10), (30, 2), (99, 4), (100, 100), (150, 30), (300, 1000)],
+)
+def test_chance_leaves_classes_empty_and_shares_apart(n_examples: int, n_classes: int) -> None:
+    for seed in range(30):
+        for alpha in (0.1, 1):
+            report = conflearn.check_inputs(*drawn(n_examples, n_classes, seed, alpha))
+            assert report.is_healthy, report
+            assert "prior_shift" not in report.names
+
+
+def test_of_a_few_dozen_rows_shares_are_not_judged() -> None:
+    assert conflearn.check_inputs([0], [[0.5, 0.5]]).is_healthy
+    even = np.random.default_rng(0).uniform(0.4, 0.6, 200)
+    pred_probs = np.stack([even, 1 - even], axis=1)
+    one = found(np.zeros(30, int), pred_probs[:30])
+    assert one == {"absent_classes": "note"}
+    many = found(np.zeros(200, int), pred_probs)
+    assert (many["absent_classes"], many["prior_shift"]) == ("warning", "warning")
+
+
+def test_absent_classes_of_scores_are_those_that_are_predicted() -> None:
+    labels, pred_probs = HEALTHY
+    keep = labels != 2
+    assert found(labels[keep], np.log(pred_probs[keep]), kind="scores") == {
+        "absent_classes": "warning"
+    }
+
+
+def test_what_is_said_of_absent_classes_is_so() -> None:
+    labels, pred_probs = HEALTHY
+    keep = labels != 2
+    labels, pred_probs = labels[keep], pred_probs[keep]
+    report = conflearn.check_inputs(labels, pred_probs)
+    figures = report[0].figures
+    assert figures["n_expected"] == pytest.approx(pred_probs[:, 2].sum(), rel=0.01)
+    joint = conflearn.confident_joint(labels, pred_probs, calibrate=False)
+    assert np.delete(joint[:, 2], 2).sum() == 0
+    is_sure = pred_probs[:, 2] > 0.8
+    n_found = {
+        rule: conflearn.find_label_issues(labels, pred_probs, filter_by=rule)[is_sure].sum()
+        for rule in ("predicted_neq_given", "relative_confidence", "noise_floor")
+    }
+    assert all(rule in report[0].why for rule in n_found)
+    assert n_found["predicted_neq_given"] == n_found["relative_confidence"] == is_sure.sum()
+    assert n_found["noise_floor"] > 0
+    by_joint = conflearn.find_label_issues(labels, pred_probs, filter_by="confident_learning")
+    assert not by_joint[is_sure].any()
+
+
 def test_rare_classes_are_noted() -> None:
     labels, pred_probs = HEALTHY
     for n_left, expected in ((1, {"rare_classes": "note"}), (4, {"rare_classes": "note"}), (5, {})):
@@ -347,6 +406,16 @@ def test_shares_of_another_training_set_are_found() -> None:
             assert found_["prior_shift"].severity == severity
             assert found_["prior_shift"].figures["class"] == 0
             assert "0 is given to" in found_["prior_shift"].seen
+
+
+def test_a_class_bias_makes_up_for_shares_in_training() -> None:
+    labels, pred_probs = HEALTHY
+    in_training = np.r_[50, np.ones(K - 1)] * np.bincount(labels)
+    shifted = normalized(pred_probs * in_training / np.bincount(labels))
+    finding = the_only_named("prior_shift", labels, shifted)
+    assert "class_bias = ln(share here / share in training)" in finding.what_to_do
+    bias = np.log(np.bincount(labels) / N / (in_training / in_training.sum()))
+    assert found(labels, shifted, class_bias=bias) == {}
 
 
 # --- Probabilities
