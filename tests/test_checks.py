@@ -13,6 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 import conflearn
 from conflearn.checks import Finding, InputReport, counted
@@ -160,6 +161,16 @@ def test_forests_and_neighbours_are_caught(noise: float) -> None:
         assert "in_sample" not in found(labels, pred_probs)
 
 
+def test_a_model_that_has_seen_the_labels_is_not_said_to_be_unsure() -> None:
+    """A lower temperature would make it no better."""
+    labels = model(8000).labels
+    knows = 0.5 * np.eye(K)[labels] + 0.5 * np.random.default_rng(0).dirichlet(np.ones(K), 8000)
+    assert (knows.argmax(axis=1) == labels).mean() > 0.999
+    knows[knows.argmax(axis=1) != labels] = 1 / K
+    labels = np.where(knows.max(axis=1) == 1 / K, 0, labels)
+    assert found(labels, knows) == {"in_sample": "warning"}
+
+
 def test_one_class_that_has_nearly_all_rows_is_no_evidence() -> None:
     rng = np.random.default_rng(0)
     labels = (rng.random(20_000) < 0.002).astype(int)
@@ -204,6 +215,36 @@ def test_the_shares_of_the_classes_are_no_model() -> None:
     knows = np.stack([1 - rare, rare], axis=1)
     assert (knows.argmax(axis=1) == 0).all()
     assert "hopeless_model" not in found(labels, knows)
+
+
+@pytest.mark.parametrize(
+    "shares", [[0.05, 0.15, 0.8], [0.3, 0.3, 0.4], [0.1] * 9 + [0.1], [0.1, 0.9]]
+)
+def test_a_model_that_always_says_the_same_is_hopeless(shares: list[float]) -> None:
+    """Its columns are in no order, and were not clipped."""
+    n_classes = len(shares)
+    labels = np.random.default_rng(0).choice(n_classes, 500, p=shares)
+    constant = np.full((500, n_classes), 1 / n_classes)
+    assert found(labels, constant) == {"hopeless_model": "error"}
+    last = constant + 0.001 * np.eye(n_classes)[-1]
+    assert found(labels, normalized(last)) == {"hopeless_model": "error"}
+
+
+def test_rows_that_are_shifted_by_one_are_not_permuted_columns(real_data: Data) -> None:
+    labels, pred_probs = real_data
+    if "float16" in str(pred_probs.dtype):
+        return  # sorted by class: here the next row is of the same one
+    for shift in (1, 2, 3, 4, 5):
+        assert found(np.roll(labels, shift), pred_probs)["hopeless_model"] == "error"
+
+
+def test_many_classes_of_few_rows_do_not_make_a_model_hopeless() -> None:
+    """The shares of the classes were fitted to the labels, and the model was not."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        pred_probs = rng.dirichlet(np.ones(100), 100)
+        labels = (pred_probs.cumsum(axis=1) < rng.random((100, 1))).sum(axis=1)
+        assert "hopeless_model" not in found(np.minimum(labels, 99), pred_probs)
 
 
 # --- Columns in another order
@@ -280,6 +321,65 @@ def test_absent_classes_are_named() -> None:
     assert found(labels, wide) == {"absent_classes": "note"}
 
 
+def drawn(n_examples: int, n_classes: int, seed: int, alpha: float = 1.0) -> Data:
+    """Labels that are drawn from the probabilities that are given with them."""
+    rng = np.random.default_rng(seed)
+    pred_probs = rng.dirichlet(np.full(n_classes, alpha), n_examples)
+    labels = (pred_probs.cumsum(axis=1) < rng.random((n_examples, 1))).sum(axis=1)
+    return Data(np.minimum(labels, n_classes - 1), pred_probs)
+
+
+@pytest.mark.parametrize(
+    ("n_examples", "n_classes"),
+    [(1, 2), (2, 2), (5, 3), (30, 10), (30, 2), (99, 4), (100, 100), (150, 30), (300, 1000)],
+)
+def test_chance_leaves_classes_empty_and_shares_apart(n_examples: int, n_classes: int) -> None:
+    for seed in range(30):
+        for alpha in (0.1, 1):
+            report = conflearn.check_inputs(*drawn(n_examples, n_classes, seed, alpha))
+            assert report.is_healthy, report
+            assert "prior_shift" not in report.names
+
+
+def test_of_a_few_dozen_rows_shares_are_not_judged() -> None:
+    assert conflearn.check_inputs([0], [[0.5, 0.5]]).is_healthy
+    even = np.random.default_rng(0).uniform(0.4, 0.6, 200)
+    pred_probs = np.stack([even, 1 - even], axis=1)
+    one = found(np.zeros(30, int), pred_probs[:30])
+    assert one == {"absent_classes": "note"}
+    many = found(np.zeros(200, int), pred_probs)
+    assert (many["absent_classes"], many["prior_shift"]) == ("warning", "warning")
+
+
+def test_absent_classes_of_scores_are_those_that_are_predicted() -> None:
+    labels, pred_probs = HEALTHY
+    keep = labels != 2
+    assert found(labels[keep], np.log(pred_probs[keep]), kind="scores") == {
+        "absent_classes": "warning"
+    }
+
+
+def test_what_is_said_of_absent_classes_is_so() -> None:
+    labels, pred_probs = HEALTHY
+    keep = labels != 2
+    labels, pred_probs = labels[keep], pred_probs[keep]
+    report = conflearn.check_inputs(labels, pred_probs)
+    figures = report[0].figures
+    assert figures["n_expected"] == pytest.approx(pred_probs[:, 2].sum(), rel=0.01)
+    joint = conflearn.confident_joint(labels, pred_probs, calibrate=False)
+    assert np.delete(joint[:, 2], 2).sum() == 0
+    is_sure = pred_probs[:, 2] > 0.8
+    n_found = {
+        rule: conflearn.find_label_issues(labels, pred_probs, filter_by=rule)[is_sure].sum()
+        for rule in ("predicted_neq_given", "relative_confidence", "noise_floor")
+    }
+    assert all(rule in report[0].why for rule in n_found)
+    assert n_found["predicted_neq_given"] == n_found["relative_confidence"] == is_sure.sum()
+    assert n_found["noise_floor"] > 0
+    by_joint = conflearn.find_label_issues(labels, pred_probs, filter_by="confident_learning")
+    assert not by_joint[is_sure].any()
+
+
 def test_rare_classes_are_noted() -> None:
     labels, pred_probs = HEALTHY
     for n_left, expected in ((1, {"rare_classes": "note"}), (4, {"rare_classes": "note"}), (5, {})):
@@ -306,6 +406,16 @@ def test_shares_of_another_training_set_are_found() -> None:
             assert found_["prior_shift"].severity == severity
             assert found_["prior_shift"].figures["class"] == 0
             assert "0 is given to" in found_["prior_shift"].seen
+
+
+def test_a_class_bias_makes_up_for_shares_in_training() -> None:
+    labels, pred_probs = HEALTHY
+    in_training = np.r_[50, np.ones(K - 1)] * np.bincount(labels)
+    shifted = normalized(pred_probs * in_training / np.bincount(labels))
+    finding = the_only_named("prior_shift", labels, shifted)
+    assert "class_bias = ln(share here / share in training)" in finding.what_to_do
+    bias = np.log(np.bincount(labels) / N / (in_training / in_training.sum()))
+    assert found(labels, shifted, class_bias=bias) == {}
 
 
 # --- Probabilities
@@ -335,6 +445,49 @@ def test_a_row_without_probabilities_is_noted() -> None:
     sums = the_only(labels, pred_probs)
     assert (sums.name, sums.severity) == ("row_sums", "note")
     assert "row 41 sums to 0" in sums.seen
+
+
+def test_rows_are_named_once() -> None:
+    labels, pred_probs = HEALTHY
+    zeros = the_only_named("row_sums", [0, 1, 1], [[0, 0], [0, 0], [0, 0]])
+    assert zeros.seen == (
+        "of 3 rows, the sums of 3 are off 1 by more than 0.01, and 3 by more than 0.05; "
+        "row 0 sums to 0"
+    )
+    half = the_only(labels, 0.5 * pred_probs)
+    assert half.name == "row_sums"
+    assert half.seen.endswith(" sums to 0.5")
+    assert half.seen.count("row ") == 1
+
+
+def test_what_follows_from_sums_is_not_said_again() -> None:
+    """That the largest probability is 0.5 in many rows, and that the model is not sure enough."""
+    labels, pred_probs = HEALTHY
+    sure = np.where(pred_probs.max(axis=1, keepdims=True) > 0.7, pred_probs.round(), pred_probs)
+    assert ((0.5 * sure).max(axis=1) == 0.5).sum() > 1000
+    report = conflearn.check_inputs(labels, 0.5 * sure)
+    assert report[0].name == "row_sums"
+    assert not {"clipped_probabilities", "miscalibrated"} & set(report.names)
+    # A row is no reason to be silent on the others.
+    unsure = normalized(pred_probs**0.15)
+    unsure[17] = 0
+    assert found(labels, unsure) == {"miscalibrated": "note", "row_sums": "note"}
+
+
+def test_rows_of_zeros_are_not_saturated() -> None:
+    labels, pred_probs = HEALTHY
+    empty = pred_probs.copy()
+    empty[:400] = 0
+    assert found(labels, empty) == {"row_sums": "warning"}
+    assert "saturated_probabilities" not in conflearn.analyze(labels, empty).checks.names
+    wide = np.concatenate([empty, np.zeros((N, 30))], axis=1)
+    assert "saturated_probabilities" not in found(labels, wide)
+    # What has probabilities, and 0 for the given class, still is.
+    one_hot = np.eye(K)[pred_probs.argmax(axis=1)]
+    misses = one_hot[np.arange(N), labels] == 0
+    one_hot[:400] = 0
+    saturated = the_only_named("saturated_probabilities", labels, one_hot)
+    assert saturated.figures["n_rows_with_least"] == misses[400:].sum()
 
 
 def the_only_named(name: str, *args: Any, **options: Any) -> Finding:
@@ -445,6 +598,37 @@ def test_equal_rows_with_different_labels_are_found(dtype: Any) -> None:
         assert of_kind.figures == figures
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 10])
+@pytest.mark.parametrize("n", [30, 60, 120, 240, 600, 1000])
+def test_many_equal_rows_are_no_reason_to_be_silent(n_classes: int, n: int) -> None:
+    labels, pred_probs = model(1000, n_classes)
+    again = np.r_[labels, (labels[:n] + 1) % n_classes], np.r_[pred_probs, pred_probs[:n]]
+    twice = the_only_named("conflicting_duplicates", *again)
+    assert twice.severity == "warning"
+    assert twice.figures["n_conflicting"] == 2 * n
+    # Of half of them the label is the same.
+    again[0][1000::2] = labels[:n:2]
+    assert the_only_named("conflicting_duplicates", *again).figures["n_conflicting"] == n
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("n", [200, 300])
+def test_some_are_there_more_than_twice(n_classes: int, n: int) -> None:
+    labels, pred_probs = model(1000, n_classes)
+    again = np.random.default_rng(0).integers(0, 1000, n)
+    given_labels = np.r_[labels, (labels[again] + 1) % n_classes]
+    twice = found(given_labels, np.r_[pred_probs, pred_probs[again]])
+    assert twice["conflicting_duplicates"] == "warning"
+
+
+def test_examples_that_five_people_labelled_are_conflicting() -> None:
+    labels, pred_probs = model(2000)
+    rng = np.random.default_rng(0)
+    given_labels = np.where(rng.random((5, 2000)) < 0.3, rng.integers(0, K, (5, 2000)), labels)
+    five = found(given_labels.ravel(), np.tile(pred_probs, (5, 1)))
+    assert five["conflicting_duplicates"] == "warning"
+
+
 def test_coarse_rows_are_equal_by_chance() -> None:
     labels, pred_probs = model(noise=0.3)
     assert "conflicting_duplicates" not in found(labels, pred_probs.round(2))
@@ -454,9 +638,44 @@ def test_coarse_rows_are_equal_by_chance() -> None:
     images, digits = load_digits(return_X_y=True)
     rng = np.random.default_rng(0)
     noisy = np.where(rng.random(1797) < 0.2, rng.integers(0, 10, 1797), digits)
-    for classifier in (KNeighborsClassifier(), RandomForestClassifier(30, random_state=0)):
-        coarse = cross_val_predict(classifier, images, noisy, cv=5, method="predict_proba")
-        assert "conflicting_duplicates" not in found(noisy, coarse)
+    for classifier in (
+        KNeighborsClassifier(),
+        KNeighborsClassifier(50),
+        RandomForestClassifier(30, random_state=0),
+        RandomForestClassifier(10, max_depth=2, random_state=0),
+        DecisionTreeClassifier(max_depth=6, random_state=0),
+        DecisionTreeClassifier(min_samples_leaf=5, random_state=0),
+        DecisionTreeClassifier(min_samples_leaf=20, random_state=0),
+    ):
+        for n_classes in (10, 2, 3):
+            of_few = noisy % n_classes
+            coarse = cross_val_predict(classifier, images, of_few, cv=5, method="predict_proba")
+            report = conflearn.check_inputs(of_few, coarse)
+            assert "conflicting_duplicates" not in report.names
+            # Nor is it said that there are none.
+            assert report.left_out == ("conflicting_duplicates",)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "n_classes", "is_compared"),
+    [
+        (np.float32, 2, False),
+        (np.float32, 4, True),
+        (np.float64, 2, True),
+        (np.float16, 3, False),
+        (np.float16, 6, False),
+        (np.float16, 12, True),
+    ],
+)
+def test_rows_of_few_digits_are_not_compared(dtype: Any, n_classes: int, is_compared: bool) -> None:
+    labels, pred_probs = model(2000, n_classes)
+    again = np.r_[labels, (labels + 1) % n_classes], np.r_[pred_probs, pred_probs].astype(dtype)
+    left_out = () if is_compared else ("conflicting_duplicates",)
+    for data in ((labels, pred_probs.astype(dtype)), again):
+        report = conflearn.check_inputs(*data)
+        assert report.left_out == left_out
+        assert report.to_dict()["left_out"] == list(left_out)
+    assert ("conflicting_duplicates" in report.names) == is_compared
 
 
 def test_of_many_rows_a_sample_is_compared() -> None:
@@ -477,7 +696,8 @@ def test_sparse_rows_are_those_of_the_matrix(data: Data) -> None:
     labels, pred_probs = data
     dense, stored = found(labels, pred_probs), found(labels, scipy.sparse.csr_array(pred_probs))
     # What a row does not store may be what it lacks.
-    dense.pop("row_sums", None)
+    if dense.pop("row_sums", None) == "warning":
+        stored.pop("miscalibrated", None)
     stored.pop("row_sums", None)
     assert {**stored, "clipped_probabilities": ""} == {**dense, "clipped_probabilities": ""}
 
@@ -542,7 +762,8 @@ def test_an_analysis_leaves_out_equal_rows_alone() -> None:
         analysis = conflearn.analyze(*data)
         names = [one for one in whole.names if one != "conflicting_duplicates"]
         assert list(analysis.checks.names) == names, name
-        assert whole.left_out == ()
+        # What was cut off is equal because of that.
+        assert whole.left_out == (("conflicting_duplicates",) if name == "clipped" else ())
         assert analysis.checks.left_out == ("conflicting_duplicates",)
         doubts = "doubts about the inputs" in repr(analysis)
         assert doubts == (not analysis.checks.is_healthy)

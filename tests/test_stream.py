@@ -336,3 +336,16 @@ def test_functions_that_take_no_file_say_which_ones_do() -> None:
             find(labels, "pred_probs.npy")
     with refused(InputTypeError, "labels", "files are read by"):
         conflearn.off_diagonal_examples("labels.npy", pred_probs)
+
+
+def test_functions_that_are_said_to_read_files_do(tmp_path: Path) -> None:
+    labels, pred_probs = random_data(20, 3)
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "pred_probs.npy", pred_probs)
+    with pytest.raises(InputTypeError) as caught:
+        conflearn.sample_weights(labels, "pred_probs.npy")
+    said = str(caught.value).partition("files are read by ")[2].partition(";")[0]
+    names = said.replace(" and ", ", ").split(", ")
+    assert {"analyze", "check_inputs", "recommend", "fit_calibration"} < set(names)
+    for name in names:
+        getattr(conflearn, name)(tmp_path / "labels.npy", tmp_path / "pred_probs.npy")

@@ -90,13 +90,13 @@ def hopeless_model(counted: Counted) -> Finding | None:
     if by_chance >= n or np.count_nonzero(counted.given_counts) < 2:  # noqa: PLR2004 - classes
         return None
     # One more than the variance: a few rows, of classes that nobody is taken for, prove nothing.
-    error = math.sqrt(by_chance * (1 - by_chance / n) + 1)
+    error = math.sqrt(_variance_by_chance(counted) + 1)
     excess = hits - by_chance
     may_be_chance = excess <= _ERRORS * error
     is_useless = excess + _ERRORS * error < _LEAST_KAPPA * (n - by_chance)
     if not (may_be_chance and is_useless):
         return None
-    loss, of_shares = counted.sums.log_loss, _loss_of_shares(counted, shares)
+    loss, of_shares = counted.sums.log_loss, _loss_of_shares(counted)
     if counted.has_probabilities and loss < _KNOWS_NOTHING * of_shares:
         return None
     seen = (
@@ -122,16 +122,35 @@ def hopeless_model(counted: Counted) -> Finding | None:
     )
 
 
-def _loss_of_shares(counted: Counted, shares: Floats) -> float:
+def _variance_by_chance(counted: Counted) -> float:
+    """Say how much the number of rows that agree varies if labels are dealt out anew.
+
+    Not at all where the most probable class is always the same one.
+    """
+    n = counted.n_examples
+    given = counted.given_counts.astype(np.float64)
+    taken = counted.predicted_counts.astype(np.float64)
+    both = given * taken
+    own = float((both * (n - given) * (n - taken)).sum())
+    of_pairs = max(float(both.sum()) ** 2 - float(both @ both), 0.0)
+    return (own + of_pairs) / (n * n * max(n - 1, 1))
+
+
+def _loss_of_shares(counted: Counted) -> float:
     """Find the log loss of a model that says the shares of the classes, in the rows looked at.
 
-    Of all rows it is the entropy of the labels.
+    Those among the other rows, to which half an example of each class is added (Krichevsky and
+    Trofimov, 1981): of many classes and few rows, the shares of all rows fit their own labels far
+    better than any other. No more than of a model that says the same of all classes.
     """
-    counts = counted.sums.given_counts
+    counts, given = counted.sums.given_counts, counted.given_counts
+    n_classes = counted.n_classes
     if not counts.any():  # of scores
         return 0.0
     is_there = counts > 0
-    return float(-(counts[is_there] @ np.log(shares[is_there])) / counts.sum())
+    shares = (given[is_there] - 0.5) / (counted.n_examples - 1 + n_classes / 2)
+    loss = float(-(counts[is_there] @ np.log(shares)) / counts.sum())
+    return min(loss, math.log(n_classes))
 
 
 def _at_most(n_events: int) -> float:

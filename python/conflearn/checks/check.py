@@ -10,7 +10,7 @@ from conflearn.checks.agreement import hopeless_model, in_sample
 from conflearn.checks.classes import absent_classes, prior_shift, rare_classes
 from conflearn.checks.columns import permuted_columns
 from conflearn.checks.counted import Counted
-from conflearn.checks.duplicates import conflicting_duplicates
+from conflearn.checks.duplicates import conflicting_duplicates, is_looked_for
 from conflearn.checks.probabilities import (
     clipped_probabilities,
     miscalibrated,
@@ -24,12 +24,9 @@ __all__ = ["check_inputs", "report_of"]
 Check = Callable[[Counted], Finding | None]
 
 #: What labels and the most probable classes tell.
-_OF_ALL_KINDS: tuple[Check, ...] = (in_sample, absent_classes, rare_classes)
+_OF_CLASSES: tuple[Check, ...] = (absent_classes, rare_classes)
 #: What takes probabilities.
 _OF_PROBABILITIES: tuple[Check, ...] = (saturated_probabilities, clipped_probabilities)
-#: What follows from columns in the wrong order, or from a model that knows nothing, so that it is
-#: not said again.
-_IF_MODEL_FITS: tuple[Check, ...] = (miscalibrated, prior_shift)
 
 
 def check_inputs(
@@ -71,8 +68,10 @@ def check_inputs(
     Returns
     -------
     InputReport
-        A sequence of findings, the worst first, with ``is_healthy``, ``to_records()`` and
-        ``to_dict()``. Each says what was seen, why it matters and what to do.
+        A sequence of findings, the worst first, with ``is_healthy`` (nothing but notes),
+        ``to_records()`` and ``to_dict()``. Each says what was seen, why it matters and what to do.
+        ``left_out`` names what could not be looked for: equal rows, where numbers have so few
+        digits that rows are equal by chance.
 
     Raises
     ------
@@ -127,20 +126,25 @@ def report_of(state: _core.CheckState, classes: Sequence[object] | None = None) 
     if not n:
         return InputReport((), n, k, kind)
     misfit = permuted_columns(counted) or hopeless_model(counted)
-    checks = list(_OF_ALL_KINDS)
+    seen = in_sample(counted)
+    sums = row_sums(counted) if kind == "probabilities" else None
+    duplicates = conflicting_duplicates(counted) if is_looked_for(counted) else None
+    # What follows from columns in the wrong order, from a model that knows nothing or all labels,
+    # or from rows that do not sum to 1, is not said again, and has another remedy.
+    checks = list(_OF_CLASSES)
     if counted.has_probabilities:
         checks += _OF_PROBABILITIES
-        checks += _IF_MODEL_FITS if misfit is None else ()
-    if kind == "probabilities":
-        checks.append(row_sums)
-    is_compared = counted.duplicates.n_rows == n
-    if is_compared:
-        checks.append(conflicting_duplicates)
-    found = filter(None, [misfit, *(check(counted) for check in checks)])
+        is_off = sums is not None and sums.severity == "warning"
+        if misfit is None:
+            checks.append(prior_shift)
+            if seen is None and not is_off:
+                checks.append(miscalibrated)
+    told = [misfit, seen, *(check(counted) for check in checks), sums, duplicates]
+    found = [finding for finding in told if finding is not None]
     return InputReport(
         tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))),
         n,
         k,
         kind,
-        () if is_compared else (conflicting_duplicates.__name__,),
+        () if is_looked_for(counted) else (conflicting_duplicates.__name__,),
     )

@@ -180,13 +180,34 @@ class Counted:
         return self.sums.n_zeros / n_cells if n_cells else 0.0
 
     @property
+    def n_empty(self) -> int:
+        """How many rows hold nothing but zeros, at most.
+
+        Their largest probability is in the lowest bin, and their sums are off by all there is.
+        """
+        least = None if self.sums.extremes is None else self.sums.extremes[0].value
+        if self.kind != "probabilities" or least != 0:
+            return 0
+        n_off = self.sums.below[-1] * self.n_examples / self.sums.n_rows
+        return min(int(self.bins.counts[0]), round(n_off))
+
+    @property
+    def n_ties(self) -> int:
+        """How many rows share the lowest P(given class), but for rows of zeros.
+
+        These have no probabilities at all, which is another matter.
+        """
+        least = self.least_own
+        return max(least.n_rows - (self.n_empty if least.value == 0 else 0), 0)
+
+    @property
     def share_of_ties(self) -> float:
-        """How many rows share the lowest P(given class), over those with another predicted class.
+        """How many these are, over the rows with another predicted class.
 
         0 where that is so few rows that they are looked at anyway.
         """
-        n_ties = self.least_own.n_rows
-        return n_ties / self.n_misses if n_ties >= _FEW_TIES and self.n_misses else 0.0
+        is_few = self.n_ties < _FEW_TIES
+        return 0.0 if is_few or not self.n_misses else self.n_ties / self.n_misses
 
     @property
     def has_ties(self) -> bool:

@@ -36,7 +36,7 @@ def row_sums(counted: Counted) -> Finding | None:
         return None
     severity: Severity = "warning" if share > _MANY else "note"
     seen = (
-        f"of {sums.n_rows:,} rows, {n_off[_ROUNDED]:,} do not sum to 1 by more than "
+        f"of {sums.n_rows:,} rows, the sums of {n_off[_ROUNDED]:,} are off 1 by more than "
         f"{OFF_BOUNDS[_ROUNDED]}, and {n_off[_OFF]:,} by more than {OFF_BOUNDS[_OFF]}"
     )
     figures: dict[str, Figure] = {
@@ -47,7 +47,9 @@ def row_sums(counted: Counted) -> Finding | None:
     }
     if sums.extremes is not None:
         least, most = sums.extremes
-        seen += f"; row {least.row} sums to {least.value:.4g}, row {most.row} to {most.value:.4g}"
+        seen += f"; row {least.row} sums to {least.value:.4g}"
+        if f"{most.value:.4g}" != f"{least.value:.4g}":
+            seen += f", row {most.row} to {most.value:.4g}"
         figures |= {
             "least_sum": least.value,
             "row_of_least": least.row,
@@ -103,8 +105,7 @@ def miscalibrated(counted: Counted) -> Finding | None:
 
 def saturated_probabilities(counted: Counted) -> Finding | None:
     """Find many given classes of probability 0, which no ranking tells apart."""
-    least = counted.least_own
-    if least.value > 0 or not counted.has_ties:
+    if counted.least_own.value > 0 or not counted.has_ties:
         return None
     if counted.sums.n_sparse:
         advice = "store the probability of the given class in each row"
@@ -119,8 +120,8 @@ def saturated_probabilities(counted: Counted) -> Finding | None:
     return Finding(
         "saturated_probabilities",
         _severity_of_ties(counted),
-        f"in {least.n_rows:,} rows the given class has the probability 0, of {counted.n_misses:,} "
-        "in which another class is the most probable one"
+        f"in {counted.n_ties:,} rows the given class has the probability 0, of "
+        f"{counted.n_misses:,} in which another class is the most probable one"
         + (f"; in {most.n_rows:,} the largest probability is 1" if most.value == 1 else ""),
         "these rows are tied at the head of the ranking, where it matters most",
         advice,
@@ -131,14 +132,19 @@ def saturated_probabilities(counted: Counted) -> Finding | None:
 def clipped_probabilities(counted: Counted) -> Finding | None:
     """Find probabilities that were cut off at some number."""
     least, most = counted.least_own, counted.largest
-    if counted.share_of_zeros >= _ZEROS:
+    # A model that always says the same was not cut off.
+    is_constant = (
+        most.n_rows == counted.n_examples and counted.predicted_counts.max() == most.n_rows
+    )
+    if counted.share_of_zeros >= _ZEROS or is_constant:
         return None
     ends = []
     severity: Severity = "note"
     if least.value > 0 and counted.has_ties:
         ends.append(f"that of the given class is {least.value:.3g} in {least.n_rows:,} rows")
         severity = _severity_of_ties(counted)
-    if most.value < 1 and most.n_rows >= max(_FEW, _MANY * counted.n_examples):
+    is_cut = most.value < 1 and not _is_all_of_its_row(counted)
+    if is_cut and most.n_rows >= max(_FEW, _MANY * counted.n_examples):
         ends.append(f"the largest one is {most.value:.6g} in {most.n_rows:,} rows")
     if not ends:
         return None
@@ -153,6 +159,12 @@ def clipped_probabilities(counted: Counted) -> Finding | None:
     )
 
 
+def _is_all_of_its_row(counted: Counted) -> bool:
+    """Whether the largest probability is as large as any sum: rows were scaled, and not cut off."""
+    sums = counted.sums.extremes
+    return sums is not None and counted.largest.value >= (1 - OFF_BOUNDS[0]) * sums[1].value
+
+
 def _severity_of_ties(counted: Counted) -> Severity:
     return "warning" if counted.share_of_ties >= _MOSTLY_TIED else "note"
 
@@ -160,7 +172,7 @@ def _severity_of_ties(counted: Counted) -> Severity:
 def _figures(counted: Counted) -> dict[str, Figure]:
     return {
         "least_of_given_class": counted.least_own.value,
-        "n_rows_with_least": counted.least_own.n_rows,
+        "n_rows_with_least": counted.n_ties,
         "n_disagreements": counted.n_misses,
         "largest": counted.largest.value,
         "n_rows_with_largest": counted.largest.n_rows,

@@ -78,8 +78,11 @@ class InputReport(Sequence[Finding]):
     kind : str
         What the cells of the matrix are.
     left_out : tuple of str
-        Findings that were not looked for, for they take more than there was: after `analyze` those
-        are ``conflicting_duplicates``.
+        Findings that were not looked for, for they take more than there was. Those are
+        ``conflicting_duplicates``: after `analyze`, which compares no rows; where half of the rows
+        or more have so few digits that they may be equal by chance (all of float32 and two
+        classes, and of float16 and up to six); and where equal rows with different labels are a
+        habit of the model, as of trees and of nearest neighbours.
     """
 
     findings: tuple[Finding, ...]
