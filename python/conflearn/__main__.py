@@ -1,5 +1,6 @@
 """The command line: ``python -m conflearn demo``."""
 
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, InputTypeError, MissingDependencyError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 2
+    except BrokenPipeError:
+        # Whoever reads, such as ``head``, has seen enough; and Python must not flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         return 130  # what a shell expects of a command that Ctrl-C has ended
     return 0

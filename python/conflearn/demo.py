@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from conflearn._names import FILTERS, SCORES
+from conflearn._names import FILTER_CHOICES, SCORES
 from conflearn.analysis import Analysis, analyze
 from conflearn.errors import MissingDependencyError
 from conflearn.issues import num_label_issues
@@ -67,8 +67,9 @@ def add_command(commands: "_SubParsersAction[ArgumentParser]") -> None:
         metavar="pred_probs.npy",
         help="out-of-sample probabilities, of shape (N, K); read in blocks, not loaded",
     )
-    flag = f"which labels to flag: {_choices(FILTERS)}"
-    add("--filter-by", choices=FILTERS, default=FILTERS[0], metavar="FILTER", help=flag)
+    flag = f"which labels to flag: {_choices(FILTER_CHOICES)}"
+    default = FILTER_CHOICES[0]
+    add("--filter-by", choices=FILTER_CHOICES, default=default, metavar="FILTER", help=flag)
     order = f"the score to order them by: {_choices(SCORES)}"
     add("--rank-by", choices=SCORES, default=SCORES[0], metavar="SCORE", help=order)
     add("--top", type=_natural, default=10, metavar="N", help="how many to list (default: 10)")
@@ -187,10 +188,10 @@ def _opening(digits: Digits) -> str:
 def _finding(analysis: Analysis, seconds: float) -> str:
     duration = f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
     n_flagged = len(analysis.ranked)
-    return (
-        f"Flagged {n_flagged:,} of {analysis.n_examples:,} labels, by {analysis.filter_by}, in "
-        f"{duration}."
-    )
+    by: str = analysis.filter_by
+    if analysis.cut is not None:
+        by += f" with cut {analysis.cut:g}"
+    return f"Flagged {n_flagged:,} of {analysis.n_examples:,} labels, by {by}, in {duration}."
 
 
 def _table(analysis: Analysis, true: Classes | None, n_rows: int) -> str:

@@ -174,7 +174,8 @@ pub enum Error {
     /// What was asked for has no meaning for scores.
     #[error(
         "{what} needs probabilities, which kind=\"scores\" does not give; with scores, use the scores \
-         self_confidence and normalized_margin, any other filter, thresholds, joints and counts"
+         self_confidence and normalized_margin, filters that are no judges, thresholds, joints and \
+         counts"
     )]
     NeedsProbabilities {
         /// What was asked for.
