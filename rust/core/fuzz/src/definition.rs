@@ -168,7 +168,7 @@ impl<F: FuzzFormat> Data<F> {
     /// Each class of a row relative to its own confidence.
     fn weights(&self, row: usize, thresholds: &[f64]) -> Vec<f64> {
         let weight = |(value, threshold): (&f64, &f64)| {
-            let weight = if *threshold < NEVER { 1.0 / threshold } else { 0.0 };
+            let weight = 1.0 / threshold;
             F::times(value.max(0.0), weight)
         };
         self.values[row].iter().zip(thresholds).map(weight).collect()
