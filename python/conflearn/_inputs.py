@@ -25,7 +25,7 @@ from conflearn._coerce import (
     one_of,
 )
 from conflearn._names import KINDS, Kind
-from conflearn._reduce import Reduce, once
+from conflearn._reduce import Filled, once
 from conflearn.errors import InputError, InputTypeError, LabelError, OptionError, ShapeError
 
 __all__ = [
@@ -124,10 +124,14 @@ class Inputs(_Parts):
             return Meaning("scores" if matrix.kind == "scores" else "probabilities")
         return Meaning(matrix.kind, matrix.temperature, matrix.class_bias)
 
-    @cached_property
-    def reduce(self) -> Reduce:
+    def reduce(self, state: Any) -> Any:
         """Feed all rows to an empty state, as a run over blocks does."""
-        return once(self._feed)
+        return once(self._feed, self._filled)(state)
+
+    @cached_property
+    def _filled(self) -> Filled:
+        # States know nothing of the arrays: so nothing here keeps those of the caller alive.
+        return {}
 
     def _feed(self, state: Any) -> Any:
         state.update_with(self)

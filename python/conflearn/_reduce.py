@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-__all__ = ["Reduce", "once"]
+__all__ = ["Filled", "Reduce", "once"]
 
 Reduce: TypeAlias = Callable[[Any], Any]
 
 
-def once(reduce: Reduce) -> Reduce:
-    """Have a pass done once for all who ask for it."""
-    filled: dict[tuple[type, bytes], Any] = {}
+#: The states that were fed, by what they were when they were empty.
+Filled: TypeAlias = dict[tuple[type, bytes], Any]
+
+
+def once(reduce: Reduce, filled: Filled | None = None) -> Reduce:
+    """Have a pass done once for all who ask for it, and those who share what was filled."""
+    filled = {} if filled is None else filled
 
     def reduce_once(state: Any) -> Any:
         key = type(state), state.to_bytes()
