@@ -1,7 +1,8 @@
 """How well are wrong labels found? Every rule and score, and cleanlab's, on noise that is known.
 
     python benches/detection.py                # what it makes itself, some ten minutes on two cores
-    python benches/detection.py --data FOLDER  # .npz files: labels, pred_probs, true_labels
+    python benches/detection.py --data FOLDER  # .npz files: labels, pred_probs, and true_labels, or
+                                               # reviewed_index and votes_for_given_label (of five)
     python benches/detection.py --smoke        # does it run?
     python benches/detection.py --write        # put the tables into README.md
 
@@ -72,7 +73,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
     arguments = parser.parse_args()
     if arguments.data:
-        runs = [measured(Noisy(data, data.name, "", "", "")) for data in read(arguments.data)]
+        runs = [
+            measured(Noisy(data, data.name, "", "", ""))
+            for data in read(arguments.data, partly=True)
+        ]
         text = tables(runs, ("source",))
     else:
         runs = measured_in_parallel(make(smoke=arguments.smoke))
@@ -104,9 +108,13 @@ def _made_and_measured(task: Callable[[], list[Noisy]]) -> list[Run]:
 def measured(noisy: Noisy) -> Run:
     """Let all rules and scores judge one data set."""
     data = noisy.data
-    masks, scores = dict(flagged(data)), dict(scored(data))
+    known = slice(None) if data.rows is None else data.rows
+    masks = {name: mask[known] for name, mask in flagged(data)}
+    scores = {name: score[known] for name, score in scored(data)}
     n_wrong = data.is_wrong.sum()
-    numbers = {name: mask.sum() for name, mask in masks.items()} | dict(estimated(data))
+    numbers = {name: mask.sum() for name, mask in masks.items()}
+    if data.rows is None:  # what is estimated is of all rows
+        numbers |= dict(estimated(data))
     values = {
         "F1": {name: float(f1_score(data.is_wrong, mask)) for name, mask in masks.items()},
         "average precision": {
@@ -185,11 +193,15 @@ def _table(runs: Sequence[Run], measure: str, by: str) -> str:
     for run in runs:
         groups.setdefault(getattr(run, by), []).append(run)
     columns = [*groups.values(), list(runs)]
-    rows = [
-        [name, *(f"{mean(run.values[measure][name] for run in column):.3f}" for column in columns)]
-        for name in runs[0].values[measure]
-    ]
+    names = dict.fromkeys(name for run in runs for name in run.values[measure])
+    rows = [[name, *(_mean(column, measure, name) for column in columns)] for name in names]
     return markdown_table([measure, *groups, "mean"], rows)
+
+
+def _mean(runs: Sequence[Run], measure: str, name: str) -> str:
+    """Over the runs that have it."""
+    values = [run.values[measure][name] for run in runs if name in run.values[measure]]
+    return f"{mean(values):.3f}" if values else "-"
 
 
 def _advice_table(runs: Sequence[Run]) -> str:
