@@ -36,7 +36,7 @@ def test_the_cut_follows_how_often_a_sure_model_contradicts() -> None:
         for one in (clean, few, many)
     ]
     assert ratios[0] < 0.05 < ratios[1] < 0.25 < ratios[2]
-    assert [one.cut for one in (clean, few, many)] == [0.5, 0.3, 0.6]
+    assert [one.cut for one in (clean, few, many)] == [0.5, 0.3, 0.5]
     assert {one.filter_by for one in (clean, few, many)} == {"noise_floor"}
     assert 0.15 < many.figures["surely_contradicted"] < 0.25
     for one in (clean, few, many):
@@ -174,7 +174,7 @@ def test_the_cut_is_told(tmp_path: Path) -> None:
         return passes.feed(state, labels, pred_probs)
 
     for options, cut in (
-        ({"filter_by": "auto"}, 0.6),
+        ({"filter_by": "auto"}, 0.5),
         ({"filter_by": "noise_floor"}, 0.5),
         ({"filter_by": "noise_floor", "cut": 0.25}, 0.25),
         ({}, None),

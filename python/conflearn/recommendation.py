@@ -22,8 +22,8 @@ __all__ = ["Recommendation", "choose", "choose_for", "recommend"]
 #: often it does in all: below the first, hardly ever; below the second, it rather doubts itself
 #: than the labels.
 _HARDLY_EVER, _DOUBTFUL = 0.05, 0.25
-#: The cuts below the first, below the second, and from there on.
-_CUT_IF_NEVER, _CUT_IF_DOUBTFUL, _CUT_IF_SURE = 0.5, 0.3, 0.6
+#: The usual cut, and the one between the first and the second.
+_CUT, _CUT_IF_DOUBTFUL = 0.5, 0.3
 
 
 class Choice(TypedDict):
@@ -42,7 +42,7 @@ class Recommendation:
     filter_by, rank_by : str
         The filter to use, and the score to rank by.
     cut : float
-        Below which score to flag a row: 0.6, 0.5 or 0.3.
+        Below which score to flag a row: 0.5 or 0.3.
     reason : str
         Why, in words and figures.
     figures : mapping of str to float
@@ -112,10 +112,10 @@ def recommend(
     It is always ``noise_floor``, which finds more errors than the other rules on average of all
     kinds of data that were tried (see ``benches/detection.py``), not on each of them; what differs
     is the cut. A sample of rows is calibrated as `fit_calibration` does. How often does the model
-    contradict the labels in the half of the rows in which it is surest, beside all rows? A quarter
-    as often or more: then most that it contradicts is wrong, and the cut is 0.6. Less: its own
-    doubt shows, as where few labels are wrong, and the cut is 0.3. Less than a twentieth, or no
-    label is contradicted at all: what is wrong is wrong where it doubts, and the cut is 0.5.
+    contradict the labels in the half of the rows in which it is surest, beside all rows? From a
+    twentieth to a quarter as often, its own doubt shows, as where few labels are wrong, and the cut
+    is 0.3. More often, most that it contradicts is wrong; less often, or if no label is
+    contradicted at all, what is wrong is wrong where it doubts: then the cut is 0.5.
 
     Examples
     --------
@@ -192,13 +192,13 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
 def _cut_for(every: float, surer: float) -> tuple[float, str]:
     """Choose the cut, and say why, from how often labels are contradicted."""
     if surer >= _DOUBTFUL * every > 0:
-        cut, effect = _CUT_IF_SURE, "flags more than the usual one"
+        cut, effect = _CUT, "is the usual one"
         why = "it does where it is sure, too, so most of what it contradicts is wrong"
     elif surer >= _HARDLY_EVER * every > 0:
         cut, effect = _CUT_IF_DOUBTFUL, "flags fewer than the usual one"
         why = "it does so less where it is sure, so it rather doubts itself than the labels"
     else:
-        cut, effect = _CUT_IF_NEVER, "is the usual one"
+        cut, effect = _CUT, "is the usual one"
         why = (
             "it hardly ever does so where it is sure, so labels are wrong, if any, where it doubts"
         )
