@@ -5,7 +5,7 @@ All others go to the engine as they are, and nothing of what a run needs is impo
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from conflearn.errors import OptionError
 if TYPE_CHECKING:
     from conflearn.stream.run import Run
 
-__all__ = ["Path", "Progress", "read_or_open", "read_or_open_tags", "refuse_blocks"]
+__all__ = ["Path", "Progress", "read_or_open", "read_or_open_tags", "reduced", "refuse_blocks"]
 
 Path: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = bool | Callable[[str, int, int | None], object] | None
@@ -58,6 +58,14 @@ def read_or_open(
     if run is not None:
         return run
     return read_inputs(labels, pred_probs, classes, n_threads, kind, temperature, class_bias)
+
+
+def reduced(inputs: "Inputs | Run", call: str, empty: Any) -> Any:
+    """Feed all rows to an empty state, which is all that a call asks of them."""
+    if isinstance(inputs, Inputs):
+        return inputs.reduce(empty)
+    with inputs.of(call, {}):
+        return inputs.reduce(empty)
 
 
 def read_or_open_tags(

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -11,9 +10,9 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_pred_probs, as_sparse, widened
-from conflearn._inputs import Inputs, Meaning
+from conflearn._inputs import Meaning
 from conflearn._names import Kind
-from conflearn._runs import Path, Progress, read_or_open
+from conflearn._runs import Path, Progress, read_or_open, reduced
 from conflearn.errors import InputTypeError, OptionError, ProbabilityError, ShapeError
 from conflearn.states.sample import SampleState
 
@@ -268,8 +267,8 @@ def fit_calibration(
     inputs = read_or_open(
         labels, pred_probs, classes, n_threads, kind, 1.0, progress=progress, checkpoint=checkpoint
     )
-    with nullcontext() if isinstance(inputs, Inputs) else inputs.of("fit_calibration", {}):
-        state: SampleState = inputs.reduce(SampleState(inputs.n_classes, kind=inputs.kind))
+    empty = SampleState(inputs.n_classes, kind=inputs.kind)
+    state: SampleState = reduced(inputs, "fit_calibration", empty)
     rows, temperature, class_bias = state.fit(inputs.n_threads)
     return Calibration(
         temperature,

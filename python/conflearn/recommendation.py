@@ -1,16 +1,15 @@
 """Which rule fits the data: the filter to use, where nobody has chosen one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from conflearn._inputs import Inputs, Meaning
 from conflearn._names import Filter, Kind, Score
-from conflearn._options import Options, refuse_scores
+from conflearn._options import CUT, Options, refuse_scores
 from conflearn._reduce import Reduce
-from conflearn._runs import Path, Progress, read_or_open
+from conflearn._runs import Path, Progress, read_or_open, reduced
 from conflearn.states import SampleState
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ __all__ = ["Recommendation", "choose", "choose_for", "recommend"]
 #: often it does in all: below the first, hardly ever; below the second, it rather doubts itself
 #: than the labels.
 _HARDLY_EVER, _DOUBTFUL = 0.05, 0.25
-#: The usual cut, and the one between the first and the second.
-_CUT, _CUT_IF_DOUBTFUL = 0.5, 0.3
+#: The cut between the first and the second, in place of the usual one.
+_CUT_IF_DOUBTFUL = 0.3
 
 
 class Choice(TypedDict):
@@ -126,8 +125,6 @@ def recommend(
     >>> conflearn.recommend(labels, pred_probs).options
     {'filter_by': 'noise_floor', 'cut': 0.3}
     """
-    if isinstance(classes, Iterator):
-        classes = tuple(classes)  # read more than once
     inputs = read_or_open(
         labels,
         pred_probs,
@@ -140,8 +137,8 @@ def recommend(
         checkpoint=checkpoint,
     )
     refuse_scores("recommend", inputs.kind)
-    with nullcontext() if isinstance(inputs, Inputs) else inputs.of("recommend", {}):
-        return _of(inputs.reduce, inputs.n_classes, inputs.meaning, inputs.n_threads)
+    empty = SampleState(inputs.n_classes, **inputs.meaning._asdict())
+    return _by(reduced(inputs, "recommend", empty), inputs.n_threads)
 
 
 def choose(
@@ -155,7 +152,7 @@ def choose(
     if not options.is_auto:
         return options
     refuse_scores("filter_by='auto'", meaning.kind)
-    found = _of(reduce, n_classes, meaning, n_threads)
+    found = _by(reduce(SampleState(n_classes, **meaning._asdict())), n_threads)
     return options._replace(filter_by=found.filter_by, cut=found.cut, is_auto=False)
 
 
@@ -164,8 +161,7 @@ def choose_for(inputs: "Inputs | Run", options: Options) -> Options:
     return choose(inputs.reduce, inputs.n_classes, inputs.meaning, options, inputs.n_threads)
 
 
-def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None) -> Recommendation:
-    state = cast("SampleState", reduce(SampleState(n_classes, **meaning._asdict())))
+def _by(state: SampleState, n_threads: int | None) -> Recommendation:
     sample, temperature, class_bias = state.fit(n_threads)
     every, surer = sample.contradictions(temperature, class_bias)
     cut, why = _cut_for(every, surer)
@@ -178,7 +174,7 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
         "surely_contradicted": surer,
         "temperature": temperature,
         "n_rows": float(sample.n_rows),
-        "n_classes": float(n_classes),
+        "n_classes": float(state.n_classes),
     }
     return Recommendation(
         filter_by="noise_floor",
@@ -192,13 +188,13 @@ def _of(reduce: Reduce, n_classes: int, meaning: Meaning, n_threads: int | None)
 def _cut_for(every: float, surer: float) -> tuple[float, str]:
     """Choose the cut, and say why, from how often labels are contradicted."""
     if surer >= _DOUBTFUL * every > 0:
-        cut, effect = _CUT, "is the usual one"
+        cut, effect = CUT, "is the usual one"
         why = "it does where it is sure, too, so most of what it contradicts is wrong"
     elif surer >= _HARDLY_EVER * every > 0:
         cut, effect = _CUT_IF_DOUBTFUL, "flags fewer than the usual one"
         why = "it does so less where it is sure, so it rather doubts itself than the labels"
     else:
-        cut, effect = _CUT, "is the usual one"
+        cut, effect = CUT, "is the usual one"
         why = (
             "it hardly ever does so where it is sure, so labels are wrong, if any, where it doubts"
         )

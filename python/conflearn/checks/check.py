@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from conflearn import _core
-from conflearn._inputs import Inputs
 from conflearn._names import Kind
-from conflearn._runs import Path, Progress, read_or_open
+from conflearn._runs import Path, Progress, read_or_open, reduced
 from conflearn.checks.agreement import hopeless_model, in_sample
 from conflearn.checks.classes import absent_classes, prior_shift, rare_classes
 from conflearn.checks.columns import permuted_columns
@@ -18,6 +17,7 @@ from conflearn.checks.probabilities import (
     saturated_probabilities,
 )
 from conflearn.checks.report import SEVERITIES, Finding, InputReport
+from conflearn.states import CheckState
 
 __all__ = ["check_inputs", "report_of"]
 
@@ -110,13 +110,9 @@ def check_inputs(
         checkpoint=checkpoint,
     )
     names = None if classes is None else tuple(classes)
-    if not isinstance(inputs, Inputs):
-        from conflearn.stream import checks
-
-        return checks.check_inputs(inputs, names)
-    state = _core.CheckState(inputs.n_classes, *inputs.meaning)
-    state.update(inputs.labels, inputs.pred_probs, 0, inputs.n_threads)
-    return report_of(state, names)
+    empty = CheckState(inputs.n_classes, **inputs.meaning._asdict())
+    state: CheckState = reduced(inputs, "check_inputs", empty)
+    return state.report(names)
 
 
 def report_of(state: _core.CheckState, classes: Sequence[object] | None = None) -> InputReport:

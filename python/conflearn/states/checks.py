@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from conflearn import _core
 from conflearn._coerce import as_class_names
-from conflearn._inputs import read_meaning
+from conflearn._inputs import Inputs, read_meaning
 from conflearn._names import Kind
 from conflearn.errors import InputTypeError
 from conflearn.states.batch import as_n_classes, as_rows, read_batch
@@ -90,7 +90,11 @@ class CheckState(State[_core.CheckState]):
         """
         batch = read_batch(labels, pred_probs, n_threads, self.meaning, self.n_classes)
         if batch is not None:
-            self._core.update(batch.labels, batch.pred_probs, as_rows(rows), batch.n_threads)
+            self.update_with(batch, as_rows(rows))
+
+    def update_with(self, batch: Inputs, rows: int | npt.NDArray[np.int64] = 0) -> None:
+        """Do the same with a batch that is coerced already."""
+        self._core.update(batch.labels, batch.pred_probs, rows, batch.n_threads)
 
     def add(self, look: Look) -> None:
         """Add what a look at a batch has found, so that its cells are not read again.

@@ -51,12 +51,12 @@ class State(Protocol):
 Filled = TypeVar("Filled", bound=State)
 
 
-#: What judges are fitted by.
-Fitted = TypeVar("Fitted", ThresholdState, JointState, SampleState)
+#: States that a pass by itself fills, which looks at each row once.
 _PASSES: dict[type, str] = {
     ThresholdState: "thresholds",
     JointState: "joint",
     SampleState: "sample",
+    CheckState: "checks",
 }
 
 
@@ -295,8 +295,8 @@ class Run:
         """Fit those of some filters and scores that are judges."""
         return fit_named(self.reduce, self.n_classes, names, self.meaning, self.n_threads)
 
-    def _fill(self, state: Fitted) -> Fitted:
-        def step(state: Fitted, block: "Block") -> None:
+    def _fill(self, state: Filled) -> Filled:
+        def step(state: Filled, block: "Block") -> None:
             feed(
                 state,
                 block.labels,
