@@ -2,6 +2,7 @@
 
     python benches/audit.py                # 1,000 audits of each data set that it makes itself
     python benches/audit.py --data FOLDER  # and of .npz files: labels, pred_probs, true_labels
+    python benches/audit.py --seed 1       # other data sets, and other draws
     python benches/audit.py --smoke        # does it run?
 
 Each audit draws other rows. *Holds* is how often the truth lies in an interval of 95 percent: the
@@ -34,11 +35,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder of .npz files")
     parser.add_argument("--smoke", action="store_true", help="few audits, to see that it runs")
     parser.add_argument("--audits", type=int, default=1000, help="of each data set")
+    parser.add_argument("--seed", type=int, default=0, help="other data sets, and other draws")
     arguments = parser.parse_args()
     n_audits = 5 if arguments.smoke else arguments.audits
     rows = [
-        simulated(data, n_reviews, n_audits)
-        for data in [*made(), *read(arguments.data)]
+        simulated(data, n_reviews, n_audits, arguments.seed)
+        for data in [*made(arguments.seed), *read(arguments.data)]
         for n_reviews in (100, 300)
     ]
     titles = ["data", "wrong", "reviews", "number holds", "target", "", "precision holds"]
@@ -47,11 +49,11 @@ def main() -> None:
     print(markdown_table(titles, rows))
 
 
-def made() -> Iterator[Reviewed]:
+def made(seed: int) -> Iterator[Reviewed]:
     """Make noise of some rates, and two models: one good, one weak."""
     for model, n_classes, certainty in (("good", 10, 4.0), ("weak", 10, 1.5), ("weak", 2, 1.0)):
         for share in (0.005, 0.02, 0.1, 0.4):
-            rng = np.random.default_rng(7)
+            rng = np.random.default_rng(7 + seed)
             true_labels = rng.integers(0, n_classes, N_ROWS)
             is_wrong = rng.random(N_ROWS) < share
             others = (true_labels + rng.integers(1, n_classes, N_ROWS)) % n_classes
@@ -64,7 +66,7 @@ def made() -> Iterator[Reviewed]:
             yield Reviewed(f"{model} model, {n_classes} classes", labels, pred_probs, is_wrong)
 
 
-def simulated(data: Reviewed, n_reviews: int, n_audits: int) -> list[str]:
+def simulated(data: Reviewed, n_reviews: int, n_audits: int, seed: int) -> list[str]:
     """Audit one data set again and again, and say how it went in a row of the table."""
     analysis = conflearn.analyze(data.labels, data.pred_probs)
     edges = cut_strata(len(data.labels), analysis.num_issues, n_reviews)
@@ -77,10 +79,10 @@ def simulated(data: Reviewed, n_reviews: int, n_audits: int) -> list[str]:
     truths = n_wrong, found[n_flagged - 1] / n_flagged, found[n_flagged - 1] / n_wrong
     holds, errors, cuts = np.zeros(3), [], []
     n_certified = n_broken = 0
-    for seed in range(n_audits):
-        rng = np.random.default_rng(seed)
+    for draw in range(seed * n_audits, (seed + 1) * n_audits):
+        rng = np.random.default_rng(draw)
         positions, cells = draw_cells(edges, counts, rng)
-        plan = AuditPlan(analysis, data.labels, seed, edges, cells, [positions])
+        plan = AuditPlan(analysis, data.labels, draw, edges, cells, [positions])
         words = np.where(data.is_wrong[plan.rows], "wrong", "right").tolist()
         result = plan.result(dict(zip(plan.rows.tolist(), words, strict=True)))
         cut = result.at(n_flagged)

@@ -3,6 +3,7 @@
     python benches/detection.py                # what it makes itself, some ten minutes on two cores
     python benches/detection.py --data FOLDER  # .npz files: labels, pred_probs, and true_labels, or
                                                # reviewed_index and votes_for_given_label (of five)
+    python benches/detection.py --seed 200     # other sets of the same kinds
     python benches/detection.py --smoke        # does it run?
     python benches/detection.py --write        # put the tables into README.md
 
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, help="a folder of .npz files, in place of what it makes"
     )
+    parser.add_argument("--seed", type=int, default=100, help="from which it makes them")
     parser.add_argument("--smoke", action="store_true", help="few small data sets")
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
     arguments = parser.parse_args()
@@ -79,7 +81,7 @@ def main() -> None:
         ]
         text = tables(runs, ("source",))
     else:
-        runs = measured_in_parallel(make(smoke=arguments.smoke))
+        runs = measured_in_parallel(make(arguments.seed, smoke=arguments.smoke))
         text = tables(runs, ("noise", "rate", "source", "model"))
     print(text)
     if arguments.write:

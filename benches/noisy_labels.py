@@ -62,14 +62,14 @@ class Noisy(NamedTuple):
     model: str
 
 
-def make(*, smoke: bool = False) -> Iterator[Callable[[], list[Noisy]]]:
+def make(seed: int = 100, *, smoke: bool = False) -> Iterator[Callable[[], list[Noisy]]]:
     """List what there is to make: a function for each source, kind of noise and rate."""
     for n_source, source in enumerate(list(SOURCES)[:: 4 if smoke else 1]):
         for noise in NOISES:
             if noise == "pairs" and source == "2 classes":
                 continue  # that is random noise
             for rate in RATES[4:5] if smoke else RATES:
-                yield _Task(source, noise, rate, seed=100 + n_source, smoke=smoke)
+                yield _Task(source, noise, rate, seed=seed + n_source, smoke=smoke)
 
 
 class _Task(NamedTuple):
